@@ -1,0 +1,81 @@
+"""Exceptions that teach: what is wrong, where, what was expected and what to do.
+
+Every class derives from `PosekitError` and from the built-in type that Python callers already
+catch, so ``except FileNotFoundError`` and ``except PosekitError`` both work.
+"""
+
+
+class PosekitError(Exception):
+    """Base of all errors that posekit raises for a mistake or a problem a user can mend."""
+
+    def __str__(self) -> str:
+        return " ".join(str(part) for part in self.args)
+
+
+class CheckpointError(PosekitError, ValueError):
+    """A weight file is damaged, hostile, or of a kind that posekit does not read."""
+
+
+class WeightsNotFoundError(PosekitError, FileNotFoundError):
+    """A weight file is neither on disk nor to be had from the catalogue."""
+
+
+class ModelNotFoundError(PosekitError, FileNotFoundError):
+    """A model definition (a YAML name or path) is unknown."""
+
+
+class ModelDefinitionError(PosekitError, ValueError):
+    """A model definition names an unknown block or does not fit together."""
+
+
+class DownloadError(PosekitError, OSError):
+    """A download failed, or its checksum is wrong."""
+
+
+class SourceNotFoundError(PosekitError, FileNotFoundError):
+    """A picture, video, folder or list to predict on does not exist or holds nothing usable."""
+
+
+class SourceTypeError(PosekitError, TypeError):
+    """An object handed in as a source is of a type that posekit cannot read."""
+
+
+class SourceValueError(PosekitError, ValueError):
+    """A source has a usable type but an unusable shape or content."""
+
+
+class UnreadableImageError(PosekitError, OSError):
+    """A picture exists but cannot be decoded."""
+
+
+class SettingError(PosekitError, ValueError):
+    """A setting has a value outside its range."""
+
+
+class SettingTypeError(PosekitError, TypeError):
+    """A setting has a value of the wrong type."""
+
+
+class UnknownSettingError(PosekitError, SyntaxError):
+    """A setting, word or key on a call or command line is not known."""
+
+
+class SchemaError(PosekitError, ValueError):
+    """A keypoint schema contradicts itself (lengths, maps, limbs)."""
+
+
+class MissingExtraError(PosekitError, ImportError):
+    """A feature needs an optional dependency.
+
+    Args:
+        feature: what the user asked for, as the start of a sentence ("HEIC pictures").
+        extra: the name in ``pip install "posekit[extra]"``.
+        package: the package that is missing.
+    """
+
+    def __init__(self, feature: str, extra: str, package: str) -> None:
+        super().__init__(
+            f'{feature} need{"" if feature.endswith("s") else "s"} the package {package}: pip install "posekit[{extra}]"'
+        )
+        self.extra = extra
+        self.package = package

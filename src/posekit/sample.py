@@ -1,0 +1,81 @@
+"""`Sample`, one picture with its objects, and `Batch`, pictures stacked for a network."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from posekit.ops.letterbox import Letterbox
+
+Picture = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where a picture came from, for console lines and for choosing a writer.
+
+    Attributes:
+        kind: "image" (a file), "video" (a file), "stream" (live) or "array" (an object in memory).
+        index: 1-based number of the file, or 0-based number of the array or stream.
+        count: how many files, arrays or streams there are; None when not known.
+        frame: 1-based number of the frame within a video or stream; None for pictures.
+        frames: how many frames the video has; None when not known.
+        fps: frames per second of the video or stream; None for pictures.
+    """
+
+    kind: Literal["image", "video", "stream", "array"] = "array"
+    index: int = 0
+    count: int | None = None
+    frame: int | None = None
+    frames: int | None = None
+    fps: float | None = None
+
+
+@dataclass(kw_only=True)
+class Sample:
+    """One picture with its objects; everything in pixels of `image`.
+
+    Attributes:
+        image: (H, W, 3) uint8, BGR.
+        path: file or URL it came from, or a made-up name such as ``image0.jpg``.
+        origin: position within its source.
+        tensor: (3, H, W) float RGB in [0, 1] when the caller handed in a ready network input.
+        boxes: (N, 4) float32 corners x1 y1 x2 y2.
+        classes: (N,) int64.
+        keypoints: (N, K, 3) float32 x, y, visibility (0 unlabelled, 1 hidden, 2 visible); None without keypoints.
+        masks: (N, H, W) bool; None without masks.
+    """
+
+    image: Picture
+    path: str = ""
+    origin: Origin = field(default_factory=Origin)
+    tensor: "Tensor | None" = None
+    boxes: Floats = field(default_factory=lambda: np.zeros((0, 4), np.float32))
+    classes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    keypoints: Floats | None = None
+    masks: NDArray[np.bool_] | None = None
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W) of the picture."""
+        return self.image.shape[0], self.image.shape[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Pictures ready for a network, and the way back to the originals.
+
+    Attributes:
+        images: (B, 3, H, W) float, RGB in [0, 1].
+        samples: the B pictures they were made from, in order.
+        letterboxes: for each picture how it was placed into (H, W); None for ready tensors.
+    """
+
+    images: "Tensor"
+    samples: list[Sample]
+    letterboxes: "list[Letterbox | None]"
