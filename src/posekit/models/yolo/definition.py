@@ -1,0 +1,189 @@
+"""A model definition, parsed and checked: layers with resolved channels, head, scale."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from posekit.errors import ModelDefinitionError
+
+MAX_LAYERS: Final = 500
+MAX_REPEATS: Final = 100
+MAX_CHANNELS: Final = 65536
+FORCED_C3K_SCALES: Final = "mlx"  # larger scales use C3k links in every C3k2, whatever the row says
+
+# Names of a block's arguments by position, in definitions as they are written and stored.
+ARGUMENTS: Final[dict[str, tuple[str, ...]]] = {
+    "Conv": ("channels", "kernel", "stride"),
+    "C2f": ("channels", "shortcut"),
+    "C2": ("channels", "shortcut"),
+    "C3k2": ("channels", "c3k", "expansion", "attention"),
+    "SPPF": ("channels", "kernel", "pools", "residual"),
+    "C2PSA": ("channels",),
+    "Upsample": ("size", "factor", "mode"),
+    "Concat": ("dim",),
+    "Silence": (),
+    "Detect": ("nc",),
+    "Pose": ("nc", "kpt_shape"),
+    "Pose26": ("nc", "kpt_shape"),
+    "Segment": ("nc", "masks", "proto_hidden"),
+    "Segment26": ("nc", "masks", "proto_hidden"),
+}
+HEAD_TASKS: Final = {
+    "Detect": "detect",
+    "Pose": "pose",
+    "Pose26": "pose",
+    "Segment": "segment",
+    "Segment26": "segment",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerSpec:
+    """One layer: where its input comes from, how often its inner block repeats, what it is."""
+
+    sources: tuple[int, ...]
+    repeats: int
+    block: str
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelDefinition:
+    """A whole network as data.
+
+    Attributes:
+        layers: body and head, in order; the head is last.
+        nc: number of classes.
+        kpt_shape: (K, D), or None without keypoints.
+        scale: letter of the scale; empty when the definition has none.
+        depth: factor on repeats.
+        width: factor on channels.
+        max_channels: cap on channels, before `width`.
+        end2end: whether the head has a second, one-to-one set of branches.
+        reg_max: bins per box side.
+        activation: name of an activation that replaces SiLU, such as ``nn.ReLU()``; None keeps it.
+        source: the plain data it was parsed from, with `nc` and `kpt_shape` brought up to date.
+    """
+
+    layers: tuple[LayerSpec, ...]
+    nc: int
+    kpt_shape: tuple[int, int] | None
+    scale: str
+    depth: float
+    width: float
+    max_channels: int
+    end2end: bool
+    reg_max: int
+    activation: str | None
+    source: dict[str, Any]
+
+    @property
+    def head(self) -> LayerSpec:
+        """The last layer."""
+        return self.layers[-1]
+
+    @property
+    def task(self) -> str:
+        """What the head predicts: detect, segment or pose."""
+        return HEAD_TASKS[self.head.block]
+
+    def channels(self, channels: int) -> int:
+        """Return scaled output channels: capped, multiplied, rounded up to a multiple of 8."""
+        scaled = min(channels, self.max_channels) * self.width
+        return int(-(-scaled // 8) * 8)
+
+    def repeats(self, repeats: int) -> int:
+        """Return scaled repeats of a block's inner part."""
+        return max(round(repeats * self.depth), 1) if repeats > 1 else repeats
+
+    def with_classes(self, nc: int, kpt_shape: tuple[int, int] | None) -> "ModelDefinition":
+        """Return the same network for other classes and keypoints."""
+        source = self.source | {"nc": nc}
+        if self.task == "pose" and kpt_shape is not None:
+            source["kpt_shape"] = list(kpt_shape)
+        return replace(self, nc=nc, kpt_shape=kpt_shape if self.task == "pose" else None, source=source)
+
+
+def parse_definition(data: Mapping[str, Any], *, name: str = "model definition") -> ModelDefinition:
+    """Parse plain data (a YAML file, a preset, or what a checkpoint stores).
+
+    Args:
+        data: keys ``nc``, ``layers`` (or ``backbone`` and ``head``), optionally ``scales`` and
+            ``scale`` (or ``depth_multiple`` and ``width_multiple``), ``kpt_shape``, ``end2end``,
+            ``reg_max``, ``activation``.
+        name: what to call it in errors.
+
+    Raises:
+        ModelDefinitionError: a key is missing or wrong, or a block is unknown.
+    """
+    rows = data.get("layers") or [*data.get("backbone", ()), *data.get("head", ())]
+    if not rows or len(rows) > MAX_LAYERS:
+        raise ModelDefinitionError(f"{name}: expected 1 to {MAX_LAYERS} layers under 'layers', found {len(rows)}")
+    layers = tuple(_parse_row(row, f"{name}, layer {index}") for index, row in enumerate(rows))
+    head = layers[-1].block
+    if head not in HEAD_TASKS:
+        raise ModelDefinitionError(f"{name}: the last layer is {head}; expected one of {', '.join(HEAD_TASKS)}")
+    kpt_shape = data.get("kpt_shape") if HEAD_TASKS[head] == "pose" else None
+    if HEAD_TASKS[head] == "pose" and not _is_kpt_shape(kpt_shape):
+        raise ModelDefinitionError(f"{name}: a {head} head needs kpt_shape: [K, 2] or [K, 3], found {kpt_shape}")
+    if head in ("Pose", "Segment") and data.get("end2end"):
+        raise ModelDefinitionError(f"{name}: end2end needs the head {head}26, found {head}")
+    depth, width, max_channels = _scale(data, name)
+    return ModelDefinition(
+        layers=layers,
+        nc=_number(data.get("nc", 80), f"{name}: nc", 1, 100_000),
+        kpt_shape=(int(kpt_shape[0]), int(kpt_shape[1])) if kpt_shape else None,
+        scale=str(data.get("scale") or ""),
+        depth=depth,
+        width=width,
+        max_channels=max_channels,
+        end2end=bool(data.get("end2end")) or head.endswith("26"),
+        reg_max=_number(data.get("reg_max", 1 if head.endswith("26") else 16), f"{name}: reg_max", 1, 64),
+        activation=str(data["activation"]) if data.get("activation") else None,
+        source=dict(data),
+    )
+
+
+def _parse_row(row: Any, where: str) -> LayerSpec:
+    if not isinstance(row, (list, tuple)) or len(row) != 4 or not isinstance(row[3], (list, tuple)):
+        raise ModelDefinitionError(f"{where}: expected [from, repeats, block, [arguments]], found {row!r}")
+    sources, repeats, block, arguments = row
+    block = str(block).removeprefix("nn.")
+    if block not in ARGUMENTS:
+        raise ModelDefinitionError(f"{where}: unknown block '{block}'; known are {', '.join(ARGUMENTS)}")
+    if len(arguments) > len(ARGUMENTS[block]):
+        raise ModelDefinitionError(f"{where}: {block} takes {', '.join(ARGUMENTS[block])}, found {list(arguments)}")
+    options = dict(zip(ARGUMENTS[block], arguments, strict=False))
+    if "channels" in ARGUMENTS[block]:
+        options["channels"] = _number(options.get("channels"), f"{where}: channels", 1, MAX_CHANNELS)
+    origins = sources if isinstance(sources, (list, tuple)) else [sources]
+    if not origins or not all(isinstance(origin, int) for origin in origins):
+        raise ModelDefinitionError(f"{where}: 'from' must be an index or a list of indices, found {sources!r}")
+    return LayerSpec(
+        sources=tuple(origins),
+        repeats=_number(repeats, f"{where}: repeats", 1, MAX_REPEATS),
+        block=block,
+        options=options,
+    )
+
+
+def _scale(data: Mapping[str, Any], name: str) -> tuple[float, float, int]:
+    """Return (depth, width, max_channels)."""
+    scales = data.get("scales")
+    if not scales:
+        return float(data.get("depth_multiple", 1.0)), float(data.get("width_multiple", 1.0)), MAX_CHANNELS
+    letter = data.get("scale") or next(iter(scales))
+    if letter not in scales or len(scales[letter]) != 3:
+        raise ModelDefinitionError(f"{name}: scale '{letter}' is not one of {', '.join(map(str, scales))}")
+    depth, width, max_channels = scales[letter]
+    return float(depth), float(width), int(max_channels)
+
+
+def _number(value: Any, what: str, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ModelDefinitionError(f"{what} must be a whole number from {low} to {high}, found {value!r}")
+    return value
+
+
+def _is_kpt_shape(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) == 2 and value[1] in (2, 3) and 0 < value[0] <= 10_000

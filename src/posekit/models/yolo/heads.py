@@ -1,0 +1,258 @@
+"""Detect, pose and segment heads of YOLOv8, YOLO11 and YOLO26.
+
+Attribute names and their order are those of the published state dicts. A head takes the feature
+maps of its levels, finest first, and returns raw tensors (see `outputs`); it does not decode.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from posekit.models.yolo.blocks import Conv, depthwise_conv
+from posekit.models.yolo.flow import RealNVP
+from posekit.models.yolo.outputs import BranchOutputs, Outputs
+from posekit.models.yolo.prototypes import Proto, Proto26
+
+Branch = Literal["one2many", "one2one"]
+PREFIX: dict[Branch, str] = {"one2many": "", "one2one": "one2one_"}
+BOX_BIAS = 2.0
+REFERENCE_SIDE = 640  # class biases assume about five objects on a picture of this side
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadSpec:
+    """What a head predicts.
+
+    Attributes:
+        nc: number of classes.
+        reg_max: bins per box side; 1 means plain distances.
+        depthwise: whether class branches use depthwise convolutions (YOLO11, YOLO26).
+        end2end: whether a second, one-to-one set of branches exists (YOLO26).
+        kpt_shape: (K, D) of the keypoints; None without.
+        masks: number of mask prototypes and coefficients; 0 without.
+        proto_hidden: hidden channels of the prototype network.
+    """
+
+    nc: int
+    reg_max: int = 16
+    depthwise: bool = False
+    end2end: bool = False
+    kpt_shape: tuple[int, int] | None = None
+    masks: int = 0
+    proto_hidden: int = 0
+
+
+class DFL(nn.Module):
+    """Holder of the fixed bin values 0 ... reg_max-1, kept for its state-dict key ``dfl.conv.weight``."""
+
+    def __init__(self, reg_max: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(reg_max, 1, 1, bias=False).requires_grad_(False)
+        self.conv.weight.data[:] = torch.arange(reg_max, dtype=torch.float32).view(1, reg_max, 1, 1)
+
+
+class Detect(nn.Module):
+    """Boxes and classes; the base of the other heads."""
+
+    def __init__(self, channels: Sequence[int], spec: HeadSpec) -> None:
+        super().__init__()
+        self.spec = spec
+        self.branches: tuple[Branch, ...] = ("one2many", "one2one") if spec.end2end else ("one2many",)
+        hidden = max(16, channels[0] // 4, 4 * spec.reg_max)
+        class_hidden = max(channels[0], min(spec.nc, 100))
+        class_branch = _depthwise_class_branch if spec.depthwise else _plain_branch
+        self.cv2 = nn.ModuleList(_plain_branch(c, hidden, 4 * spec.reg_max) for c in channels)
+        self.cv3 = nn.ModuleList(class_branch(c, class_hidden, spec.nc) for c in channels)
+        if spec.end2end:
+            self.one2one_cv2 = deepcopy(self.cv2)
+            self.one2one_cv3 = deepcopy(self.cv3)
+        if spec.reg_max > 1:
+            self.dfl = DFL(spec.reg_max)
+
+    def forward(self, feats: list[Tensor]) -> Outputs:
+        """Return raw outputs of every set of branches; one-to-one branches send no gradient to `feats`."""
+        shared = self.shared_outputs(feats)
+        outputs = Outputs()
+        for branch in self.branches:
+            one2one = branch == "one2one"
+            inputs = [feat.detach() for feat in feats] if one2one else feats
+            raw = self.branch_outputs(inputs, PREFIX[branch])
+            for key, value in shared.items():
+                raw[key] = value.detach() if one2one else value  # type: ignore[literal-required, attr-defined]
+            outputs[branch] = raw
+        return outputs
+
+    def branch_outputs(self, feats: list[Tensor], prefix: str) -> BranchOutputs:
+        """Return the raw tensors of the branches whose names start with `prefix`."""
+        return BranchOutputs(
+            boxes=flatten_levels(self.get_submodule(f"{prefix}cv2"), feats),
+            scores=flatten_levels(self.get_submodule(f"{prefix}cv3"), feats),
+            feats=feats,
+        )
+
+    def shared_outputs(self, feats: list[Tensor]) -> BranchOutputs:
+        """Return tensors that exist once for all sets of branches (prototypes)."""
+        return BranchOutputs()
+
+    def initialize_biases(self, strides: Sequence[float]) -> None:
+        """Start boxes at two cells per side and classes at about five objects per 640 px picture."""
+        for branch in self.branches:
+            for box, scores, stride in zip(
+                self._lasts(f"{PREFIX[branch]}cv2"), self._lasts(f"{PREFIX[branch]}cv3"), strides, strict=True
+            ):
+                box.data[:] = BOX_BIAS
+                scores.data[:] = math.log(5 / self.spec.nc / (REFERENCE_SIDE / stride) ** 2)
+
+    def keep_only(self, branch: Branch) -> None:
+        """Remove the other set of branches and whatever only training needs."""
+        for name in [name for name, _ in self.named_children()]:
+            twin = name.removeprefix("one2one_")
+            doubled = hasattr(self, f"one2one_{twin}")
+            if doubled and name.startswith("one2one_") != (branch == "one2one"):
+                delattr(self, name)
+        self.branches = (branch,)
+
+    def _lasts(self, name: str) -> list[Tensor]:
+        return [level[-1].bias for level in self.get_submodule(name)]  # type: ignore[union-attr, index, misc]
+
+
+class Pose(Detect):
+    """Boxes, classes and keypoints (YOLOv8, YOLO11)."""
+
+    def __init__(self, channels: Sequence[int], spec: HeadSpec) -> None:
+        super().__init__(channels, spec)
+        values = math.prod(_keypoints(spec))
+        hidden = max(channels[0] // 4, values)
+        self.cv4 = nn.ModuleList(_plain_branch(c, hidden, values) for c in channels)
+
+    def branch_outputs(self, feats: list[Tensor], prefix: str) -> BranchOutputs:
+        """Add ``kpts``."""
+        raw = super().branch_outputs(feats, prefix)
+        raw["kpts"] = flatten_levels(self.cv4, feats)
+        return raw
+
+
+class Segment(Detect):
+    """Boxes, classes and instance masks (YOLOv8, YOLO11)."""
+
+    def __init__(self, channels: Sequence[int], spec: HeadSpec) -> None:
+        super().__init__(channels, spec)
+        self.proto = Proto(channels[0], spec.proto_hidden, spec.masks)
+        self.cv4 = _coefficient_branches(channels, spec)
+
+    def branch_outputs(self, feats: list[Tensor], prefix: str) -> BranchOutputs:
+        """Add ``mask_coefficient``."""
+        return _with_coefficients(self, super().branch_outputs(feats, prefix), prefix)
+
+    def shared_outputs(self, feats: list[Tensor]) -> BranchOutputs:
+        """Return ``proto``."""
+        return BranchOutputs(proto=self.proto(feats[0]))
+
+
+class Segment26(Detect):
+    """Boxes, classes and instance masks of YOLO26: two sets of branches, prototypes from all levels."""
+
+    def __init__(self, channels: Sequence[int], spec: HeadSpec) -> None:
+        super().__init__(channels, spec)
+        self.proto = Proto26(channels, spec.proto_hidden, spec.masks, spec.nc)
+        self.cv4 = _coefficient_branches(channels, spec)
+        self.one2one_cv4 = deepcopy(self.cv4)
+
+    def branch_outputs(self, feats: list[Tensor], prefix: str) -> BranchOutputs:
+        """Add ``mask_coefficient``."""
+        return _with_coefficients(self, super().branch_outputs(feats, prefix), prefix)
+
+    def shared_outputs(self, feats: list[Tensor]) -> BranchOutputs:
+        """Return ``proto`` and, in training, ``semseg``."""
+        merged = self.proto.merge(feats)
+        outputs = BranchOutputs(proto=self.proto.prototypes(merged))
+        if self.training:
+            outputs["semseg"] = self.proto.semantic_logits(merged)
+        return outputs
+
+    def keep_only(self, branch: Branch) -> None:
+        """Drop the semantic branch, too."""
+        super().keep_only(branch)
+        self.proto.semseg = None
+
+
+class Pose26(Detect):
+    """Boxes, classes and keypoints of YOLO26, with a spread per point and a flow for training."""
+
+    def __init__(self, channels: Sequence[int], spec: HeadSpec) -> None:
+        super().__init__(channels, spec)
+        points, dims = _keypoints(spec)
+        hidden = max(channels[0] // 4, points * (dims + 2))
+        self.cv4 = nn.ModuleList(nn.Sequential(Conv(c, hidden, 3), Conv(hidden, hidden, 3)) for c in channels)
+        self.one2one_cv4 = deepcopy(self.cv4)
+        self.flow_model: RealNVP | None = RealNVP()
+        self.cv4_kpts = nn.ModuleList(nn.Conv2d(hidden, points * dims, 1) for _ in channels)
+        self.cv4_sigma: nn.ModuleList | None = nn.ModuleList(nn.Conv2d(hidden, 2 * points, 1) for _ in channels)
+        self.one2one_cv4_kpts = deepcopy(self.cv4_kpts)
+        self.one2one_cv4_sigma = deepcopy(self.cv4_sigma)
+
+    def branch_outputs(self, feats: list[Tensor], prefix: str) -> BranchOutputs:
+        """Add ``kpts`` and, in training, ``kpts_sigma``."""
+        raw = super().branch_outputs(feats, prefix)
+        branches: nn.ModuleList = self.get_submodule(f"{prefix}cv4")  # type: ignore[assignment]
+        inner = [branch(feat) for branch, feat in zip(branches, feats, strict=True)]
+        raw["kpts"] = flatten_levels(self.get_submodule(f"{prefix}cv4_kpts"), inner)
+        if self.training:
+            raw["kpts_sigma"] = flatten_levels(self.get_submodule(f"{prefix}cv4_sigma"), inner)
+        return raw
+
+    def keep_only(self, branch: Branch) -> None:
+        """Drop the flow and the spread, too."""
+        super().keep_only(branch)
+        self.flow_model = None
+        for name in ("cv4_sigma", "one2one_cv4_sigma"):
+            if hasattr(self, name):
+                setattr(self, name, None)
+
+
+HEADS: dict[str, Callable[[Sequence[int], HeadSpec], Detect]] = {
+    "Detect": Detect,
+    "Pose": Pose,
+    "Pose26": Pose26,
+    "Segment": Segment,
+    "Segment26": Segment26,
+}
+
+
+def flatten_levels(branches: nn.Module, feats: Sequence[Tensor]) -> Tensor:
+    """Run one branch per level and join the positions of all levels: (B, C, A), finest level first."""
+    levels = [branch(feat).flatten(2) for branch, feat in zip(branches.children(), feats, strict=True)]
+    return torch.cat(levels, 2)
+
+
+def _plain_branch(c1: int, hidden: int, out: int) -> nn.Sequential:
+    return nn.Sequential(Conv(c1, hidden, 3), Conv(hidden, hidden, 3), nn.Conv2d(hidden, out, 1))
+
+
+def _depthwise_class_branch(c1: int, hidden: int, out: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Sequential(depthwise_conv(c1, c1, 3), Conv(c1, hidden)),
+        nn.Sequential(depthwise_conv(hidden, hidden, 3), Conv(hidden, hidden)),
+        nn.Conv2d(hidden, out, 1),
+    )
+
+
+def _coefficient_branches(channels: Sequence[int], spec: HeadSpec) -> nn.ModuleList:
+    hidden = max(channels[0] // 4, spec.masks)
+    return nn.ModuleList(_plain_branch(c, hidden, spec.masks) for c in channels)
+
+
+def _with_coefficients(head: Detect, raw: BranchOutputs, prefix: str) -> BranchOutputs:
+    raw["mask_coefficient"] = flatten_levels(head.get_submodule(f"{prefix}cv4"), raw["feats"])
+    return raw
+
+
+def _keypoints(spec: HeadSpec) -> tuple[int, int]:
+    if spec.kpt_shape is None:
+        raise ValueError("a pose head needs kpt_shape")
+    return spec.kpt_shape

@@ -1,0 +1,165 @@
+"""Builds a network from its definition, and runs it."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from posekit.errors import ModelDefinitionError
+from posekit.models.yolo.attention import C2PSA, C3k2
+from posekit.models.yolo.blocks import SILU, SPPF, C2, C2f, Concat, Conv
+from posekit.models.yolo.definition import FORCED_C3K_SCALES, HEAD_TASKS, LayerSpec, ModelDefinition
+from posekit.models.yolo.heads import HEADS, Detect, HeadSpec
+from posekit.models.yolo.outputs import Outputs
+
+ACTIVATIONS: Final[dict[str, type[nn.Module]]] = {
+    name: getattr(nn, name)
+    for name in ("ReLU", "ReLU6", "LeakyReLU", "Hardswish", "GELU", "Mish", "ELU", "SiLU", "Identity")
+}
+
+
+class YoloNetwork(nn.Module):
+    """A YOLO body with its head, as one list of layers; raw outputs, no decoding.
+
+    Attributes:
+        model: the layers; their state-dict keys start with ``model.<index>.``.
+        definition: the data it was built from.
+        strides: pixels of the input per cell, for each level of the head.
+        names: class names by index.
+    """
+
+    def __init__(self, definition: ModelDefinition) -> None:
+        super().__init__()
+        self.definition = definition
+        self.names = {index: str(index) for index in range(definition.nc)}
+        layers, self.strides = _build_layers(definition)
+        self.model = nn.Sequential(*layers)
+        self._sources = tuple(
+            tuple(i + origin if origin < 0 else origin for origin in layer.sources)
+            for i, layer in enumerate(definition.layers)
+        )
+        self._kept = {origin for i, sources in enumerate(self._sources) for origin in sources if origin != i - 1}
+        self.head.initialize_biases(self.strides)
+        if definition.activation:
+            _replace_activation(self, definition.activation)
+
+    @property
+    def head(self) -> Detect:
+        """The last layer."""
+        return self.model[-1]  # type: ignore[return-value]
+
+    @property
+    def task(self) -> str:
+        """What the head predicts: detect, segment or pose."""
+        return self.definition.task
+
+    @property
+    def max_stride(self) -> int:
+        """Largest stride: input height and width are multiples of it."""
+        return int(max(self.strides))
+
+    def forward(self, images: Tensor) -> Outputs:
+        """Map images (B, 3, H, W), RGB in [0, 1], to raw outputs; H and W multiples of the largest stride."""
+        kept: dict[int, Tensor] = {}
+        x: Tensor = images
+        for index, (layer, sources) in enumerate(zip(self.model, self._sources, strict=True)):
+            inputs = [x if source == index - 1 else kept[source] for source in sources]
+            single = len(inputs) == 1 and not isinstance(layer, (Concat, Detect))
+            x = layer(inputs[0] if single else inputs)
+            if index in self._kept:
+                kept[index] = x
+        return x  # type: ignore[return-value]
+
+
+def _build_layers(definition: ModelDefinition) -> tuple[list[nn.Module], tuple[float, ...]]:
+    """Return the layers and the strides of the head's levels."""
+    channels: list[int] = []  # output channels per layer
+    strides: list[float] = []  # input pixels per cell, per layer
+    layers: list[nn.Module] = []
+    for index, spec in enumerate(definition.layers):
+        where = f"layer {index} ({spec.block})"
+        if any(not -index <= origin < index and origin != -1 for origin in spec.sources):
+            raise ModelDefinitionError(f"{where} reads layers {list(spec.sources)}, but only 0 to {index - 1} precede it")
+        inputs = [channels[origin] if channels else 3 for origin in spec.sources]
+        levels = tuple(strides[origin] if strides else 1.0 for origin in spec.sources)
+        if spec.block in HEAD_TASKS:
+            if index != len(definition.layers) - 1:
+                raise ModelDefinitionError(f"{where} is a head, but not the last layer")
+            return [*layers, _head(spec, inputs, definition)], levels
+        if len(inputs) > 1 and len(set(levels)) > 1:
+            raise ModelDefinitionError(f"{where} joins maps of different strides {levels}")
+        layers.append(_layer(spec, inputs, definition))
+        channels.append(_output_channels(spec, inputs, definition))
+        strides.append(levels[0] * _reduction(spec))
+    raise ModelDefinitionError("a model definition needs a head as its last layer")
+
+
+def _layer(spec: LayerSpec, inputs: Sequence[int], definition: ModelDefinition) -> nn.Module:
+    options = {key: value for key, value in spec.options.items() if key != "channels"}
+    c1, c2 = inputs[0], _output_channels(spec, inputs, definition)
+    repeats = definition.repeats(spec.repeats)
+    match spec.block:
+        case "Conv":
+            return Conv(c1, c2, **options)
+        case "C2f":
+            return C2f(c1, c2, repeats, **options)
+        case "C2":
+            return C2(c1, c2, repeats, **options)
+        case "C3k2":
+            c3k = bool(options.pop("c3k", False)) or definition.scale in tuple(FORCED_C3K_SCALES)
+            return C3k2(c1, c2, repeats, c3k=c3k, **options)
+        case "SPPF":
+            return SPPF(c1, c2, **options)
+        case "C2PSA":
+            return C2PSA(c1, c2, repeats)
+        case "Upsample":
+            return nn.Upsample(scale_factor=float(options["factor"]), mode=str(options["mode"]))
+        case "Concat":
+            return Concat()
+        case "Silence":
+            return nn.Identity()
+    raise ModelDefinitionError(f"no builder for block {spec.block}")
+
+
+def _output_channels(spec: LayerSpec, inputs: Sequence[int], definition: ModelDefinition) -> int:
+    return definition.channels(spec.options["channels"]) if "channels" in spec.options else sum(inputs)
+
+
+def _reduction(spec: LayerSpec) -> float:
+    """Return by how much a layer shrinks height and width."""
+    if spec.block == "Upsample":
+        return 1 / float(spec.options["factor"])
+    return float(spec.options.get("stride", 1))
+
+
+def _head(spec: LayerSpec, channels: Sequence[int], definition: ModelDefinition) -> Detect:
+    segments = definition.task == "segment"
+    head = HeadSpec(
+        nc=definition.nc,
+        reg_max=definition.reg_max,
+        depthwise=any(layer.block == "C3k2" for layer in definition.layers),
+        end2end=definition.end2end,
+        kpt_shape=definition.kpt_shape,
+        masks=int(spec.options.get("masks", 32)) if segments else 0,
+        proto_hidden=definition.channels(int(spec.options.get("proto_hidden", 256))) if segments else 0,
+    )
+    return HEADS[spec.block](channels, head)
+
+
+def _replace_activation(network: nn.Module, text: str) -> None:
+    """Put another activation in place of SiLU; `text` is such as ``nn.ReLU()`` or ``LeakyReLU(0.1)``."""
+    match = re.fullmatch(r"(?:torch\.)?(?:nn\.)?(\w+)(?:\((?:(?:\w+=)?([\d.]+))?\))?", text.replace("inplace=True", ""))
+    if not match or match[1] not in ACTIVATIONS:
+        raise ModelDefinitionError(f"activation '{text}' is unknown; known are {', '.join(ACTIVATIONS)}")
+    activation = ACTIVATIONS[match[1]](*([float(match[2])] if match[2] else []))
+    for module in network.modules():
+        if getattr(module, "act", None) is SILU:
+            module.act = activation
+
+
+def silent_build(definition: ModelDefinition) -> YoloNetwork:
+    """Build without memory or initial values (device ``meta``), to be filled from a checkpoint."""
+    with torch.device("meta"):
+        return YoloNetwork(definition)
