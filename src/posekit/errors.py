@@ -79,3 +79,23 @@ class MissingExtraError(PosekitError, ImportError):
         )
         self.extra = extra
         self.package = package
+
+
+class ShapeError(PosekitError, ValueError):
+    """An array or tensor has a shape that its role does not allow."""
+
+
+class UnknownAttributeError(PosekitError, AttributeError):
+    """An attribute does not exist on a result or metric; the message lists those that do."""
+
+
+class UnknownChoiceError(PosekitError, AssertionError):
+    """A word is none of those that an argument accepts; callers catch it as `AssertionError`."""
+
+
+class DisplayError(PosekitError, RuntimeError):
+    """There is no screen, or no program, to show a picture with."""
+
+
+class OutputError(PosekitError, OSError):
+    """A result cannot be written to where it belongs."""

@@ -73,9 +73,9 @@ class Batch:
     Attributes:
         images: (B, 3, H, W) float, RGB in [0, 1].
         samples: the B pictures they were made from, in order.
-        letterboxes: for each picture how it was placed into (H, W); None for ready tensors.
+        letterboxes: for each picture how it was placed into (H, W).
     """
 
     images: "Tensor"
     samples: list[Sample]
-    letterboxes: "list[Letterbox | None]"
+    letterboxes: "list[Letterbox]"

@@ -1,0 +1,1 @@
+"""Every setting, once: typed, with default, range, unit and meaning."""

@@ -1,7 +1,7 @@
 """Builds a network from its definition, and runs it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import torch
@@ -62,15 +62,25 @@ class YoloNetwork(nn.Module):
 
     def forward(self, images: Tensor) -> Outputs:
         """Map images (B, 3, H, W), RGB in [0, 1], to raw outputs; H and W multiples of the largest stride."""
-        kept: dict[int, Tensor] = {}
-        x: Tensor = images
-        for index, (layer, sources) in enumerate(zip(self.model, self._sources, strict=True)):
-            inputs = [x if source == index - 1 else kept[source] for source in sources]
+        return self._run(images, self._kept, len(self.model))[0]  # type: ignore[return-value]
+
+    def feature_maps(self, images: Tensor, layers: Collection[int]) -> dict[int, Tensor]:
+        """Return the outputs (B, C, H, W) of the given layers, by index; later layers are not run."""
+        if not layers or not all(0 <= index < len(self.model) - 1 for index in layers):
+            raise ValueError(f"layers {list(layers)} must be indices from 0 to {len(self.model) - 2}")
+        return self._run(images, self._kept | set(layers), max(layers) + 1)[1]
+
+    def _run(self, images: Tensor, kept: set[int], count: int) -> tuple[Tensor, dict[int, Tensor]]:
+        """Run the first `count` layers; return the last output and the outputs to keep."""
+        outputs: dict[int, Tensor] = {}
+        x = images
+        for index, (layer, sources) in enumerate(zip(self.model[:count], self._sources, strict=False)):
+            inputs = [x if source == index - 1 else outputs[source] for source in sources]
             single = len(inputs) == 1 and not isinstance(layer, (Concat, Detect))
             x = layer(inputs[0] if single else inputs)
-            if index in self._kept:
-                kept[index] = x
-        return x  # type: ignore[return-value]
+            if index in kept:
+                outputs[index] = x
+        return x, outputs
 
 
 def _build_layers(definition: ModelDefinition) -> tuple[list[nn.Module], tuple[float, ...]]:

@@ -1,0 +1,8 @@
+"""``python -m posekit`` is the command ``posekit``."""
+
+import sys
+
+from posekit.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

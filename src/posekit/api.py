@@ -1,0 +1,263 @@
+"""`YOLO`: the object that users hold. Thin: every method hands over to the room that does the work."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from posekit.checkpoint.contents import Checkpoint
+from posekit.checkpoint.locate import locate_weights
+from posekit.checkpoint.native import save_checkpoint
+from posekit.checkpoint.read import read_checkpoint
+from posekit.config.check import build
+from posekit.config.field import settings_of
+from posekit.config.modes import MODES, TASKS, not_yet
+from posekit.config.predict import PredictSettings
+from posekit.config.user_settings import load_user_settings
+from posekit.engine.callbacks import Callback, check_event
+from posekit.engine.prediction import make_ready, open_run, results_list
+from posekit.engine.predictor import Predictor
+from posekit.errors import CheckpointError, SettingError, UnknownAttributeError
+from posekit.log import LOGGER, ensure_console
+from posekit.models.contract import InferenceModel
+from posekit.models.yolo.cost import network_cost
+from posekit.models.yolo.from_checkpoint import transfer_weights
+from posekit.models.yolo.fuse import fuse_network, is_fused
+from posekit.models.yolo.loading import LoadedModel, build_model, contents_of, load_model
+from posekit.models.yolo.network import YoloNetwork
+from posekit.results import Results
+
+DEFINITION_SUFFIXES = (".yaml", ".yml")
+WEIGHT_SUFFIXES = (".pt", ".pth", ".safetensors")
+
+
+class YOLO:
+    """A YOLO network with everything users do with it.
+
+    Args:
+        model: weights (``yolo11n-pose.pt``, a path, or a bare stem), a definition
+            (``yolo11n-pose.yaml``), or another `YOLO`, whose state is shared.
+        task: expected task; the model's own wins, with a warning.
+        verbose: print a line about the network.
+
+    Raises:
+        WeightsNotFoundError: the weights are neither on disk nor to be had.
+        ModelNotFoundError: no such definition.
+        CheckpointError: the file is damaged, unsafe, or of a kind that posekit does not read.
+    """
+
+    def __init__(self, model: "str | Path | YOLO" = "yolo26n-pose.pt", task: str | None = None, verbose: bool = False):
+        if isinstance(model, YOLO):
+            self.__dict__ = model.__dict__
+            return
+        ensure_console()
+        self.model_name = str(model)
+        self.callbacks: dict[str, list[Callback]] = {}
+        self.predictor: Predictor | None = None
+        self.trainer = None
+        self.metrics = None
+        self.transforms = None
+        self.ckpt: Checkpoint | None = None
+        self.ckpt_path: str | None = None
+        self.cfg: str | None = None
+        self._ready: tuple[tuple[Any, ...], InferenceModel] | None = None
+        self.loaded = self._open(str(model))
+        self.overrides: dict[str, Any] = {"model": self.model_name, **self.loaded.settings, "task": self.task}
+        if task is not None and task != self.task:
+            known = f"{self.model_name} is a {self.task} model"
+            if task not in TASKS:
+                raise SettingError(f"task='{task}' is none of {', '.join(TASKS)}; {known}")
+            LOGGER.warning("task=%s: %s, and the model decides", task, known)
+        if verbose:
+            self.info()
+
+    def __call__(self, source: Any = None, stream: bool = False, **settings: Any) -> Any:
+        """Predict; the same as `predict`."""
+        return self.predict(source, stream, **settings)
+
+    def predict(
+        self, source: Any = None, stream: bool = False, predictor: type[Predictor] | None = None, **settings: Any
+    ) -> list[Results] | Iterator[Results] | list[Tensor]:
+        """Find objects and keypoints on pictures and videos.
+
+        Args:
+            source: anything that `posekit.io.sources.open_source` reads; None takes synthetic scenes.
+            stream: return a generator that keeps nothing, for long videos and live sources.
+            predictor: a class to use instead of `Predictor`.
+            **settings: see `PredictSettings`.
+
+        Returns:
+            One `Results` per picture or frame; with ``embed`` one feature vector (C,) per picture.
+
+        Raises:
+            UnknownSettingError, SettingTypeError, SettingError: a setting is wrong.
+            SourceNotFoundError, SourceTypeError, SourceValueError, UnreadableImageError: the source is.
+        """
+        checked = build(PredictSettings, self._remembered() | {"conf": 0.25, "batch": 1, "rect": True} | settings)
+        run = open_run(checked, source, self._inference(checked), self.task, predictor or Predictor, self.callbacks)
+        self.predictor = run.predictor
+        if checked.embed is not None:
+            return list(run.predictor.embed(run.source, list(checked.embed)))
+        results = run.predictor.stream(run.source)
+        return results if stream else results_list(results, run.source)
+
+    def embed(self, source: Any = None, **settings: Any) -> list[Tensor]:
+        """Return one feature vector (C,) per picture, by default of the last layer before the head."""
+        layers = {"embed": [len(self.network.model) - 2]} if settings.get("embed") is None else {}
+        return self.predict(source, **settings, **layers)  # type: ignore[return-value]
+
+    def load(self, weights: "str | Path | YOLO") -> "YOLO":
+        """Copy the tensors of other weights whose name and shape match; return this object.
+
+        Class names and keypoint names come along where this model has placeholders of the same number.
+        """
+        source = weights.loaded if isinstance(weights, YOLO) else load_model(self._read(str(weights)))
+        total = len(self.network.state_dict())
+        copied = transfer_weights(self.network, source.network.state_dict())
+        if self.names == {i: str(i) for i in range(len(source.network.names))}:
+            self.network.names = dict(source.network.names)
+        LOGGER.info("Transferred %d/%d items from %s", copied, total, getattr(weights, "model_name", weights))
+        self._ready = None
+        return self
+
+    def save(self, filename: str | Path = "saved_model.pt") -> None:
+        """Write the model as a posekit checkpoint (``.pt`` or ``.safetensors``): plain data, safe to load."""
+        save_checkpoint(filename, contents_of(self.loaded, filename))
+
+    def reset_weights(self) -> "YOLO":
+        """Give every weight a fresh random value; return this object."""
+        names = self.network.names
+        self.loaded.network = YoloNetwork(self.network.definition).eval().to(self.device)
+        self.loaded.network.names = names
+        self._ready = None
+        return self
+
+    def info(
+        self, detailed: bool = False, verbose: bool = True, imgsz: int | tuple[int, int] = 640
+    ) -> tuple[int, int, int, float] | None:
+        """Print and return (layers, parameters, gradients, GFLOPs); None and silence with ``verbose=False``."""
+        if not verbose:
+            return None
+        size = (imgsz, imgsz) if isinstance(imgsz, int) else imgsz
+        cost = network_cost(self.network, size)
+        if detailed:
+            for name, parameter in self.network.named_parameters():
+                LOGGER.info("%s %s %s", name, tuple(parameter.shape), "trained" if parameter.requires_grad else "fixed")
+        LOGGER.info(
+            "%s: %d layers, %s parameters, %s gradients, %.1f GFLOPs",
+            Path(self.model_name).stem, cost.layers, f"{cost.parameters:,}", f"{cost.gradients:,}", cost.gflops,
+        )  # fmt: skip
+        return cost.layers, cost.parameters, cost.gradients, cost.gflops
+
+    def fuse(self) -> "YOLO":
+        """Fold batch norms into convolutions (prediction does so by itself, on a copy); return this object."""
+        if not is_fused(self.network):
+            branch = "one2one" if self.overrides.get("nms") is False and self.network.definition.end2end else "one2many"
+            self.loaded.network = fuse_network(self.network, branch)  # type: ignore[arg-type]
+            self._ready = None
+        return self
+
+    def add_callback(self, event: str, function: Callable[[Any], None]) -> None:
+        """Call `function` with the running predictor (or trainer, ...) whenever `event` happens."""
+        self.callbacks.setdefault(check_event(event), []).append(function)
+
+    def clear_callback(self, event: str) -> None:
+        """Remove all functions of one event."""
+        self.callbacks.pop(check_event(event), None)
+
+    def reset_callbacks(self) -> None:
+        """Remove all functions of all events."""
+        self.callbacks.clear()
+
+    def to(self, *args: Any, **kwargs: Any) -> "YOLO":
+        """Move or convert the network as `torch.nn.Module.to`; prediction follows to the device."""
+        self.network.to(*args, **kwargs)
+        self.overrides["device"] = str(self.device)
+        self._ready = None
+        return self
+
+    def cpu(self) -> "YOLO":
+        """Move the network to main memory."""
+        return self.to("cpu")
+
+    def cuda(self, device: int = 0) -> "YOLO":
+        """Move the network to a CUDA device."""
+        return self.to(torch.device("cuda", device))
+
+    def half(self) -> "YOLO":
+        """Convert the weights to 16-bit floating point."""
+        return self.to(torch.float16)
+
+    def float(self) -> "YOLO":
+        """Convert the weights to 32-bit floating point."""
+        return self.to(torch.float32)
+
+    def eval(self) -> "YOLO":
+        """Set evaluation mode."""
+        self.network.eval()
+        return self
+
+    @property
+    def network(self) -> YoloNetwork:
+        """The network itself."""
+        return self.loaded.network
+
+    @property
+    def model(self) -> nn.Module:
+        """The network itself, under its usual name."""
+        return self.loaded.network
+
+    @property
+    def task(self) -> str:
+        """detect, segment or pose."""
+        return self.network.task
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Class names by index."""
+        return self.network.names
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.network.parameters()).device
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or "loaded" not in self.__dict__:
+            raise AttributeError(name)
+        if name in MODES or name == "tune":
+            raise UnknownAttributeError(str(not_yet(f"{name} mode")))
+        if not hasattr(self.network, name):
+            raise UnknownAttributeError(f"neither YOLO nor its network has an attribute '{name}'")
+        return getattr(self.network, name)
+
+    def _open(self, model: str) -> LoadedModel:
+        suffix = Path(model).suffix.lower()
+        if suffix in DEFINITION_SUFFIXES:
+            self.cfg = model
+            return build_model(model)
+        self.ckpt = self._read(model)
+        self.ckpt_path = self.ckpt.path
+        return load_model(self.ckpt)
+
+    def _read(self, weights: str) -> Checkpoint:
+        suffix = Path(weights).suffix.lower()
+        if suffix and suffix not in WEIGHT_SUFFIXES and Path(weights).exists():
+            known = ", ".join((*WEIGHT_SUFFIXES, *DEFINITION_SUFFIXES))
+            raise CheckpointError(f"{weights}: this release reads models ending in {known}")
+        return read_checkpoint(locate_weights(weights, weights_dir=Path(load_user_settings().weights_dir)))
+
+    def _remembered(self) -> dict[str, Any]:
+        """Return overrides that predict takes; the input size is left to the model, which remembers it."""
+        known = settings_of(PredictSettings)
+        return {key: value for key, value in self.overrides.items() if key in known and key != "imgsz"}
+
+    def _inference(self, settings: PredictSettings) -> InferenceModel:
+        """Return the network made ready for these settings, reused while they ask for the same."""
+        key = (settings.device, settings.half, settings.nms is False, id(self.network))
+        if self._ready is None or self._ready[0] != key:
+            imgsz = self.overrides.get("imgsz", 640)
+            self._ready = (key, make_ready(self.network, self.loaded.schema, settings, imgsz))
+        return self._ready[1]

@@ -1,0 +1,185 @@
+"""Opens the ZIP container of a `.pt` file without trusting anything that it says about itself."""
+
+import io
+import os
+import re
+import stat
+import struct
+import zipfile
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+from posekit.checkpoint.file_kind import HEAD_BYTES, wrong_kind
+from posekit.errors import CheckpointError
+
+MAX_PICKLE_BYTES = 64 * 2**20
+"""Largest object graph that is read; the networks of this family need less than 2 MB."""
+
+MAX_DIRECTORY_BYTES = 8 * 2**20
+"""Largest table of contents of the archive, enough for about 100 000 members."""
+
+_STORAGE_KEY = re.compile(r"[0-9]{1,18}")
+_ENCRYPTED = 0x1
+
+# What zipfile raises on damaged or crafted archives, besides BadZipFile.
+_ZIP_PROBLEMS = (
+    zipfile.BadZipFile, EOFError, OSError, ValueError, OverflowError, NotImplementedError, RuntimeError, struct.error
+)  # fmt: skip
+
+
+class Archive:
+    """An open checkpoint file: one pickle and the raw bytes of numbered tensor storages.
+
+    Every member is stored uncompressed and all of them together fit into the file, so no call can
+    allocate more than the size of the file on disk.
+
+    Args:
+        path: a regular file.
+
+    Raises:
+        CheckpointError: for anything but a torch archive of the eager format.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = _open_regular(path)
+        try:
+            self.file_size = os.fstat(self._file.fileno()).st_size
+            self._zip = _open_zip(self._file)
+            members = _checked_members(self._zip.infolist(), self.file_size)
+            self._top = _top_folder(members)
+            self._members = {name.removeprefix(f"{self._top}/"): info for name, info in members.items()}
+            _refuse_other_archives(self._members)
+            self.byteorder = self._read_byteorder()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> "Archive":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._zip.close()
+        self._file.close()
+
+    def pickle(self) -> bytes:
+        """Return the bytes of the object graph, at most `MAX_PICKLE_BYTES`."""
+        return self._read("data.pkl", MAX_PICKLE_BYTES)
+
+    def storage(self, key: str, byte_count: int) -> bytes:
+        """Return the bytes of one tensor storage.
+
+        Args:
+            key: the storage's name in the file, a decimal number.
+            byte_count: the length that the object graph states for it.
+
+        Raises:
+            CheckpointError: if there is no such storage, or it has another length.
+        """
+        info = self._members.get(f"data/{key}") if _STORAGE_KEY.fullmatch(key) else None
+        if info is None:
+            raise CheckpointError(f"the tensor storage {key[:40]!r} is missing from the file")
+        if info.file_size != byte_count:
+            raise CheckpointError(
+                f"tensor storage {key} has {info.file_size} bytes, but {byte_count} are declared for it"
+            )
+        return self._read(f"data/{key}", byte_count)
+
+    def _read(self, name: str, limit: int) -> bytes:
+        info = self._members[name]
+        if info.file_size > limit:
+            raise CheckpointError(f"member {name} has {info.file_size} bytes, more than the {limit} that are read")
+        try:
+            return self._zip.read(info)
+        except _ZIP_PROBLEMS as error:
+            raise CheckpointError(f"member {name} is damaged ({error}): fetch the file again") from error
+
+    def _read_byteorder(self) -> Literal["little", "big"]:
+        if "byteorder" not in self._members:  # torch before 2.1, little-endian machines
+            return "little"
+        match self._read("byteorder", 16):
+            case b"little":
+                return "little"
+            case b"big":
+                return "big"
+            case other:
+                raise CheckpointError(f"byte order {other!r} is neither 'little' nor 'big'")
+
+
+class _DirectoryReader(io.BufferedReader):
+    """A file that refuses one large read: `zipfile` reads the whole table of contents at once."""
+
+    limit: int | None = MAX_DIRECTORY_BYTES
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.limit is not None and size is not None and size > self.limit:
+            raise CheckpointError(f"the table of contents of the archive has {size} bytes, more than {self.limit}")
+        return super().read(size)
+
+
+def _open_regular(path: Path) -> _DirectoryReader:
+    """Open `path` if it is a regular file; a pipe or a device could block or never end."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            kind = "a folder" if path.is_dir() else "not a regular file"
+            raise CheckpointError(f"this is {kind}; a checkpoint is one file that ends in .pt")
+        return _DirectoryReader(io.FileIO(path))
+    except OSError as error:
+        raise CheckpointError(f"cannot be opened ({error.strerror}): check the path and its permissions") from error
+
+
+def _open_zip(file: _DirectoryReader) -> zipfile.ZipFile:
+    head = file.read(HEAD_BYTES)
+    if not head.startswith(b"PK\x03\x04"):
+        kind = wrong_kind(head) or "of an unknown kind"
+        raise CheckpointError(f"this is {kind}; expected was a .pt file written by torch.save")
+    try:
+        archive = zipfile.ZipFile(file)
+    except CheckpointError:  # from the table of contents
+        raise
+    except _ZIP_PROBLEMS as error:
+        raise CheckpointError(f"the archive is cut off or damaged ({error}): fetch the file again") from error
+    file.limit = None  # from here on the sizes are checked against the file
+    return archive
+
+
+def _checked_members(infos: list[zipfile.ZipInfo], file_size: int) -> dict[str, zipfile.ZipInfo]:
+    """Return the members by name after checking that each is stored, unique, plainly named and really there."""
+    members: dict[str, zipfile.ZipInfo] = {}
+    for info in infos:
+        name = info.orig_filename
+        if name in members:
+            raise CheckpointError(f"the archive has two members called {name!r}")
+        if "\\" in name or "\0" in name or any(part in ("", ".", "..") for part in name.split("/")):
+            raise CheckpointError(f"the archive has a member with the path {name[:80]!r}; plain names were expected")
+        if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & _ENCRYPTED:
+            raise CheckpointError(
+                f"member {name} is compressed or encrypted; torch stores members as they are: fetch the original file"
+            )
+        if info.compress_size != info.file_size:
+            raise CheckpointError(f"member {name} declares {info.file_size} bytes, but stores {info.compress_size}")
+        members[name] = info
+    total = sum(info.file_size for info in members.values())
+    if total > file_size:
+        raise CheckpointError(f"the members declare {total} bytes together, but the file has {file_size}")
+    return members
+
+
+def _top_folder(members: dict[str, zipfile.ZipInfo]) -> str:
+    """Return the folder that holds `data.pkl`, and with it every other member."""
+    tops = {name.partition("/")[0] for name in members}
+    top = next((top for top in tops if f"{top}/data.pkl" in members), None)
+    if top is None:
+        nested = [name for name in members if name.endswith((".pt", ".pth", ".zip", ".safetensors"))]
+        advice = f"unpack it and load {nested[0]}" if nested else "expected was a .pt file written by torch.save"
+        raise CheckpointError(f"this is a ZIP archive without data.pkl, not a checkpoint; {advice}")
+    if len(tops) > 1:
+        raise CheckpointError(f"the archive has {len(tops)} top folders; a checkpoint has one")
+    return top
+
+
+def _refuse_other_archives(members: dict[str, zipfile.ZipInfo]) -> None:
+    if "constants.pkl" in members or any(name.startswith("code/") for name in members):
+        raise CheckpointError("this is a TorchScript program, not weights: load the .pt file that it was exported from")

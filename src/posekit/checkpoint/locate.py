@@ -1,0 +1,71 @@
+"""Finds the weights that a name stands for: on disk, else in the catalogue."""
+
+import logging
+from pathlib import Path
+
+from posekit.checkpoint.catalogue import PublishedWeights, published, similar_names
+from posekit.checkpoint.checksum import check_record
+from posekit.checkpoint.download import download
+from posekit.errors import DownloadError, WeightsNotFoundError
+
+
+def locate_weights(name: str | Path, *, weights_dir: Path) -> Path:
+    """Return the file that `name` means, downloading published weights if they are on no disk.
+
+    A name without folder is looked for in the current folder, then in `weights_dir`, then in the
+    catalogue. A path with a folder is taken as it is and never downloaded.
+
+    Args:
+        name: a path, a file name, or the bare name of published weights ("yolo11n-pose").
+        weights_dir: the folder of downloaded weights.
+
+    Returns:
+        The path of an existing file.
+
+    Raises:
+        WeightsNotFoundError: if there is no such file and it cannot be had; says what to do.
+        DownloadError: if a file in `weights_dir` is not the one that was downloaded.
+    """
+    entry = published(str(name))
+    path = Path(name) if entry is None else Path(entry.filename)
+    if path.is_file():
+        return path
+    if path.name != str(path):
+        raise WeightsNotFoundError(f"{path} does not exist: check the spelling and the folder")
+    stored = weights_dir / path
+    if stored.is_file():
+        check_record(stored)
+        return stored
+    if entry is None:
+        raise WeightsNotFoundError(_unknown(path, weights_dir))
+    return _fetched(entry, stored)
+
+
+def _fetched(entry: PublishedWeights, target: Path) -> Path:
+    log = logging.getLogger("posekit")
+    log.warning(
+        "downloading %s from %s; these weights are under %s, not under posekit's licence",
+        entry.filename,
+        entry.url,
+        entry.license,
+    )
+    try:
+        path = download(entry.url, target, sha256=entry.sha256)
+    except DownloadError as error:
+        raise WeightsNotFoundError(
+            f"{entry.filename} is neither in the current folder nor in {target.parent}, and could not be downloaded: "
+            f"{error}. Put the file from {entry.url} into either folder"
+        ) from error
+    if entry.sha256 is None:
+        log.warning("%s: no published checksum is known; the sum was recorded, unverified", entry.filename)
+    else:
+        log.info("%s: checksum verified", entry.filename)
+    return path
+
+
+def _unknown(path: Path, weights_dir: Path) -> str:
+    similar = similar_names(path.name)
+    hint = f"Did you mean {', '.join(similar)}?" if similar else "It is not the name of published weights either."
+    return (
+        f"{path} is neither in the current folder ({Path.cwd()}) nor in {weights_dir}. {hint} Else put the file there"
+    )

@@ -1,0 +1,43 @@
+"""Which function runs a command."""
+
+import logging
+from collections.abc import Callable
+
+from posekit.cli import specials
+from posekit.cli.predict import run_predict
+from posekit.cli.words import Command
+from posekit.config.commands import SPECIALS
+from posekit.config.modes import DEFAULT_MODE, MODES, not_yet, require_mode
+
+logger = logging.getLogger("posekit")
+
+SPECIAL_HANDLERS: dict[str, Callable[[Command], None]] = {
+    "help": specials.show_help,
+    "version": specials.show_version,
+    "checks": specials.show_checks,
+    "settings": specials.show_or_change_settings,
+    "cfg": specials.show_defaults,
+    "copy-cfg": specials.write_defaults,
+    "info": specials.show_model,
+    "figures": specials.write_figures,
+}
+
+MODE_HANDLERS: dict[str, Callable[[Command], None]] = {"predict": run_predict}
+
+
+def run_command(command: Command) -> None:
+    """Run a command line that `read_command` understood.
+
+    Raises:
+        PosekitError: the command is not in this release, or it failed.
+    """
+    if command.special is not None:
+        if not SPECIALS[command.special].available:
+            raise not_yet(f"{command.special} command")
+        SPECIAL_HANDLERS[command.special](command)
+        return
+    mode = command.settings.mode
+    if mode is None:
+        mode = DEFAULT_MODE
+        logger.warning("no mode given: taking %s; modes are %s", mode, ", ".join(MODES))
+    MODE_HANDLERS[require_mode(mode).name](command)

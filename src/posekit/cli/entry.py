@@ -1,0 +1,72 @@
+"""`main`: run one command line and turn every error into one line and an exit status."""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+from posekit.cli.console import say_error, show_log
+from posekit.cli.dispatch import run_command
+from posekit.cli.words import read_command
+from posekit.errors import PosekitError, UnknownSettingError
+
+FAILED = 1
+MISUSED = 2
+INTERRUPTED = 128 + signal.SIGINT
+BROKEN_PIPE = 128 + 13  # what a shell reports for a program that SIGPIPE ends
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (default: the process's own) and return the exit status.
+
+    0: done; 1: it failed; 2: the command line says something unknown; 130: interrupted; 141: the
+    reader of the output went away.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words or bool(os.environ.get("POSEKIT_DEBUG"))
+    words = [word for word in words if word != "--debug"]
+    try:
+        with show_log():
+            status = _run(words, _report_with_traceback if debug else _report)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        say_error("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        _silence_stdout()
+        return BROKEN_PIPE
+    return status
+
+
+def _run(words: Sequence[str], report: Callable[[Exception], None]) -> int:
+    try:
+        command = read_command(words)
+    except PosekitError as error:
+        report(error)
+        return MISUSED
+    try:
+        run_command(command)
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001  # whatever it is, users get one line and a status
+        report(error)
+        return MISUSED if isinstance(error, UnknownSettingError) else FAILED
+    return 0
+
+
+def _report(error: Exception) -> None:
+    if isinstance(error, PosekitError):
+        say_error(str(error))
+    else:
+        say_error(f"{type(error).__name__}: {error} (run again with --debug for the whole story)")
+
+
+def _report_with_traceback(error: Exception) -> None:
+    traceback.print_exception(error)
+    _report(error)
+
+
+def _silence_stdout() -> None:
+    """Point stdout nowhere, so that the interpreter's last flush has no broken pipe to stumble over."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

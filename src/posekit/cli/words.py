@@ -1,0 +1,125 @@
+"""What the words of a command line mean: task, mode, special command, settings."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from posekit.config.check import build
+from posekit.config.commands import SPECIALS, CommandSettings
+from posekit.config.field import Settings, settings_of
+from posekit.config.files import read_cfg
+from posekit.config.kinds import takes
+from posekit.config.modes import MODES, TASKS, modes_by_key
+from posekit.config.old_names import IGNORED, PRECISION_FLAGS, PRECISION_NAMES, RENAMED
+from posekit.config.parse import join_words, read_pair, read_value
+from posekit.config.suggest import question
+from posekit.errors import UnknownSettingError
+
+logger = logging.getLogger("posekit")
+
+# Special commands that also answer to their first letter; of the three with a c, the first has it.
+LETTERED = ("help", "checks", "version", "settings", "cfg", "copy-cfg")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One command line, understood.
+
+    Attributes:
+        special: a special command, else None.
+        settings: what counts for every mode: task, mode, model, source, cfg.
+        values: the other keys with their values, not yet checked.
+        reset: whether the word ``reset`` was said (``posekit settings reset``).
+    """
+
+    special: str | None
+    settings: CommandSettings
+    values: Mapping[str, Any]
+    reset: bool = False
+
+
+def read_command(words: Sequence[str]) -> Command:
+    """Return the command that `words` (without the program's name) spell; the order of words is free.
+
+    Raises:
+        UnknownSettingError: a word is not known, lacks its value, or contradicts another.
+        SettingError: ``task=`` or ``mode=`` is none of the valid ones, or the cfg file cannot be read.
+        SettingTypeError: ``model=`` or ``cfg=`` is no text.
+    """
+    if not words:
+        words = ["help"]
+    specials: list[str] = []
+    given: dict[str, Any] = {}
+    reset = False
+    for position, word in enumerate(join_words(words)):
+        special = _special(word, first=position == 0)
+        if special is not None:
+            specials.append(special)
+        elif word == "reset" and "settings" in specials:
+            reset = True
+        else:
+            key, value = _pair(word) or _bare(word)
+            _refuse_second(given, key, value)
+            given[key] = value
+    own = {key: given.pop(key) for key in settings_of(CommandSettings) if key in given}
+    settings = build(CommandSettings, _from_file(own.get("cfg")) | own)
+    return Command(special=specials[0] if specials else None, settings=settings, values=given, reset=reset)
+
+
+def _special(word: str, *, first: bool) -> str | None:
+    """Return the special command that `word` names: help, --help, -h, and h as the first word."""
+    name = word.removeprefix("--")
+    if name in SPECIALS:
+        return name
+    letter = word.removeprefix("-")
+    if len(letter) == 1 and (first or letter != word):
+        return next((name for name in LETTERED if name[0] == letter), None)
+    return None
+
+
+def _pair(word: str) -> tuple[str, Any] | None:
+    pair = read_pair(word)
+    return None if pair is None else (pair[0], read_value(*pair))
+
+
+def _bare(word: str) -> tuple[str, Any]:
+    """Return the setting that a word without ``=`` stands for."""
+    if word in TASKS:
+        return "task", word
+    if word in MODES:
+        return "mode", word
+    key = word.lstrip("-").replace("-", "_")
+    if key in _flags():
+        if key != word:
+            logger.warning("'%s': dashes are not needed; write %s", word, key)
+        return key, True
+    if key in _keys():
+        raise UnknownSettingError(f"'{word}' needs a value: write {key}=VALUE")
+    hint = question(key, [*TASKS, *MODES, *SPECIALS, *sorted(_keys())]) or ": posekit help shows what is"
+    raise UnknownSettingError(f"'{word}' is not a known word{hint}")
+
+
+def _keys() -> set[str]:
+    groups: list[type[Settings]] = [CommandSettings, *(special.settings for special in SPECIALS.values())]
+    keys = {key for group in groups for key in settings_of(group)}
+    return keys | modes_by_key().keys() | {*PRECISION_NAMES, *RENAMED, *IGNORED}
+
+
+def _flags() -> set[str]:
+    """Return the keys that can be true."""
+    modes = modes_by_key()
+    flags = {key for key, (mode, *_) in modes.items() if takes(settings_of(mode.settings)[key].kind, True)}
+    renamed = {key for key, (name, _) in RENAMED.items() if name in flags}
+    return flags | renamed | PRECISION_FLAGS.keys() | IGNORED.keys()
+
+
+def _refuse_second(given: Mapping[str, Any], key: str, value: Any) -> None:
+    if key in ("task", "mode") and given.get(key, value) != value:
+        raise UnknownSettingError(f"'{given[key]}' and '{value}' are two words for the {key}: give only one")
+
+
+def _from_file(cfg: Any) -> dict[str, Any]:
+    """Return what a cfg file says about task, mode, model and source."""
+    content = {} if cfg is None else read_cfg(cfg)
+    return {key: value for key, value in content.items() if key in settings_of(CommandSettings) and key != "cfg"}

@@ -1,0 +1,293 @@
+"""Kinds of setting values: what each accepts, and how it says so when a value does not fit."""
+
+import math
+import os
+import re
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any, NoReturn, Protocol
+
+from posekit.config.suggest import question
+from posekit.errors import SettingError, SettingTypeError
+
+
+class Kind(Protocol):
+    """A set of values that a setting can take."""
+
+    @property
+    def expected(self) -> str:
+        """The values in words, as the end of "expected ..."."""
+        ...
+
+    def read(self, key: str, value: Any) -> Any:
+        """Return `value` in its stored form.
+
+        Raises:
+            SettingTypeError: it is of the wrong type.
+            SettingError: it is of the right type, but out of range.
+        """
+        ...
+
+
+def wrong_type(key: str, value: Any, kind: Kind) -> NoReturn:
+    """Raise the error for a value whose type `kind` does not take."""
+    raise SettingTypeError(f"{key}={value!r} is of the wrong type ({type(value).__name__}): expected {kind.expected}")
+
+
+def out_of_range(key: str, value: Any, kind: Kind) -> NoReturn:
+    """Raise the error for a value of the right type that `kind` does not take."""
+    raise SettingError(f"{key}={value!r} is out of range: expected {kind.expected}")
+
+
+@dataclass(frozen=True)
+class Flag:
+    """True or False, and no number in their place."""
+
+    @property
+    def expected(self) -> str:
+        """The values in words."""
+        return "true or false"
+
+    def read(self, key: str, value: Any) -> bool:
+        """Return the truth value."""
+        return value if isinstance(value, bool) else wrong_type(key, value, self)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A whole number; 100.0 and 1e2 are taken as 100.
+
+    Attributes:
+        low: smallest value.
+        high: largest value; None without limit.
+    """
+
+    low: int = 0
+    high: int | None = None
+
+    @property
+    def expected(self) -> str:
+        """The values in words."""
+        return f"a whole number {_bounds(self.low, self.high)}"
+
+    def read(self, key: str, value: Any) -> int:
+        """Return the number as int."""
+        number = _number(key, value, self)
+        if not float(number).is_integer():
+            wrong_type(key, value, self)
+        inside = number >= self.low and (self.high is None or number <= self.high)
+        return int(number) if inside else out_of_range(key, value, self)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A finite number; whole numbers are taken too.
+
+    Attributes:
+        low: smallest value.
+        high: largest value; None without limit.
+    """
+
+    low: float = 0
+    high: float | None = None
+
+    @property
+    def expected(self) -> str:
+        """The values in words."""
+        return f"a number {_bounds(self.low, self.high)}"
+
+    def read(self, key: str, value: Any) -> float:
+        """Return the number as float."""
+        number = float(_number(key, value, self))
+        inside = math.isfinite(number) and number >= self.low and (self.high is None or number <= self.high)
+        return number if inside else out_of_range(key, value, self)
+
+
+@dataclass(frozen=True)
+class Text:
+    """Text or a path."""
+
+    what: str = "text"
+
+    @property
+    def expected(self) -> str:
+        """The values in words."""
+        return self.what
+
+    def read(self, key: str, value: Any) -> str:
+        """Return the text; a path as its text."""
+        if not isinstance(value, str | os.PathLike):
+            wrong_type(key, value, self)
+        text = os.fspath(value)
+        return text if isinstance(text, str) and text else wrong_type(key, value, self)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a few values; upper and lower case of text do not matter."""
+
+    options: tuple[str | int, ...]
+
+    @property
+    def expected(self) -> str:
+        """The values in words."""
+        return f"one of {', '.join(map(str, self.options))}"
+
+    def read(self, key: str, value: Any) -> str | int:
+        """Return the option in its own spelling."""
+        if isinstance(value, bool) or not isinstance(value, str | Real):
+            wrong_type(key, value, self)
+        for option in self.options:
+            if option == value or (isinstance(value, str) and str(option).lower() == value.lower()):
+                return option
+        if isinstance(value, str) not in {isinstance(option, str) for option in self.options}:
+            wrong_type(key, value, self)
+        hint = question(str(value), map(str, self.options))
+        raise SettingError(f"{key}={value!r} is not known: expected {self.expected}{hint}")
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list of values of one kind; a single value is taken as a list of one."""
+
+    of: Kind
+    length: int | None = None
+
+    @property
+    def expected(self) -> str:
+        """The values in words."""
+        return f"a list of {self.length or 'values'}, each {self.of.expected}"
+
+    def read(self, key: str, value: Any) -> tuple[Any, ...]:
+        """Return the entries as a tuple."""
+        entries = _entries(value)
+        if self.length is not None and len(entries) != self.length:
+            wrong_type(key, value, self)
+        return tuple(self.of.read(key, entry) for entry in entries)
+
+
+@dataclass(frozen=True)
+class ImageSize:
+    """A square size, or height and width, in pixels."""
+
+    @property
+    def expected(self) -> str:
+        """The values in words."""
+        return "a whole number of at least 1, or [height, width]"
+
+    def read(self, key: str, value: Any) -> int | tuple[int, int]:
+        """Return the side of a square as int, or (height, width)."""
+        entries = _entries(value)
+        if len(entries) not in (1, 2):
+            out_of_range(key, value, self)
+        sides = [Whole(1).read(key, entry) for entry in entries]
+        return sides[0] if len(sides) == 1 else (sides[0], sides[1])
+
+
+@dataclass(frozen=True)
+class BatchSize:
+    """A number of pictures, -1 to fit the memory of the GPU, or a share of that memory."""
+
+    @property
+    def expected(self) -> str:
+        """The values in words."""
+        return "a whole number of at least 1, -1 (fit the GPU), or a share of its memory between 0 and 1"
+
+    def read(self, key: str, value: Any) -> int | float:
+        """Return a number of pictures or -1 as int, a share as float."""
+        number = _number(key, value, self)
+        if 0 < number < 1:
+            return float(number)
+        if number == -1:
+            return -1
+        if number < 1:
+            out_of_range(key, value, self)
+        return int(number) if float(number).is_integer() else wrong_type(key, value, self)
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where to compute: a word, one or several GPU numbers, or an object whose text is such a word."""
+
+    @property
+    def expected(self) -> str:
+        """The values in words."""
+        return "cpu, mps, cuda, a GPU number (0), several (0,1), or -1 (the idlest GPU)"
+
+    def read(self, key: str, value: Any) -> str:
+        """Return the device as text, such as "cpu", "cuda:0", "0" or "0,1"."""
+        if isinstance(value, bool | float):
+            wrong_type(key, value, self)
+        text = ",".join(str(entry) for entry in _entries(value)).replace(" ", "").lower()
+        return text if re.fullmatch(_DEVICE, text) else out_of_range(key, value, self)
+
+
+_DEVICE = r"cpu|mps|-1|(cuda|xpu)(:\d+)?|(cuda:)?\d+(,(cuda:)?\d+)*"
+
+
+@dataclass(frozen=True, init=False)
+class Either:
+    """Any of several kinds; the first that takes a value decides its stored form."""
+
+    kinds: tuple[Kind, ...]
+
+    def __init__(self, *kinds: Kind) -> None:
+        object.__setattr__(self, "kinds", kinds)
+
+    @property
+    def expected(self) -> str:
+        """The values in words."""
+        return " or ".join(kind.expected for kind in self.kinds)
+
+    def read(self, key: str, value: Any) -> Any:
+        """Return the value as its kind stores it."""
+        right_type = False
+        for kind in self.kinds:
+            try:
+                return kind.read(key, value)
+            except SettingTypeError:  # noqa: PERF203  # two or three kinds, once per run
+                continue
+            except SettingError:
+                right_type = True
+        return out_of_range(key, value, self) if right_type else wrong_type(key, value, self)
+
+
+@dataclass(frozen=True)
+class Optionally:
+    """None, or a value of `kind`."""
+
+    kind: Kind
+
+    @property
+    def expected(self) -> str:
+        """The values in words."""
+        return f"none or {self.kind.expected}"
+
+    def read(self, key: str, value: Any) -> Any:
+        """Return None, or the value as its kind stores it."""
+        return None if value is None else self.kind.read(key, value)
+
+
+def takes(kind: Kind, value: Any) -> bool:
+    """Return whether `kind` takes `value`."""
+    try:
+        kind.read("", value)
+    except (SettingError, SettingTypeError):
+        return False
+    return True
+
+
+def _bounds(low: float, high: float | None) -> str:
+    return f"of at least {low}" if high is None else f"from {low} to {high}"
+
+
+def _number(key: str, value: Any, kind: Kind) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        wrong_type(key, value, kind)
+    return int(value) if isinstance(value, Integral) else float(value)
+
+
+def _entries(value: Any) -> list[Any]:
+    if hasattr(value, "tolist"):  # arrays and tensors, their scalars too
+        value = value.tolist()
+    return list(value) if isinstance(value, list | tuple | set | frozenset | range) else [value]

@@ -1,0 +1,27 @@
+"""Where a user's configuration and data belong on this operating system."""
+
+import os
+import sys
+from pathlib import Path
+
+
+def config_folder() -> Path:
+    """Return the folder of posekit's settings file; POSEKIT_CONFIG_DIR overrides the system's habit."""
+    chosen = os.environ.get("POSEKIT_CONFIG_DIR")
+    if chosen:
+        return Path(chosen).expanduser()
+    return _base("XDG_CONFIG_HOME", ".config", "APPDATA", "AppData/Roaming") / "posekit"
+
+
+def data_folder() -> Path:
+    """Return the folder for files that posekit keeps for a user, such as weights."""
+    return _base("XDG_DATA_HOME", ".local/share", "LOCALAPPDATA", "AppData/Local") / "posekit"
+
+
+def _base(xdg: str, xdg_default: str, windows: str, windows_default: str) -> Path:
+    home = Path.home()
+    if sys.platform == "win32":
+        return Path(os.environ.get(windows) or home / windows_default)
+    if os.environ.get(xdg):
+        return Path(os.environ[xdg])
+    return home / ("Library/Application Support" if sys.platform == "darwin" else xdg_default)

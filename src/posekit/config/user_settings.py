@@ -1,0 +1,118 @@
+"""The user's own settings: folders and loggers, kept in one JSON file."""
+
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from posekit.config.field import Settings, defaults_of, setting, settings_of
+from posekit.config.kinds import Flag, Text
+from posekit.config.parse import write_value
+from posekit.config.suggest import question
+from posekit.config.user_folders import config_folder, data_folder
+from posekit.errors import SettingError, SettingTypeError
+
+logger = logging.getLogger("posekit")
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserSettings(Settings):
+    """What holds for all runs of a user. Relative folders count from the working directory."""
+
+    command: ClassVar[str] = "settings"
+
+    datasets_dir: str = setting("datasets", Text("a folder"), "folder of data sets")
+    weights_dir: str = setting("", Text("a folder"), "folder of downloaded weights")
+    runs_dir: str = setting("runs", Text("a folder"), "folder of results")
+    tensorboard: bool = setting(False, Flag(), "log training to TensorBoard")
+    wandb: bool = setting(False, Flag(), "log training to Weights & Biases")
+    mlflow: bool = setting(False, Flag(), "log training to MLflow")
+
+    def __post_init__(self) -> None:
+        if not self.weights_dir:
+            object.__setattr__(self, "weights_dir", str(data_folder() / "weights"))
+        super().__post_init__()
+        for key in ("datasets_dir", "weights_dir", "runs_dir"):
+            object.__setattr__(self, key, str(Path(getattr(self, key)).expanduser()))
+
+
+def settings_file() -> Path:
+    """Return the path of the settings file, whether it exists or not."""
+    return config_folder() / "settings.json"
+
+
+def load_user_settings() -> UserSettings:
+    """Return the user's settings; the defaults where no file or no entry says otherwise.
+
+    Raises:
+        SettingError: the file is damaged; the text says how to start afresh.
+    """
+    return UserSettings(**_known(_read(), str(settings_file())))
+
+
+def change_user_settings(values: Mapping[str, Any]) -> UserSettings:
+    """Store `values` over the present settings and return all; an unknown key is named in a warning and left out.
+
+    Raises:
+        SettingTypeError: a value has the wrong type; nothing is stored.
+        SettingError: the present file is damaged.
+    """
+    stored = _known(_read(), str(settings_file())) | _known(values, "settings")
+    changed = UserSettings(**stored)
+    _write({key: getattr(changed, key) for key in stored})
+    return changed
+
+
+def reset_user_settings() -> UserSettings:
+    """Store and return the defaults, whatever the file held."""
+    _write({})
+    return UserSettings()
+
+
+def as_dict(settings: UserSettings) -> dict[str, Any]:
+    """Return the settings as plain values, in order of declaration."""
+    return {key: getattr(settings, key) for key in settings_of(UserSettings)}
+
+
+def _known(values: Mapping[str, Any], place: str) -> dict[str, Any]:
+    defaults = {key: write_value(value) for key, value in defaults_of(UserSettings).items() if value != ""}
+    for key in values:
+        if key not in settings_of(UserSettings):
+            known = settings_of(UserSettings)
+            hint = question(key, known, defaults) or f": known are {', '.join(known)}"
+            logger.warning("%s: '%s' is not a known setting%s", place, key, hint)
+    return {key: value for key, value in values.items() if key in settings_of(UserSettings)}
+
+
+def _read() -> dict[str, Any]:
+    file = settings_file()
+    if not file.exists():
+        return {}
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise SettingError("it holds no object")
+        UserSettings(**{key: value for key, value in content.items() if key in settings_of(UserSettings)})
+    except (ValueError, SettingTypeError) as error:
+        raise SettingError(
+            f"the settings file {file} is damaged ({error}): 'posekit settings reset' writes a fresh one"
+        ) from error
+    return content
+
+
+def _write(values: Mapping[str, Any]) -> None:
+    """Replace the settings file in one step, so that a crash never leaves half of it."""
+    file = settings_file()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=file.name, suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            json.dump(values, stream, indent=2)
+        Path(temporary).replace(file)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,35 @@
+"""`new_folder`: a folder that appears complete or not at all."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from posekit.errors import OutputError
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Give a temporary folder beside `folder` to fill; rename it to `folder` when the block ends well.
+
+    When the block raises, the temporary folder is removed and `folder` stays as it was.
+
+    Args:
+        folder: the folder to make; it may exist if it is empty. Missing parents are made.
+
+    Raises:
+        OutputError: `folder` exists and is not an empty folder; nothing was changed.
+    """
+    folder = folder.resolve()
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise OutputError(f"{folder} already holds something: name a new or an empty folder, or remove it first")
+    draft = folder.with_name(f".{folder.name}.unfinished-{os.getpid()}")
+    draft.mkdir(parents=True)
+    try:
+        yield draft
+        if folder.exists():
+            folder.rmdir()
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)

@@ -1,0 +1,43 @@
+"""Chooses where to compute."""
+
+import torch
+
+from posekit.errors import SettingError
+
+
+def select_device(device: str | None) -> torch.device:
+    """Return the device that a setting means.
+
+    Args:
+        device: ``cpu``, ``mps``, a CUDA number such as ``0`` or ``cuda:0``; of several (``0,1``) the
+            first; ``-1`` the CUDA device with the most free memory; None the best there is.
+
+    Raises:
+        SettingError: there is no such device here.
+    """
+    if device is None:
+        return _best_device()
+    name = device.strip().lower().removeprefix("cuda:").split(",")[0]
+    if name == "cpu":
+        return torch.device("cpu")
+    if name == "mps":
+        if not torch.backends.mps.is_available():
+            raise SettingError("device=mps: this machine has no Apple GPU that PyTorch can use; use device=cpu")
+        return torch.device("mps")
+    count = torch.cuda.device_count()
+    if not count:
+        raise SettingError(f"device={device}: PyTorch {torch.__version__} sees no CUDA device here; use device=cpu")
+    index = _idlest_cuda() if name == "-1" else int(name) if name.isdecimal() else 0
+    if index >= count:
+        raise SettingError(f"device={device}: CUDA devices here are 0 to {count - 1}")
+    return torch.device("cuda", index)
+
+
+def _best_device() -> torch.device:
+    if torch.cuda.is_available():
+        return torch.device("cuda", 0)
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def _idlest_cuda() -> int:
+    return max(range(torch.cuda.device_count()), key=lambda index: torch.cuda.mem_get_info(index)[0])

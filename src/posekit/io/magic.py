@@ -1,0 +1,105 @@
+"""What a file really is, told by its first bytes."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+HEAD_BYTES = 512
+
+
+@dataclass(frozen=True)
+class Content:
+    """What the first bytes of a file say it holds.
+
+    Attributes:
+        kind: "image", "video" or "other".
+        name: in words, ready for "is ..." ("a PDF document").
+    """
+
+    kind: Literal["image", "video", "other"]
+    name: str
+
+    @property
+    def format(self) -> str:
+        """The name of a picture format alone ("JPEG")."""
+        return self.name.removeprefix("a ").removeprefix("an ").removesuffix(" picture")
+
+
+_SIGNATURES: tuple[tuple[int, bytes, Content], ...] = (
+    (0, b"\xff\xd8\xff", Content("image", "a JPEG picture")),
+    (0, b"\x89PNG\r\n\x1a\n", Content("image", "a PNG picture")),
+    (0, b"GIF8", Content("image", "a GIF picture")),
+    (0, b"BM", Content("image", "a BMP picture")),
+    (0, b"II*\x00", Content("image", "a TIFF picture")),
+    (0, b"MM\x00*", Content("image", "a TIFF picture")),
+    (0, b"II+\x00", Content("image", "a BigTIFF picture")),
+    (0, b"MM\x00+", Content("image", "a BigTIFF picture")),
+    (8, b"WEBP", Content("image", "a WebP picture")),
+    (0, b"\x00\x00\x00\x0cjP  ", Content("image", "a JPEG 2000 picture")),
+    (0, b"\xff\x4f\xff\x51", Content("image", "a JPEG 2000 picture")),
+    (8, b"AVI ", Content("video", "an AVI video")),
+    (0, b"\x1a\x45\xdf\xa3", Content("video", "a Matroska or WebM video")),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Content("video", "an ASF or WMV video")),
+    (0, b"\x00\x00\x01\xba", Content("video", "an MPEG video")),
+    (0, b"\x00\x00\x01\xb3", Content("video", "an MPEG video")),
+    (4, b"moov", Content("video", "a QuickTime video")),
+    (4, b"mdat", Content("video", "a QuickTime video")),
+    (4, b"wide", Content("video", "a QuickTime video")),
+    (0, b"%PDF", Content("other", "a PDF document")),
+    (0, b"PK\x03\x04", Content("other", "a ZIP archive (or an Office document)")),
+    (0, b"\x1f\x8b", Content("other", "a gzip archive")),
+    (0, b"7z\xbc\xaf\x27\x1c", Content("other", "a 7-Zip archive")),
+    (0, b"Rar!", Content("other", "a RAR archive")),
+    (0, b"8BPS", Content("other", "a Photoshop file")),
+    (0, b"\x7fELF", Content("other", "a program")),
+    (0, b"MZ", Content("other", "a Windows program")),
+    (0, b"OggS", Content("other", "an Ogg sound or video file")),
+    (0, b"ID3", Content("other", "an MP3 sound file")),
+    (0, b"fLaC", Content("other", "a FLAC sound file")),
+    (8, b"WAVE", Content("other", "a WAV sound file")),
+    (0, b"\x93NUMPY", Content("other", "a NumPy array file")),
+    (0, b"SQLite format 3", Content("other", "a database")),
+)
+_HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+
+
+def identify(head: bytes) -> Content | None:
+    """Tell what a file holds from its first `HEAD_BYTES` bytes; None when they say nothing."""
+    if head[4:8] == b"ftyp":
+        return _identify_box_file(head)
+    for offset, signature, content in _SIGNATURES:
+        if head.startswith(signature, offset):
+            return content
+    if head[0:377:188] == b"GGG":  # a sync byte starts each packet of 188 bytes
+        return Content("video", "an MPEG transport stream")
+    return _identify_text(head)
+
+
+def _identify_box_file(head: bytes) -> Content:
+    """Tell AVIF, HEIF and MP4 apart by the brands in the leading ``ftyp`` box."""
+    size = min(int.from_bytes(head[:4], "big"), len(head))
+    brands = {head[8:12]} | {head[i : i + 4] for i in range(16, size - 3, 4)}
+    if brands & _AVIF_BRANDS:
+        return Content("image", "an AVIF picture")
+    if brands & _HEIF_BRANDS:
+        return Content("image", "a HEIC picture")
+    return Content("video", "an MP4 or QuickTime video")
+
+
+def _identify_text(head: bytes) -> Content | None:
+    try:
+        # The head may end within a character: one that is cut by the limit is no sign of binary content.
+        text = head.decode("utf-8", errors="strict" if len(head) < HEAD_BYTES else "ignore").strip("\ufeff \t\r\n").lower()
+    except UnicodeDecodeError:
+        return None
+    if not text or any(ord(char) < 32 and char not in "\t\r\n\f" for char in text):
+        return None
+    if text.startswith(("<!doctype html", "<html")):
+        return Content("other", "an HTML page")
+    if "<svg" in text:
+        return Content("other", "an SVG drawing")
+    if text.startswith("<?xml"):
+        return Content("other", "an XML file")
+    if text.startswith("version https://git-lfs"):
+        return Content("other", "a Git LFS pointer (run `git lfs pull` to get the file itself)")
+    return Content("other", "a text file")

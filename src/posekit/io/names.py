@@ -1,0 +1,53 @@
+"""Names of output files: one per picture or video, unique, and safe to put into a folder."""
+
+import re
+
+from posekit.sample import Sample
+
+_UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')
+_CREDENTIALS = re.compile(r"^[^/@]*@")
+# File systems allow 255 bytes; suffixes and numbers need some.
+_MAX_BYTES = 200
+
+
+class OutputNames:
+    """Gives each picture, video or stream of one run its stem: that of its file, with -2, -3, ... when repeated.
+
+    All writers of a run share one object, so that a picture and its label file have the same name.
+    """
+
+    def __init__(self) -> None:
+        self._by_source: dict[tuple[str, int, str], str] = {}
+        self._taken: set[str] = set()
+
+    def stem(self, sample: Sample) -> str:
+        """Return the stem for a sample; the frames of one video share theirs."""
+        key = (sample.origin.kind, sample.origin.index, sample.path)
+        if key not in self._by_source:
+            self._by_source[key] = self._claim(safe_stem(sample.path, is_stream=sample.origin.kind == "stream"))
+        return self._by_source[key]
+
+    def _claim(self, stem: str) -> str:
+        name, number = stem, 1
+        # Some file systems do not tell upper from lower case.
+        while name.casefold() in self._taken:
+            number += 1
+            name = f"{stem}-{number}"
+        self._taken.add(name.casefold())
+        return name
+
+
+def safe_stem(path: str, *, is_stream: bool = False) -> str:
+    """Return a file stem that cannot leave its folder.
+
+    Args:
+        path: a file's path, or a stream's URL or number.
+        is_stream: whether all of `path` is kept, as different streams often end alike.
+    """
+    if is_stream:
+        name = _CREDENTIALS.sub("", path.partition("://")[2] or path)
+    else:
+        name = re.split(r"[/\\]", path)[-1]
+        name = name.rpartition(".")[0] or name
+    name = _UNSAFE.sub("_", name).strip(". _").encode("utf-8", "replace")[:_MAX_BYTES].decode("utf-8", "ignore")
+    return name.rstrip(". _") or "unnamed"

@@ -1,0 +1,96 @@
+"""Loads YOLO networks by file or by name, with what is known about them."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+import yaml
+
+from posekit.checkpoint.contents import Checkpoint
+from posekit.errors import ModelDefinitionError
+from posekit.models.yolo.definition import ModelDefinition, parse_definition
+from posekit.models.yolo.from_checkpoint import network_from_checkpoint
+from posekit.models.yolo.network import YoloNetwork
+from posekit.models.yolo.presets import stock_definition
+from posekit.schema import KeypointSchema
+
+# Training settings that still matter after training.
+REMEMBERED: Final = ("imgsz", "data", "task", "single_cls")
+
+
+@dataclass(kw_only=True)
+class LoadedModel:
+    """A network and what its file says about it.
+
+    Attributes:
+        network: the network, in evaluation mode.
+        schema: its keypoints; None without.
+        settings: training settings that are remembered (see `REMEMBERED`).
+        license: licence of the weights; None when unknown.
+    """
+
+    network: YoloNetwork
+    schema: KeypointSchema | None
+    settings: dict[str, Any] = field(default_factory=dict)
+    license: str | None = None
+
+
+def build_model(name: str | Path) -> LoadedModel:
+    """Build a network with random weights from a YAML file or the name of a stock network.
+
+    Raises:
+        ModelNotFoundError: there is no such file or stock network.
+        ModelDefinitionError: the definition is wrong.
+    """
+    definition = parse_definition(_read_definition(Path(name)), name=str(name))
+    return LoadedModel(network=YoloNetwork(definition).eval(), schema=_schema_for(definition))
+
+
+def load_model(checkpoint: Checkpoint) -> LoadedModel:
+    """Rebuild the network of a checkpoint.
+
+    Raises:
+        CheckpointError: weights and definition do not fit together.
+        ModelDefinitionError: the definition names an unknown block.
+    """
+    network = network_from_checkpoint(checkpoint)
+    return LoadedModel(
+        network=network,
+        schema=checkpoint.schema or _schema_for(network.definition),
+        settings={key: checkpoint.settings[key] for key in REMEMBERED if checkpoint.settings.get(key) is not None},
+        license=checkpoint.license,
+    )
+
+
+def contents_of(model: LoadedModel, path: str | Path) -> Checkpoint:
+    """Return what a checkpoint of this model holds, to be saved under `path`."""
+    network = model.network
+    return Checkpoint(
+        path=str(path),
+        state={name: tensor.detach().cpu() for name, tensor in network.state_dict().items()},
+        task=network.task,
+        definition=network.definition.source,
+        names=dict(network.names),
+        schema=model.schema,
+        fused=not any(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules()),
+        settings=dict(model.settings),
+        license=model.license,
+    )
+
+
+def _read_definition(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return stock_definition(path.name if path.parent == Path() else str(path))
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ModelDefinitionError(f"{path} is no readable YAML file: {reason}") from error
+    if not isinstance(data, dict):
+        raise ModelDefinitionError(f"{path} is no model definition: expected keys such as nc, backbone and head")
+    return data
+
+
+def _schema_for(definition: ModelDefinition) -> KeypointSchema | None:
+    return KeypointSchema.for_shape(definition.kpt_shape) if definition.kpt_shape else None

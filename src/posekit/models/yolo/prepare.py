@@ -1,0 +1,63 @@
+"""From pictures to a network input."""
+
+import logging
+from math import ceil
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from posekit.ops.letterbox import Letterbox, apply_letterbox, plan_letterbox
+from posekit.sample import Batch, Picture, Sample
+
+LOGGER = logging.getLogger("posekit")
+MIN_STRIDE = 32  # inputs are multiples of this even for networks with smaller strides
+
+
+def input_size(imgsz: int | tuple[int, int], stride: int) -> tuple[int, int]:
+    """Return (H, W) for a requested size, each rounded up to a multiple of the stride, with a warning."""
+    requested = (imgsz, imgsz) if isinstance(imgsz, int) else imgsz
+    step = max(MIN_STRIDE, stride)
+    height, width = (max(ceil(side / step), 1) * step for side in requested)
+    if (height, width) != requested:
+        LOGGER.warning("imgsz=%s is no multiple of the stride %d: using %s", list(requested), step, [height, width])
+    return height, width
+
+
+def letterbox_batch(samples: list[Sample], target: tuple[int, int], *, rect: bool, stride: int) -> Batch:
+    """Place pictures into one input.
+
+    Args:
+        samples: pictures (H, W, 3) uint8 BGR of any sizes, or ready tensors (all of one size).
+        target: (H, W) to fit into.
+        rect: pad only to the next stride multiple when all pictures have the same shape.
+        stride: largest stride of the network.
+
+    Returns:
+        images (B, 3, H, W) float32, RGB in [0, 1], in channels-last memory order.
+    """
+    ready = [sample.tensor for sample in samples if sample.tensor is not None]
+    if ready:
+        return _batch(torch.stack(ready), samples)
+    auto = rect and len({sample.size for sample in samples}) == 1
+    plans = [
+        plan_letterbox(sample.size, target, auto=auto, stride=max(MIN_STRIDE, stride)) for sample in samples
+    ]
+    boxed = [apply_letterbox(sample.image, plan) for sample, plan in zip(samples, plans, strict=True)]
+    return _batch(pictures_to_tensor(boxed), samples)
+
+
+def pictures_to_tensor(pictures: list[Picture]) -> Tensor:
+    """Stack B pictures (H, W, 3) uint8 BGR to (B, 3, H, W) float32 RGB in [0, 1]."""
+    stacked = torch.from_numpy(np.stack([cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) for picture in pictures]))
+    return stacked.permute(0, 3, 1, 2).float().div_(255)
+
+
+def _batch(images: Tensor, samples: list[Sample]) -> Batch:
+    network = (images.shape[2], images.shape[3])
+    return Batch(
+        images=images,
+        samples=samples,
+        letterboxes=[Letterbox.between(network, sample.size) for sample in samples],
+    )

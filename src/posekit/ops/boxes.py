@@ -1,0 +1,42 @@
+"""Boxes (..., 4) and points (..., 2 or 3) between formats and between coordinate frames."""
+
+from torch import Tensor, cat
+
+from posekit.ops.letterbox import Letterbox
+
+
+def xywh_to_xyxy(boxes: Tensor) -> Tensor:
+    """Centre and size (..., 4) to corners x1 y1 x2 y2."""
+    centre, half = boxes[..., :2], boxes[..., 2:] / 2
+    return cat((centre - half, centre + half), -1)
+
+
+def xyxy_to_xywh(boxes: Tensor) -> Tensor:
+    """Corners (..., 4) to centre and size."""
+    near, far = boxes[..., :2], boxes[..., 2:]
+    return cat(((near + far) / 2, far - near), -1)
+
+
+def boxes_to_original(boxes: Tensor, letterbox: Letterbox) -> Tensor:
+    """Corners (..., 4) in network pixels to original pixels, clipped to the picture."""
+    (pad_y, pad_x), (gain_y, gain_x) = letterbox.pad, letterbox.gain
+    pad = boxes.new_tensor((pad_x, pad_y, pad_x, pad_y))
+    gain = boxes.new_tensor((gain_x, gain_y, gain_x, gain_y))
+    return clip_boxes((boxes - pad) / gain, letterbox.original)
+
+
+def points_to_original(points: Tensor, letterbox: Letterbox) -> Tensor:
+    """Points (..., 2 or 3) x y [visibility] in network pixels to original pixels, clipped to the picture."""
+    (pad_y, pad_x), (gain_y, gain_x) = letterbox.pad, letterbox.gain
+    height, width = letterbox.original
+    moved = points.clone()
+    moved[..., 0] = ((points[..., 0] - pad_x) / gain_x).clamp(0, width)
+    moved[..., 1] = ((points[..., 1] - pad_y) / gain_y).clamp(0, height)
+    return moved
+
+
+def clip_boxes(boxes: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Clip corners (..., 4) to a picture of (h, w)."""
+    height, width = shape
+    limit = boxes.new_tensor((width, height, width, height))
+    return boxes.clamp(boxes.new_zeros(4), limit)

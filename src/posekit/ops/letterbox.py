@@ -1,0 +1,126 @@
+"""Letterbox: a picture resized into a given size without distortion, the rest padded; and the way back.
+
+Rounding is half to even (Python's `round`) throughout.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+PADDING_GREY = 114
+
+
+@dataclass(frozen=True, kw_only=True)
+class LetterboxPlan:
+    """How a picture of a given shape is placed.
+
+    Attributes:
+        resized: (h, w) of the picture after resizing.
+        ratio: (y, x) factors from original to resized.
+        padding: (top, bottom, left, right) in pixels.
+    """
+
+    resized: tuple[int, int]
+    ratio: tuple[float, float]
+    padding: tuple[int, int, int, int]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) of the result."""
+        top, bottom, left, right = self.padding
+        return self.resized[0] + top + bottom, self.resized[1] + left + right
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letterbox:
+    """The map between an original picture and the network input it was placed in.
+
+    Attributes:
+        network: (H, W) of the network input.
+        original: (h, w) of the original picture.
+        gain: (y, x) factors from original to network pixels.
+        pad: (top, left) offset in network pixels.
+    """
+
+    network: tuple[int, int]
+    original: tuple[int, int]
+    gain: tuple[float, float]
+    pad: tuple[float, float]
+
+    @classmethod
+    def between(cls, network: tuple[int, int], original: tuple[int, int]) -> "Letterbox":
+        """Return the centred placement of a picture (h, w) in an input (H, W), from the two sizes alone.
+
+        The gain is separate per axis and exact for the rounded size of the resized picture.
+        """
+        (network_h, network_w), (h, w) = network, original
+        gain = min(network_h / h, network_w / w)
+        resized_h, resized_w = max(round(h * gain), 1), max(round(w * gain), 1)
+        return cls(
+            network=network,
+            original=original,
+            gain=(resized_h / h, resized_w / w),
+            pad=(round((network_h - resized_h) / 2 - 0.1), round((network_w - resized_w) / 2 - 0.1)),
+        )
+
+
+def plan_letterbox(
+    shape: tuple[int, int],
+    target: tuple[int, int],
+    *,
+    auto: bool = False,
+    scaleup: bool = True,
+    center: bool = True,
+    scale_fill: bool = False,
+    stride: int = 32,
+) -> LetterboxPlan:
+    """Plan the placement of a picture (h, w) in a target (H, W).
+
+    Args:
+        shape: (h, w) of the picture.
+        target: (H, W) to fit into.
+        auto: pad only up to the next multiple of `stride`, so the result may be smaller than `target`.
+        scaleup: whether small pictures are enlarged.
+        center: whether padding goes to both sides; else right and bottom only.
+        scale_fill: stretch to `target` without padding (ignored with `auto`).
+        stride: see `auto`.
+    """
+    (h, w), (target_h, target_w) = shape, target
+    ratio = min(target_h / h, target_w / w)
+    if not scaleup:
+        ratio = min(ratio, 1.0)
+    resized_h, resized_w = max(round(h * ratio), 1), max(round(w * ratio), 1)
+    ratios = (ratio, ratio)
+    extra_h, extra_w = float(target_h - resized_h), float(target_w - resized_w)
+    if auto:
+        extra_h, extra_w = extra_h % stride, extra_w % stride
+    elif scale_fill:
+        resized_h, resized_w, extra_h, extra_w = target_h, target_w, 0.0, 0.0
+        ratios = (target_h / h, target_w / w)
+    top, bottom = _split(extra_h, center)
+    left, right = _split(extra_w, center)
+    return LetterboxPlan(resized=(resized_h, resized_w), ratio=ratios, padding=(top, bottom, left, right))
+
+
+def apply_letterbox(image: NDArray[np.uint8], plan: LetterboxPlan) -> NDArray[np.uint8]:
+    """Return the picture (h, w, C) resized (bilinear) and padded with grey as planned: (H, W, C) uint8."""
+    resized = image
+    if image.shape[:2] != plan.resized:
+        resized = cv2.resize(image, plan.resized[::-1], interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
+    if not any(plan.padding):
+        return resized
+    top, bottom, left, right = plan.padding
+    height, width = plan.shape
+    padded = np.full((height, width, *resized.shape[2:]), PADDING_GREY, np.uint8)
+    padded[top : height - bottom, left : width - right] = resized
+    return padded
+
+
+def _split(extra: float, center: bool) -> tuple[int, int]:
+    """Divide padding between the near and the far side; an odd pixel goes to the far one."""
+    if not center:
+        return 0, round(extra + 0.1)
+    half = extra / 2
+    return round(half - 0.1), round(half + 0.1)

@@ -1,0 +1,96 @@
+"""Masks as outlines: the contours of a mask joined to one polygon, and polygons moved between pictures."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from posekit.ops.letterbox import Letterbox
+
+Points = NDArray[np.float32]
+Contour = NDArray[np.int32]
+
+
+def mask_to_polygon(mask: NDArray[np.uint8] | NDArray[np.bool_]) -> Points:
+    """Return the outline of a mask; the outlines of several parts are joined to one.
+
+    Args:
+        mask: (H, W), nonzero inside the object.
+
+    Returns:
+        (P, 2) float32 x, y in pixels of the mask: outer contours only, straight runs reduced to
+        their ends; (0, 2) for an empty mask.
+    """
+    found, _ = cv2.findContours(np.ascontiguousarray(mask, np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    contours = [np.asarray(contour, np.int32).reshape(-1, 2) for contour in found]
+    if not contours:
+        return np.zeros((0, 2), np.float32)
+    return join_contours(contours).astype(np.float32)
+
+
+def join_contours(contours: Sequence[Contour]) -> Contour:
+    """Join closed contours to one polygon by bridges between neighbours in the sequence.
+
+    Each bridge runs between the closest points of contour i - 1 and i. The polygon walks along one
+    side of the middle contours to the last one, around it, and back along their other side.
+
+    Args:
+        contours: at least one (P_i, 2) int32.
+
+    Returns:
+        (P, 2) int32; the contour itself when there is only one.
+    """
+    if len(contours) == 1:
+        return contours[0]
+    bridges = [_closest_points(before, after) for before, after in pairwise(contours)]
+    forward = [_close_at(contours[0], bridges[0][0])]
+    backward: list[Contour] = []
+    for middle, bridge_in, bridge_out in zip(contours[1:-1], bridges[:-1], bridges[1:], strict=True):
+        there, back = _split(middle, bridge_in[1], bridge_out[0])
+        forward.append(there)
+        backward.append(back)
+    forward.append(_close_at(contours[-1], bridges[-1][1]))
+    return np.concatenate(forward + backward[::-1])
+
+
+def polygon_to_original(polygon: Points, letterbox: Letterbox) -> Points:
+    """Move a polygon from a letterboxed mask to the original picture, and clip it to that picture.
+
+    Args:
+        polygon: (P, 2) float32 x, y in pixels of the mask.
+        letterbox: how the picture lies in the mask, from ``Letterbox.between(mask_hw, original_hw)``.
+
+    Returns:
+        (P, 2) float32 x, y in pixels of the original picture.
+    """
+    shift, gain, size = (
+        np.array(pair[::-1], np.float32) for pair in (letterbox.pad, letterbox.gain, letterbox.original)
+    )
+    moved: Points = np.clip((polygon - shift) / gain, 0, size)
+    return moved
+
+
+def _closest_points(first: Contour, second: Contour) -> tuple[int, int]:
+    """Return the indices of the closest pair, the first one in row-major order when several are equal."""
+    x = first[:, None, 0] - second[None, :, 0]
+    y = first[:, None, 1] - second[None, :, 1]
+    row, column = divmod(int(np.argmin(x * x + y * y)), len(second))
+    return row, column
+
+
+def _close_at(contour: Contour, start: int) -> Contour:
+    """Return the contour rolled to begin at point `start`, which is repeated at the end."""
+    rolled = np.roll(contour, -start, axis=0)
+    return np.concatenate([rolled, rolled[:1]])
+
+
+def _split(contour: Contour, entry: int, leave: int) -> tuple[Contour, Contour]:
+    """Cut a middle contour at its two bridges into the way there and the way back."""
+    if entry > leave:
+        contour = contour[::-1]
+        entry, leave = len(contour) - 1 - entry, len(contour) - 1 - leave
+    closed = _close_at(contour, entry)
+    cut = leave - entry
+    return closed[: cut + 1], closed[cut:]

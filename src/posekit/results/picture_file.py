@@ -1,0 +1,45 @@
+"""Pictures written whole or not at all."""
+
+from pathlib import Path
+from uuid import uuid4
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from posekit.errors import SettingError
+
+
+def write_picture(path: str | Path, picture: NDArray[np.uint8]) -> str:
+    """Encode a picture by the suffix of `path` and put it there in one step; folders are made.
+
+    Args:
+        path: where to; the suffix (.jpg, .png, .webp, ...) chooses the format.
+        picture: (H, W, 3) uint8, BGR.
+
+    Returns:
+        The path, as text.
+
+    Raises:
+        SettingError: OpenCV writes no format of that suffix.
+    """
+    path = Path(path)
+    if not path.suffix or not cv2.haveImageWriter(path.name):
+        raise SettingError(f"cannot write {path}: no picture format is called {path.suffix!r}; use .jpg, .png or .webp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    done, encoded = cv2.imencode(path.suffix, picture)
+    if not done:
+        raise SettingError(f"cannot write {path}: a {picture.shape} picture does not fit the format {path.suffix}")
+    partial = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
+    try:
+        partial.write_bytes(encoded.tobytes())
+        partial.replace(path)  # a reader never sees half a picture
+    finally:
+        partial.unlink(missing_ok=True)
+    return str(path)
+
+
+def default_picture_name(source: str) -> str:
+    """Return ``results_<name of the source>``, with ``.jpg`` added where that is no picture's name."""
+    name = f"results_{Path(source).name}"
+    return name if Path(name).suffix and cv2.haveImageWriter(name) else f"{name}.jpg"

@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from posekit.config.check import build
+from posekit.config.describe import default_file, markdown_table, mode_list, rows
+from posekit.config.modes import MODES, modes_by_key
+
+PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
+
+
+def test_the_settings_page_holds_the_table_of_the_code():
+    """After a change of settings: python -m posekit.config.describe prints the new table."""
+    assert markdown_table() in PAGE.read_text(encoding="utf-8")
+
+
+def test_every_setting_has_one_row():
+    assert [row.key for row in rows()] == sorted(modes_by_key())
+
+
+def test_a_default_that_depends_on_the_mode_is_shown_for_each():
+    line = next(line for line in markdown_table().splitlines() if line.startswith("| `conf`"))
+    assert "0.25" in line
+    assert "val: 0.001" in line
+    assert "track: 0.1" in line
+
+
+def test_a_mode_lists_its_settings_with_their_defaults():
+    assert "conf=0.25" in mode_list(MODES["predict"].settings)
+    assert "epochs" not in mode_list(MODES["predict"].settings)
+
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=lambda mode: mode.name)
+def test_the_default_file_changes_nothing_in_any_mode(mode, tmp_path, caplog):
+    file = tmp_path / "default_copy.yaml"
+    file.write_text(default_file(), encoding="utf-8")
+    assert build(mode.settings, {"cfg": file}) == mode.settings()
+    assert not caplog.records
+
+
+def test_the_default_file_names_every_setting():
+    text = default_file()
+    assert all(f"{key}: " in text for key in modes_by_key())
+    assert yaml.safe_load(text)["max_det"] == 300

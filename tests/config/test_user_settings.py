@@ -1,0 +1,95 @@
+import json
+
+import pytest
+
+from posekit.config.user_folders import data_folder
+from posekit.config.user_settings import (
+    as_dict,
+    change_user_settings,
+    load_user_settings,
+    reset_user_settings,
+    settings_file,
+)
+from posekit.errors import SettingError, SettingTypeError
+
+
+@pytest.fixture(autouse=True)
+def own_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("POSEKIT_CONFIG_DIR", str(tmp_path / "config"))
+
+
+def test_without_a_file_the_defaults_hold_and_nothing_is_written():
+    settings = load_user_settings()
+    assert settings.runs_dir == "runs"
+    assert settings.weights_dir == str(data_folder() / "weights")
+    assert not settings.wandb
+    assert not settings_file().parent.exists()
+
+
+def test_a_change_is_stored_and_leaves_the_rest_alone():
+    change_user_settings({"runs_dir": "elsewhere"})
+    change_user_settings({"wandb": True})
+    assert load_user_settings().runs_dir == "elsewhere"
+    assert load_user_settings().wandb
+    assert json.loads(settings_file().read_text()) == {"runs_dir": "elsewhere", "wandb": True}
+
+
+def test_the_home_sign_is_expanded(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert change_user_settings({"runs_dir": "~/runs"}).runs_dir == str(tmp_path / "runs")
+
+
+def test_an_unknown_key_is_a_warning_with_near_matches_and_is_not_stored(caplog):
+    change_user_settings({"runs_dri": "x", "wandb": True})
+    assert "'runs_dri'" in caplog.text
+    assert "runs_dir=runs" in caplog.text
+    assert json.loads(settings_file().read_text()) == {"wandb": True}
+
+
+def test_a_wrong_type_stores_nothing():
+    change_user_settings({"wandb": True})
+    with pytest.raises(SettingTypeError, match="mlflow"):
+        change_user_settings({"mlflow": 5, "wandb": False})
+    assert load_user_settings().wandb
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"wandb": 3}', "\ud800"])
+def test_a_damaged_file_is_an_error_that_says_how_to_reset(content):
+    settings_file().parent.mkdir(parents=True)
+    settings_file().write_bytes(content.encode("utf-8", "surrogatepass"))
+    with pytest.raises(SettingError, match="posekit settings reset") as caught:
+        load_user_settings()
+    assert str(settings_file()) in str(caught.value)
+
+
+def test_reset_mends_a_damaged_file():
+    settings_file().parent.mkdir(parents=True)
+    settings_file().write_text("{")
+    assert reset_user_settings() == load_user_settings()
+
+
+def test_writing_leaves_no_other_file_behind():
+    change_user_settings({"runs_dir": "x"})
+    reset_user_settings()
+    assert [file.name for file in settings_file().parent.iterdir()] == ["settings.json"]
+
+
+def test_a_failed_write_keeps_the_old_file(monkeypatch):
+    change_user_settings({"runs_dir": "before"})
+
+    def full_disk(*args, **kwargs):
+        raise OSError("no space left")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("json.dump", full_disk)
+        with pytest.raises(OSError, match="no space left"):
+            change_user_settings({"runs_dir": "after"})
+    assert load_user_settings().runs_dir == "before"
+    assert [file.name for file in settings_file().parent.iterdir()] == ["settings.json"]
+
+
+def test_all_settings_have_a_plain_form():
+    assert list(as_dict(load_user_settings())) == [
+        "datasets_dir", "weights_dir", "runs_dir", "tensorboard", "wandb", "mlflow",
+    ]  # fmt: skip

@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+
+@pytest.fixture
+def picture() -> NDArray[np.uint8]:
+    """A smooth BGR picture of 48x64 that looks different from every side."""
+    rows, columns = np.mgrid[0:48, 0:64].astype(np.float32)
+    image = np.stack([columns * 3.9, rows * 5.2, 255 - columns * 2 - rows * 2], axis=-1).round().astype(np.uint8)
+    image[4:12, 6:30] = (20, 220, 60)
+    return image
+
+
+@pytest.fixture
+def frames() -> list[NDArray[np.uint8]]:
+    """20 frames of 48x64 whose brightness tells their number."""
+    return [np.full((48, 64, 3), 10 + 12 * i, np.uint8) for i in range(20)]
+
+
+@pytest.fixture
+def write_video(frames):
+    def write(path: Path, codec: str = "MJPG", fps: float = 10.0) -> Path:
+        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), fps, (64, 48))
+        assert writer.isOpened()
+        for frame in frames:
+            writer.write(frame)
+        writer.release()
+        return path
+
+    return write

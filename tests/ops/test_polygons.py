@@ -1,0 +1,81 @@
+"""Outlines of masks: golden polygons, joining of parts, the way back to the original picture."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posekit.ops.letterbox import Letterbox
+from posekit.ops.polygons import join_contours, mask_to_polygon, polygon_to_original
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+@pytest.mark.parametrize("case", range(6))
+def test_outlines_of_native_masks_equal_the_golden_polygons(case):
+    arrays = np.load(GOLDEN / "yolo" / "masks.npz")
+    counts = json.loads((GOLDEN / "yolo" / "masks.json").read_text())[case]["segments"]
+    for j, mask in enumerate(arrays[f"native_{case}"]):
+        polygon = mask_to_polygon(mask)
+        assert len(polygon) == counts[j]
+        np.testing.assert_array_equal(polygon, arrays[f"segment_{case}_{j}"])
+
+
+def test_small_letterboxed_mask_scales_back_with_one_gain_per_axis():
+    arrays = np.load(GOLDEN / "val" / "results.npz")
+    polygon = polygon_to_original(mask_to_polygon(arrays["small_mask"][0]), Letterbox.between((64, 64), (120, 200)))
+    np.testing.assert_allclose(polygon, arrays["small_mask/xy"], rtol=1e-5)
+
+
+def test_empty_mask_has_an_outline_without_points():
+    polygon = mask_to_polygon(np.zeros((5, 7), np.uint8))
+    assert polygon.shape == (0, 2)
+    assert polygon.dtype == np.float32
+
+
+def test_one_contour_is_returned_as_it_is():
+    square = np.array([[0, 0], [0, 3], [3, 3], [3, 0]], np.int32)
+    assert join_contours([square]) is square
+
+
+def test_two_parts_are_joined_at_their_closest_points():
+    left = np.array([[0, 0], [0, 2], [2, 2], [2, 0]], np.int32)
+    right = np.array([[5, 0], [5, 2], [7, 2], [7, 0]], np.int32)
+    expected = [[2, 2], [2, 0], [0, 0], [0, 2], [2, 2], [5, 2], [7, 2], [7, 0], [5, 0], [5, 2]]
+    assert join_contours([left, right]).tolist() == expected
+
+
+@given(
+    st.lists(st.tuples(st.integers(2, 90), st.integers(2, 60), st.integers(1, 9)), min_size=1, max_size=7),
+)
+def test_joined_outline_holds_every_contour_point_and_fills_every_part(discs):
+    mask = np.zeros((64, 96), np.uint8)
+    for x, y, radius in discs:
+        cv2.circle(mask, (x, y), radius, 1, -1)
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    polygon = mask_to_polygon(mask)
+    held = {tuple(point) for point in polygon.astype(int).tolist()}
+    assert {tuple(point) for contour in contours for point in contour.reshape(-1, 2).tolist()} == held
+
+
+def test_bool_masks_are_accepted():
+    mask = np.zeros((6, 6), bool)
+    mask[2:5, 1:4] = True
+    assert mask_to_polygon(mask).tolist() == [[1, 2], [1, 4], [3, 4], [3, 2]]
+
+
+@given(st.floats(0, 299), st.floats(0, 99))
+def test_points_return_from_the_letterbox_to_where_they_were(x, y):
+    letterbox = Letterbox.between((160, 160), (100, 300))
+    (top, left), (gain_y, gain_x) = letterbox.pad, letterbox.gain
+    inside = np.array([[x * gain_x + left, y * gain_y + top]], np.float32)
+    np.testing.assert_allclose(polygon_to_original(inside, letterbox), [[x, y]], atol=1e-3)
+
+
+def test_points_in_the_padding_are_clipped_to_the_picture():
+    padding = np.array([[-3, 0], [170, 159]], np.float32)
+    assert polygon_to_original(padding, Letterbox.between((160, 160), (100, 300))).tolist() == [[0, 0], [300, 100]]
