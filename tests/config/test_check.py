@@ -41,7 +41,7 @@ def test_wrong_type_is_a_type_error():
 
 
 def test_out_of_range_is_a_value_error_with_the_range():
-    with pytest.raises(ValueError, match="conf=1.5.*from 0 to 1") as caught:
+    with pytest.raises(ValueError, match=r"conf=1\.5.*from 0 to 1") as caught:
         build(PredictSettings, {"conf": 1.5})
     assert isinstance(caught.value, SettingError)
 

@@ -5,7 +5,10 @@ import yaml
 
 from posekit.config.check import build
 from posekit.config.describe import default_file, markdown_table, mode_list, rows
+from posekit.config.field import settings_of
 from posekit.config.modes import MODES, modes_by_key
+from posekit.config.old_names import IGNORED, PRECISION_NAMES, RENAMED
+from posekit.config.user_settings import UserSettings
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 
@@ -15,15 +18,19 @@ def test_the_settings_page_holds_the_table_of_the_code():
     assert markdown_table() in PAGE.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("names", [RENAMED, IGNORED, PRECISION_NAMES, settings_of(UserSettings)], ids=len)
+def test_the_settings_page_names_all_other_words(names):
+    text = PAGE.read_text(encoding="utf-8")
+    assert [name for name in names if f"`{name}" not in text] == []
+
+
 def test_every_setting_has_one_row():
     assert [row.key for row in rows()] == sorted(modes_by_key())
 
 
 def test_a_default_that_depends_on_the_mode_is_shown_for_each():
     line = next(line for line in markdown_table().splitlines() if line.startswith("| `conf`"))
-    assert "0.25" in line
-    assert "val: 0.001" in line
-    assert "track: 0.1" in line
+    assert "0.001 (predict: 0.25; track: 0.1)" in line
 
 
 def test_a_mode_lists_its_settings_with_their_defaults():

@@ -85,7 +85,9 @@ def test_label_rows_of_scaled_predictions_are_the_recorded_ones(golden_val, imag
 def test_detections_with_an_empty_mask_have_no_label_row(golden_val):
     with np.load(golden_val / "predictions_segment_masks.npz") as file:
         masks = file["masks"]
-    boxes = np.array([[0, 0, 1, 1, 0.9, 0], [0, 0, 1, 1, 0.8, 1], [0, 0, 1, 1, 0.7, 2], [0, 0, 1, 1, 0.6, 0]], np.float32)
+    boxes = np.array(
+        [[0, 0, 1, 1, 0.9, 0], [0, 0, 1, 1, 0.8, 1], [0, 0, 1, 1, 0.7, 2], [0, 0, 1, 1, 0.6, 0]], np.float32
+    )
     result = Results(np.zeros((64, 96, 3), np.uint8), "42.png", {}, boxes=boxes, masks=masks)
     labels = json.loads((golden_val / "labels.json").read_text())
     assert_rows(result, labels["segment save_conf=True (third object has an empty mask)"], save_conf=True)

@@ -92,6 +92,11 @@ def _encode(text: object, encoding: object = "latin1") -> bytes:
     return text.encode("latin1")
 
 
+def _empty_bytes() -> bytes:
+    """Protocol 2 spells empty bytes as a call without arguments."""
+    return b""
+
+
 def _numpy_scalar(dtype: object, raw: object = b"") -> float | int | bool:
     if not isinstance(dtype, Stub) or not isinstance(raw, bytes) or not dtype.args:
         raise CheckpointError("a NumPy number without dtype or bytes")
@@ -119,6 +124,8 @@ _CALLS = {
     ("collections", "Counter"): Call(_counter),
     ("__builtin__", "set"): Call(_set),
     ("builtins", "set"): Call(_set),
+    ("__builtin__", "bytes"): Call(_empty_bytes),
+    ("builtins", "bytes"): Call(_empty_bytes),
     ("__builtin__", "getattr"): Call(_bound_method),
     ("builtins", "getattr"): Call(_bound_method),
     ("_codecs", "encode"): Call(_encode),

@@ -6,6 +6,7 @@ from typing import Any
 from posekit.checkpoint.archive import Archive
 from posekit.checkpoint.contents import Checkpoint
 from posekit.checkpoint.foreign import foreign_checkpoint
+from posekit.checkpoint.inert import Stub
 from posekit.checkpoint.native import is_native, native_checkpoint
 from posekit.checkpoint.plain import plain_value
 from posekit.checkpoint.safetensors_file import read_safetensors
@@ -72,7 +73,8 @@ def _existing(path: str | Path) -> Path:
 
 def _checkpoint(path: str, top: object, reader: TensorReader) -> Checkpoint:
     if not isinstance(top, dict):
-        raise CheckpointError(f"the file holds {type(top).__name__} instead of the dictionary of a checkpoint")
+        kind = top.origin if isinstance(top, Stub) else type(top).__name__
+        raise CheckpointError(f"the file holds {kind} instead of the dictionary of a checkpoint")
     if is_native(top):
         return native_checkpoint(path, top, reader)
     return foreign_checkpoint(path, top, reader)

@@ -43,11 +43,7 @@ def tensor_refs(root: Stub) -> dict[str, TensorRef]:
     refs: dict[str, TensorRef] = {}
     for name, module in modules(root):
         refs.update(_tensors(name, _table(name, module, "_parameters")))
-        buffers = dict(_tensors(name, _table(name, module, "_buffers")))
-        skipped = module.attributes.get("_non_persistent_buffers_set")
-        for key in skipped if isinstance(skipped, set) else ():
-            buffers.pop(f"{name}.{key}", None)
-        refs.update(buffers)
+        refs.update(_tensors(name, _persistent_buffers(name, module)))
         if len(refs) > MAX_TENSORS:
             raise CheckpointError(f"the network has more than {MAX_TENSORS} tensors")
     return refs
@@ -59,6 +55,12 @@ def _tensors(name: str, table: dict[str, Any]) -> Iterator[tuple[str, TensorRef]
             yield _joined(name, key), ref
         elif ref is not None:
             raise CheckpointError(f"{_joined(name, key)} is {type(ref).__name__} instead of a tensor")
+
+
+def _persistent_buffers(name: str, module: Stub) -> dict[str, Any]:
+    skipped = module.attributes.get("_non_persistent_buffers_set")
+    skipped = skipped if isinstance(skipped, set) else set()
+    return {key: buffer for key, buffer in _table(name, module, "_buffers").items() if key not in skipped}
 
 
 def _children(name: str, module: Stub) -> list[tuple[str, Stub]]:
@@ -81,5 +83,5 @@ def _table(name: str, module: Stub, group: str) -> dict[str, Any]:
 
 def _joined(name: str, key: object) -> str:
     if not isinstance(key, str) or not key or "." in key or len(name) + len(key) > _MAX_NAME:
-        raise CheckpointError(f"a part of {name or 'the network'} has no plain name, or modules are nested too deeply")
+        raise CheckpointError(f"a part of ...{name[-80:]} has no plain name, or modules are nested too deeply")
     return f"{name}.{key}" if name else key

@@ -6,10 +6,11 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 
-from posekit.cli.console import say_error, show_log
+from posekit.cli.console import say_error
 from posekit.cli.dispatch import run_command
 from posekit.cli.words import read_command
 from posekit.errors import PosekitError, UnknownSettingError
+from posekit.log import show_log
 
 FAILED = 1
 MISUSED = 2

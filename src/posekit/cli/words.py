@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from posekit.config.check import build
 from posekit.config.commands import SPECIALS, CommandSettings
 from posekit.config.field import Settings, settings_of
 from posekit.config.files import read_cfg
@@ -63,7 +62,7 @@ def read_command(words: Sequence[str]) -> Command:
             _refuse_second(given, key, value)
             given[key] = value
     own = {key: given.pop(key) for key in settings_of(CommandSettings) if key in given}
-    settings = build(CommandSettings, _from_file(own.get("cfg")) | own)
+    settings = CommandSettings(**(_from_file(own.get("cfg")) | own))
     return Command(special=specials[0] if specials else None, settings=settings, values=given, reset=reset)
 
 

@@ -180,6 +180,8 @@ class ImageSize:
         entries = _entries(value)
         if len(entries) not in (1, 2):
             out_of_range(key, value, self)
+        if any(isinstance(entry, bool) or not isinstance(entry, Real) for entry in entries):
+            wrong_type(key, value, self)
         sides = [Whole(1).read(key, entry) for entry in entries]
         return sides[0] if len(sides) == 1 else (sides[0], sides[1])
 

@@ -34,11 +34,11 @@ def read_value(key: str, text: str) -> Any:
 
 
 def write_value(value: Any) -> str:
-    """Return text that `read_value` turns into `value` again; tuples become lists."""
+    """Return text that `read_value` turns into a None, truth value, number or list again; tuples become lists."""
     if value is None or isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list | tuple):
-        return f"[{', '.join(repr(entry) if isinstance(entry, str) else write_value(entry) for entry in value)}]"
+        return repr(list(value))
     return str(value)
 
 

@@ -49,9 +49,7 @@ class RunSettings(Settings):
     project: str | None = setting(
         None, Optionally(Text("a folder")), "folder of runs: below runs/TASK when relative, as it is when absolute"
     )
-    name: str | None = setting(
-        None, Optionally(Text("a folder name")), "folder of this run in project; none: the mode"
-    )
+    name: str | None = setting(None, Optionally(Text("a folder name")), "folder of this run in project; none: the mode")
     exist_ok: bool = setting(False, Flag(), "write into an existing folder instead of a new, numbered one")
     verbose: bool = setting(True, Flag(), "log the progress")
 

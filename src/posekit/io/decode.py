@@ -51,7 +51,8 @@ def read_image(path: Path) -> Picture:
     data = read_bytes(path)
     try:
         return decode_image(data)
-    except MissingExtraError:
+    except MissingExtraError as error:
+        error.args = (f"{path}: {error}",)
         raise
     except PosekitError as error:
         raise UnreadableImageError(f"{path}: {error}") from error
@@ -100,9 +101,9 @@ def _decode_with_pillow(data: bytes, kind: str) -> Picture:
     Image.init()
     try:
         with Image.open(io.BytesIO(data), formats=_PILLOW_FORMATS) as image:
-            if _is_raw(image):
-                return _decode_raw(data)
-            return from_pil(image)
+            return _decode_raw(data) if _is_raw(image) else from_pil(image)
+    except MissingExtraError:
+        raise
     except PosekitError as error:
         raise UnreadableImageError(f"the {kind} data is not readable: {error}") from error
     except UnidentifiedImageError as error:

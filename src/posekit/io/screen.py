@@ -39,7 +39,7 @@ class ScreenSource(Source):
         except ImportError as error:
             raise MissingExtraError("Screenshots", "screen", "mss") from error
         try:
-            with mss.mss() as camera:
+            with mss.MSS() as camera:
                 area = self._area(camera.monitors)
                 frame = 0
                 while True:

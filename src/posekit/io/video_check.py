@@ -46,17 +46,17 @@ def check_video(path: Path) -> None:
 
 
 def _has_index(file: BinaryIO) -> bool:
-    """Look for a ``moov`` box on the top level of an MP4 or QuickTime file."""
+    """Look for a whole ``moov`` box on the top level of an MP4 or QuickTime file."""
     end = file.seek(0, os.SEEK_END)
     position = 0
     while position + 8 <= end:
         file.seek(position)
         header = file.read(16)
-        if header[4:8] == b"moov":
-            return True
         size = int.from_bytes(header[:4], "big")
         if size == 1:
             size = int.from_bytes(header[8:16], "big")
+        if header[4:8] == b"moov":
+            return position + size <= end
         if size < 8:
             return False
         position += size

@@ -1,6 +1,7 @@
 """Pictures written whole or not at all."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import cv2
@@ -24,7 +25,7 @@ def write_picture(path: str | Path, picture: NDArray[np.uint8]) -> str:
         SettingError: OpenCV writes no format of that suffix.
     """
     path = Path(path)
-    if not path.suffix or not cv2.haveImageWriter(path.name):
+    if not _is_writable(path.suffix):
         raise SettingError(f"cannot write {path}: no picture format is called {path.suffix!r}; use .jpg, .png or .webp")
     path.parent.mkdir(parents=True, exist_ok=True)
     done, encoded = cv2.imencode(path.suffix, picture)
@@ -41,5 +42,10 @@ def write_picture(path: str | Path, picture: NDArray[np.uint8]) -> str:
 
 def default_picture_name(source: str) -> str:
     """Return ``results_<name of the source>``, with ``.jpg`` added where that is no picture's name."""
-    name = f"results_{Path(source).name}"
-    return name if Path(name).suffix and cv2.haveImageWriter(name) else f"{name}.jpg"
+    path = urlsplit(source).path if "://" in source else source
+    name = f"results_{Path(path).name}"
+    return name if _is_writable(Path(name).suffix) else f"{name}.jpg"
+
+
+def _is_writable(suffix: str) -> bool:
+    return suffix[1:].isalnum() and cv2.haveImageWriter(f"picture{suffix}")

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.ops.letterbox import Letterbox
+from posekit.ops.masks import letterbox_content
 from posekit.viz.scene import Color, Picture
 
 ALPHA = 0.5
@@ -37,9 +37,7 @@ def mask_at_size(mask: NDArray[np.uint8], size_hw: tuple[int, int]) -> NDArray[n
     """Return an (h, w) mask as (H, W) bool: the letterbox padding cut off, the rest resized."""
     if mask.shape == size_hw:
         return mask.astype(bool)
-    letterbox = Letterbox.between((mask.shape[0], mask.shape[1]), size_hw)
-    (top, left), (gain_y, gain_x) = letterbox.pad, letterbox.gain
-    bottom, right = round(top + size_hw[0] * gain_y), round(left + size_hw[1] * gain_x)
-    content = mask[int(top) : bottom, int(left) : right].astype(np.uint8) * 255
+    rows, columns = letterbox_content((mask.shape[0], mask.shape[1]), size_hw)
+    content = mask[rows, columns].astype(np.uint8) * 255
     resized = cv2.resize(content, size_hw[::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(resized) > 127

@@ -121,8 +121,8 @@ def _place_head(points: dict[str, Vector], frames: dict[str, Matrix], body: Prop
     points["crown"] = centre + head[:, 1] * (0.07 * body.head)
     landmarks = {
         "nose": (0.0, -0.012, 0.062),
-        "left_eye": (0.020, 0.010, 0.049),
-        "right_eye": (-0.020, 0.010, 0.049),
+        "left_eye": (0.020, 0.010, 0.052),
+        "right_eye": (-0.020, 0.010, 0.052),
         "left_ear": (0.047, 0.0, -0.004),
         "right_ear": (-0.047, 0.0, -0.004),
     }

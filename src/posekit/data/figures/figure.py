@@ -1,6 +1,6 @@
 """`Figure`: one person of a scene, with body, pose, looks and place."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -35,6 +35,13 @@ class Figure:
     def skeleton(self) -> Skeleton:
         """The joints in the figure's body frame."""
         return build_skeleton(self.proportions, self.pose)
+
+    def raised_to(self, lowest_top: float) -> "Figure":
+        """Return the figure, moved up if its top lies below the pixel row `lowest_top`."""
+        top = float(self.view.project(self.skeleton.keypoints())[:, 1].min())
+        if top <= lowest_top:
+            return self
+        return replace(self, view=replace(self.view, y=self.view.y - (top - lowest_top)))
 
     def parts(self) -> list[Part]:
         """Return all solid pieces in the figure's body frame."""

@@ -49,14 +49,14 @@ def _face(skeleton: Skeleton, looks: Looks) -> list[Part]:
     parts = [
         _solid(skeleton, (0, 0.024, -0.002), (0, -0.034, 0.008), (0.0505, 0.0505, 0.044, 0.031), skin, flat=1.14),
         _solid(skeleton, (0, 0.008, 0.053), (0, -0.014, 0.0575), (0.005, 0.006, 0.0085, 0.0095), skin),
-        _solid(skeleton, (0.014, -0.041, 0.037), (-0.014, -0.041, 0.037), 0.0055, looks.lips),
+        _solid(skeleton, (0.012, -0.037, 0.0405), (-0.012, -0.037, 0.0405), 0.0046, looks.lips),
     ]
     for _, sign in SIDES:
         x = sign * 0.020
         parts += [
-            _solid(skeleton, (x - 0.005, 0.010, 0.0475), (x + 0.005, 0.010, 0.0475), 0.0062, EYE_WHITE),
-            _solid(skeleton, (x, 0.010, 0.0505), (x, 0.0095, 0.0505), 0.0052, PUPIL),
-            _solid(skeleton, (x - 0.011, 0.0235, 0.0455), (x + 0.011, 0.0235, 0.0455), 0.0042, looks.hair),
+            _solid(skeleton, (x - 0.004, 0.010, 0.0495), (x + 0.004, 0.010, 0.0495), 0.0064, EYE_WHITE),
+            _solid(skeleton, (x, 0.010, 0.0525), (x, 0.0095, 0.0525), 0.0049, PUPIL),
+            _solid(skeleton, (sign * 0.010, 0.024, 0.0525), (sign * 0.030, 0.023, 0.0455), 0.0044, looks.hair),
             _solid(skeleton, (sign * 0.048, 0.010, -0.004), (sign * 0.047, -0.012, -0.002), 0.0105, skin, flat=1.2),
         ]
     if looks.beard:
@@ -68,7 +68,8 @@ def _face(skeleton: Skeleton, looks: Looks) -> list[Part]:
 def _scalp(skeleton: Skeleton, paint: Paint, thickness: float) -> Part:
     """Hair over the top and back of the skull; the face shows where the skull comes through."""
     width = 0.0515 + thickness
-    return _solid(skeleton, (0, 0.028, -0.014), (0, -0.002, -0.022), width, paint, flat=1.06)
+    # Thick hair sits farther back, or it would hide the face.
+    return _solid(skeleton, (0, 0.028, -0.014 - thickness), (0, -0.002, -0.022 - thickness), width, paint, flat=1.06)
 
 
 def _bald(skeleton: Skeleton, looks: Looks) -> list[Part]:

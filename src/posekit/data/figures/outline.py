@@ -76,8 +76,9 @@ def outline_parts(parts: Sequence[Part], view: View, light: Light) -> list[Outli
     side = np.array([part.side for part in parts]) @ view.turn.T
     flat = np.array([part.flat for part in parts])
     c, s = _dot(side, across), _dot(side, facing)
-    norm = np.maximum(np.hypot(c, s), 1e-6)
-    c, s = c / norm, s / norm
+    norm = np.hypot(c, s)
+    # A side along the axis tells nothing: such a part is round.
+    c, s = np.where(norm > 1e-6, (c, s) / np.maximum(norm, 1e-6), ((1.0,), (0.0,)))
     # Seen from the side, the ellipse with half-axes 1 and `flat` is as wide as its shadow.
     wide = np.hypot(c, flat * s)
     deep = flat / wide

@@ -31,7 +31,7 @@ class Part:
 
     Attributes:
         start, end: (3,) ends of the axis.
-        side: (3,) unit direction in which `widths` are measured.
+        side: (3,) unit direction in which `widths` are measured; any for a round part.
         widths: half-widths at 0, 1/3, 2/3 and 1 of the axis.
         flat: half-depth (across the axis and `side`) as a share of the half-width.
         cap: how far the rounded start reaches beyond the axis, as a share of the half-width.

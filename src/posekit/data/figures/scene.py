@@ -25,6 +25,9 @@ FEWEST_PIXELS = 30
 SMALLEST_SHARE = 0.2
 FEWEST_KEYPOINTS = 4
 
+# No figure's top lies lower in the picture than this share of its height.
+LOWEST_TOP = 0.65
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -158,9 +161,12 @@ def _place_figures(
     # Slots side by side, taken in any order and left by up to half their width: some overlap, but no heap.
     places = np.clip((rng.permutation(count) + rng.uniform(-0.5, 1.5, count)) / max(count, 1), 0.03, 0.97)
     ground = camera.horizon + camera.eye * heights + rng.normal(0, 0.04, count) * height
+    lowest_top = LOWEST_TOP * height
     return [
-        random_figure(person, Spot(x=float(x), y=float(y), height=float(tall), pitch=camera.pitch, roll=camera.roll))
-        for person, x, y, tall in zip(people, places * width, ground, heights, strict=False)
+        random_figure(person, Spot(x=x, y=y, height=tall, pitch=camera.pitch, roll=camera.roll)).raised_to(lowest_top)
+        for person, x, y, tall in zip(
+            people, (places * width).tolist(), ground.tolist(), heights.tolist(), strict=False
+        )
     ]
 
 

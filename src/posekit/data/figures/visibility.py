@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from posekit.data.figures.anatomy import Skeleton
 from posekit.data.figures.raster import Layer
+from posekit.data.figures.vectors import unit
 from posekit.data.figures.view import View
 from posekit.schema import COCO_PERSON
 
@@ -19,6 +20,9 @@ COVER = {
     "hip": 0.115, "knee": 0.07, "ankle": 0.06,
 }  # fmt: skip
 FACE = 5
+# A point of the face is turned away when its direction from the head's centre points from the camera by more
+# than this (the sine of 20 degrees): an ear seen from the front, under hair, is hidden but not turned away.
+TURNED_AWAY = 0.35
 
 
 def own_visibility(skeleton: Skeleton, view: View, layer: Layer, size: tuple[int, int]) -> Keypoints:
@@ -74,5 +78,5 @@ def _cover(name: str, skeleton: Skeleton, view: View) -> float:
 
 
 def _turned_away(skeleton: Skeleton, view: View, name: str) -> bool:
-    outward = skeleton.points[name] - skeleton.points["head"]
-    return float(view.direct(outward)[2]) > 0
+    outward = unit(skeleton.points[name] - skeleton.points["head"])
+    return float(view.direct(outward)[2]) > TURNED_AWAY

@@ -1,0 +1,69 @@
+import pytest
+
+SMALL = ("source=figures:2", "imgsz=64")
+
+
+@pytest.fixture
+def default_model(folder):
+    """Untrained weights under the name that a pose command takes by default."""
+    from posekit.api import YOLO
+
+    path = folder / "yolo26n-pose.pt"
+    YOLO("yolo26n-pose.yaml").save(path)
+    return path
+
+
+def test_drawn_pictures_are_saved_and_the_last_line_says_where(posekit_command, folder):
+    done = posekit_command("pose", "predict", "model=yolov8n-pose.yaml", *SMALL)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("image 1/2 ")
+    assert lines[-1].replace("\\", "/") == "Results saved to runs/pose/predict"
+    assert len(list((folder / "runs" / "pose" / "predict").glob("*.jpg"))) == 2
+
+
+def test_save_false_writes_nothing_and_verbose_false_says_nothing(posekit_command, folder):
+    done = posekit_command("predict", "model=yolov8n-pose.yaml", "save=False", "verbose=False", *SMALL)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert list(folder.iterdir()) == []
+
+
+def test_without_mode_and_model_the_defaults_are_named_in_warnings(posekit_command, default_model):
+    done = posekit_command("pose", *SMALL)
+    assert done.returncode == 0
+    warnings = done.stderr.splitlines()
+    assert warnings[0].startswith("WARNING no mode given: taking predict")
+    assert warnings[1].startswith("WARNING no model given: taking model=yolo26n-pose.pt")
+    assert len(warnings) == 2
+
+
+def test_a_task_that_differs_from_the_models_is_one_warning(posekit_command, default_model):
+    done = posekit_command("detect", "predict", f"model={default_model}", *SMALL)
+    assert done.returncode == 0
+    (warning,) = done.stderr.splitlines()
+    assert warning.startswith("WARNING task=detect")
+
+
+def test_settings_of_a_cfg_file_count(posekit_command, folder):
+    (folder / "my.yaml").write_text(
+        "mode: predict\nmodel: yolov8n-pose.yaml\nsource: figures:1\nimgsz: 64\nname: mine\n"
+    )
+    done = posekit_command("cfg=my.yaml")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (folder / "runs" / "pose" / "mine").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["model=missing/weights.pt"], "missing/weights.pt"),
+        (["model=yolov8n-pose.yaml", "source=missing.jpg"], "missing.jpg"),
+        (["model=yolov9z-pose.yaml"], "yolov9z-pose.yaml"),
+    ],
+)
+def test_a_missing_file_is_one_line_with_its_name(posekit_command, words, text):
+    done = posekit_command("predict", *words)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("ERROR ")
+    assert text in line.replace("\\", "/")

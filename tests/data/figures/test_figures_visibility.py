@@ -1,0 +1,126 @@
+"""Laws of sides and visibility, on figures built by hand."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from posekit.data.figures.anatomy import Proportions
+from posekit.data.figures.figure import Figure
+from posekit.data.figures.looks import random_looks
+from posekit.data.figures.outline import Light
+from posekit.data.figures.poses import Pose, mirrored
+from posekit.data.figures.scene import see_figures
+from posekit.data.figures.view import View
+from posekit.schema import COCO_PERSON
+
+SIZE = (320, 320)
+LIGHT = Light(towards=np.array([0.0, 0.0, -1.0]), ambient=0.5, strength=0.5)
+INDEX = {name: index for index, name in enumerate(COCO_PERSON.names)}
+FLIP = list(COCO_PERSON.flip_idx)
+
+
+def figure(yaw=0.0, x=160.0, **angles):
+    rest = {"root": 2, "spine": 3, "head": 3, "arms": (2, 4), "legs": (2, 4)}
+    pose = Pose(**{name: np.radians(angles.get(name, np.zeros(shape))) for name, shape in rest.items()})
+    looks = replace(random_looks(np.random.default_rng(1)), hair_cut="cropped", hat_kind="none", beard=False)
+    view = View(yaw=math.radians(yaw), pitch=0.0, roll=0.0, scale=260.0, x=x, y=300.0)
+    return Figure(Proportions(), pose, looks, view)
+
+
+def seen(*figures):
+    return see_figures(figures, LIGHT, SIZE)
+
+
+def values(drawn):
+    return {name: int(drawn.keypoints[index, 2]) for name, index in INDEX.items()}
+
+
+def test_a_figure_that_faces_the_camera_has_its_left_on_the_pictures_right():
+    (drawn,) = seen(figure())
+    for part in ("eye", "ear", "shoulder", "elbow", "wrist", "hip", "knee", "ankle"):
+        assert drawn.keypoints[INDEX[f"left_{part}"], 0] > drawn.keypoints[INDEX[f"right_{part}"], 0]
+    assert all(value == 2 for value in values(drawn).values())
+
+
+def test_a_figure_seen_from_behind_has_its_left_on_the_pictures_left_and_no_face():
+    (drawn,) = seen(figure(yaw=180))
+    assert drawn.keypoints[INDEX["left_shoulder"], 0] < drawn.keypoints[INDEX["right_shoulder"], 0]
+    found = values(drawn)
+    assert [found[name] for name in ("nose", "left_eye", "right_eye")] == [0, 0, 0]
+    assert [found[name] for name in ("left_shoulder", "right_shoulder", "left_hip", "left_knee")] == [2, 2, 2, 2]
+
+
+@pytest.mark.parametrize(("yaw", "near", "far"), [(90, "right", "left"), (-90, "left", "right")])
+def test_in_profile_the_far_side_is_hidden_by_the_own_body(yaw, near, far):
+    (drawn,) = seen(figure(yaw=yaw))
+    found = values(drawn)
+    assert [found[f"{near}_{part}"] for part in ("eye", "ear", "shoulder", "elbow", "wrist")] == [2] * 5
+    assert [found[f"{far}_{part}"] for part in ("shoulder", "elbow", "hip")] == [1] * 3
+    assert [found[f"{far}_{part}"] for part in ("eye", "ear")] == [0, 0]
+
+
+def test_a_wrist_behind_the_back_is_hidden_and_before_the_chest_is_visible():
+    behind = np.zeros((2, 4))
+    behind[0] = (-35, 0, 60, 70)
+    front = np.zeros((2, 4))
+    front[0] = (30, 0, 60, 90)
+    assert values(seen(figure(arms=behind))[0])["left_wrist"] == 1
+    assert values(seen(figure(arms=front))[0])["left_wrist"] == 2
+
+
+def test_a_nearer_figure_hides_the_points_it_covers():
+    near, far = seen(figure(x=200.0), figure(x=160.0))
+    alone = seen(figure(x=160.0))[0]
+    for index in range(17):
+        x, y, value = far.keypoints[index]
+        covered = near.mask[int(y), int(x)]
+        assert value == (1 if covered else alone.keypoints[index, 2])
+    assert (far.keypoints[:, 2] == 1).any()
+    assert not (near.mask & far.mask).any()
+
+
+def test_a_figure_behind_another_is_left_out_and_hides_nobody():
+    kept = seen(figure(), figure(), figure(x=60.0))
+    assert [drawn.figure.view.x for drawn in kept] == [160.0, 60.0]
+
+
+def test_a_figure_outside_the_picture_is_left_out():
+    assert seen(figure(x=900.0)) == []
+
+
+def test_the_mirrored_pose_gives_the_mirrored_keypoints():
+    angles = {
+        "root": np.array([5.0, 8.0]),
+        "spine": np.array([10.0, 6.0, 15.0]),
+        "head": np.array([5.0, 9.0, 20.0]),
+        "arms": np.array([[40.0, 50.0, 20.0, 60.0], [-10.0, 20.0, 0.0, 10.0]]),
+        "legs": np.array([[30.0, 10.0, 5.0, 40.0], [-15.0, 4.0, 0.0, 20.0]]),
+    }
+    one = figure(yaw=30, **angles)
+    other = replace(one, pose=mirrored(one.pose), view=replace(one.view, yaw=-one.view.yaw))
+    flipped = seen(other)[0].keypoints[FLIP]
+    labelled = flipped[:, 2] > 0
+    flipped[labelled, 0] = 320 - flipped[labelled, 0]
+    expected = seen(one)[0].keypoints
+    np.testing.assert_allclose(flipped[:, :2], expected[:, :2], atol=1e-3)
+    # A point on the very rim of a limb may fall on the other side of a pixel's centre.
+    assert (flipped[:, 2] != expected[:, 2]).sum() <= 1
+
+
+def test_bones_keep_their_length_in_every_pose():
+    body = Proportions()
+    bent = figure(arms=np.full((2, 4), 70.0), legs=np.full((2, 4), 50.0)).skeleton.points
+    for side in ("left", "right"):
+        assert np.linalg.norm(bent[f"{side}_elbow"] - bent[f"{side}_shoulder"]) == pytest.approx(body.upper_arm)
+        assert np.linalg.norm(bent[f"{side}_wrist"] - bent[f"{side}_elbow"]) == pytest.approx(body.forearm)
+        assert np.linalg.norm(bent[f"{side}_knee"] - bent[f"{side}_hip"]) == pytest.approx(body.thigh)
+        assert np.linalg.norm(bent[f"{side}_ankle"] - bent[f"{side}_knee"]) == pytest.approx(body.shin)
+
+
+def test_bent_elbows_point_forward_and_bent_knees_back():
+    points = figure(arms=np.array([[0, 0, 0, 90.0]] * 2), legs=np.array([[0, 0, 0, 90.0]] * 2)).skeleton.points
+    for side in ("left", "right"):
+        assert points[f"{side}_wrist"][2] > points[f"{side}_elbow"][2] + 0.1
+        assert points[f"{side}_ankle"][2] < points[f"{side}_knee"][2] - 0.1

@@ -1,0 +1,81 @@
+import cv2
+import numpy as np
+import pytest
+
+from posekit.errors import OutputError
+from posekit.io.names import OutputNames
+from posekit.io.video_writer import VideoWriter, container
+from posekit.sample import Origin, Sample
+
+SUFFIX = container()[0]
+
+
+def frame(number: int, path: str = "a/clip.mp4", kind: str = "video", index: int = 1, fps: float | None = 12.0) -> Sample:
+    image = np.full((48, 64, 3), 10 * number, np.uint8)
+    return Sample(image=image, path=path, origin=Origin(kind=kind, index=index, frame=number, fps=fps))
+
+
+def read(path) -> tuple[float, list[np.ndarray]]:
+    capture = cv2.VideoCapture(str(path))
+    fps, frames = capture.get(cv2.CAP_PROP_FPS), []
+    while (grabbed := capture.read())[0]:
+        frames.append(grabbed[1])
+    capture.release()
+    return fps, frames
+
+
+def write_all(folder, samples, **options) -> list[str]:
+    with VideoWriter(folder, OutputNames(), **options) as writer:
+        return [writer.write(sample, sample.image).name for sample in samples]
+
+
+def test_frames_become_a_video_of_the_same_rate(tmp_path):
+    assert set(write_all(tmp_path / "run", [frame(i) for i in range(1, 11)])) == {f"clip{SUFFIX}"}
+    fps, frames = read(tmp_path / "run" / f"clip{SUFFIX}")
+    assert fps == 12
+    assert [round(float(image.mean()) / 10) for image in frames] == list(range(1, 11))
+
+
+def test_a_stride_slows_the_rate_so_that_time_stays_right(tmp_path):
+    write_all(tmp_path, [frame(i) for i in (1, 4, 7)], vid_stride=3)
+    assert read(tmp_path / f"clip{SUFFIX}")[0] == 4
+
+
+def test_an_unknown_rate_becomes_30(tmp_path):
+    write_all(tmp_path, [frame(1, fps=None)])
+    assert read(tmp_path / f"clip{SUFFIX}")[0] == 30
+
+
+def test_each_video_gets_its_own_file(tmp_path):
+    samples = [frame(1), frame(2), frame(1, "b/clip.mp4", index=2), frame(1, "c/other.avi", index=3)]
+    assert write_all(tmp_path, samples) == [f"clip{SUFFIX}", f"clip{SUFFIX}", f"clip-2{SUFFIX}", f"other{SUFFIX}"]
+    assert [len(read(tmp_path / f"{stem}{SUFFIX}")[1]) for stem in ("clip", "clip-2", "other")] == [2, 1, 1]
+
+
+def test_streams_are_written_side_by_side(tmp_path):
+    urls = ["rtsp://cam/1", "rtsp://cam/2"]
+    samples = [frame(i, url, "stream", index) for i in range(1, 4) for index, url in enumerate(urls)]
+    write_all(tmp_path, samples)
+    assert [len(read(tmp_path / f"cam_{i}{SUFFIX}")[1]) for i in (1, 2)] == [3, 3]
+
+
+def test_a_frame_of_another_size_is_scaled_and_not_lost(tmp_path):
+    second = Sample(image=np.full((24, 30, 3), 200, np.uint8), path="a/clip.mp4", origin=frame(2).origin)
+    write_all(tmp_path, [frame(1), second])
+    assert [image.shape for image in read(tmp_path / f"clip{SUFFIX}")[1]] == [(48, 64, 3)] * 2
+
+
+def test_a_finished_video_can_be_read_while_the_next_is_written(tmp_path):
+    with VideoWriter(tmp_path, OutputNames()) as writer:
+        writer.write(frame(1), frame(1).image)
+        writer.write(frame(1, "next.mp4", index=2), frame(1).image)
+        assert len(read(tmp_path / f"clip{SUFFIX}")[1]) == 1
+
+
+def test_a_file_that_cannot_be_opened_is_an_error(tmp_path):
+    (tmp_path / f"clip{SUFFIX}").mkdir()
+    with pytest.raises(OutputError, match="clip"):
+        write_all(tmp_path, [frame(1)])
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_all(tmp_path / "file" / "run", [frame(1)])

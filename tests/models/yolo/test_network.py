@@ -1,0 +1,158 @@
+"""Networks have the published keys and give the published numbers."""
+
+import gc
+
+import numpy as np
+import pytest
+import torch
+from golden.networks import (
+    FOLDER,
+    RECORDED,
+    STOCK,
+    assert_recorded,
+    build_recorded,
+    checksums,
+    golden_input,
+    golden_network,
+    raw_arrays,
+    recorded_keys,
+)
+
+from posekit.models.yolo.decode import DecodeRule, decode_dense, decode_end2end
+
+RAW = {"absolute": 1e-4, "relative": 1e-5}
+# A keypoint is up to 64 times its raw value away from its anchor point, and may end near 0: float noise of
+# 1.5e-5 in raw values, well inside their tolerance, is 1e-3 pixels there whatever the coordinate.
+DECODED = {"absolute": 1e-3, "relative": 1e-4}
+SCORE = 1e-5
+
+
+def run_in_both_forms(network, images):
+    """Return the outputs of the inference path and of the training path with frozen batch norms."""
+    with torch.no_grad():
+        plain = network(images)
+        network.head.training = True
+        if hasattr(network.head, "proto"):
+            network.head.proto.eval()
+        training = network(images)
+        network.head.training = False
+    return plain, training
+
+
+def decoded_arrays(network, outputs):
+    rule, strides = DecodeRule.of(network.head.spec), network.strides
+    arrays = {"decoded": decode_dense(outputs["one2many"], rule, strides)}
+    if "one2one" in outputs:
+        arrays["decoded_end2end"] = decode_end2end(outputs["one2one"], rule, strides)
+        arrays["decoded_end2end_agnostic"] = decode_end2end(outputs["one2one"], rule, strides, agnostic=True)
+    if "proto" in outputs["one2many"]:
+        arrays["proto"] = outputs["one2many"]["proto"]
+    return arrays
+
+
+@pytest.mark.parametrize("name", [*STOCK, *(name for name in RECORDED if "_k" in name)])
+def test_keys_shapes_types_and_order_are_the_published_ones(name):
+    recorded = recorded_keys(name)
+    with torch.device("meta"):
+        network = build_recorded(name)
+    keys = [[key, list(value.shape), str(value.dtype).removeprefix("torch.")] for key, value in network.state_dict().items()]
+    assert keys == recorded["keys"]
+    assert list(network.strides) == recorded["stride"]
+    assert sum(parameter.numel() for parameter in network.parameters()) == recorded["parameters"]
+
+
+@pytest.mark.parametrize("name", STOCK)
+def test_every_stock_network_matches_its_checksums(name):
+    expected = checksums()[name]
+    network = golden_network(name)
+    plain, training = run_in_both_forms(network, golden_input(64, 64))
+    arrays = raw_arrays(training) | decoded_arrays(network, plain)
+    assert set(expected) <= set(arrays)
+    for key, record in expected.items():
+        flat = arrays[key].numpy().reshape(-1)
+        assert list(arrays[key].shape) == record["shape"]
+        tolerance = DECODED if key.startswith("decoded") else RAW
+        np.testing.assert_allclose(
+            flat[record["index"]], record["value"], atol=tolerance["absolute"], rtol=tolerance["relative"], err_msg=key
+        )
+        assert abs(flat.sum(dtype=np.float64) - record["sum"]) <= 1e-4 * record["mean_abs"] * flat.size
+        assert abs(np.abs(flat).mean(dtype=np.float64) - record["mean_abs"]) <= 1e-4 * record["mean_abs"]
+    del network, arrays, plain, training
+    gc.collect()
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_outputs_equal_the_recorded_arrays(name):
+    with np.load(FOLDER / "models" / f"{name}.npz") as file:
+        size = (64, 64) if name.endswith("-seg") or "-pose" not in name or "_k" in name else (128, 160)
+        network = golden_network(name)
+        plain, training = run_in_both_forms(network, golden_input(*size))
+        stored = {key.split("/")[0] for key in file if not key.startswith("train_")}
+        raw, decoded = raw_arrays(training), decoded_arrays(network, plain)
+        assert stored == (raw | decoded).keys()
+        for key, array in raw.items():
+            assert_recorded(file, key, array, **RAW)
+        for key, array in decoded.items():
+            assert_recorded(file, key, array, **(RAW if key == "proto" else DECODED))
+
+
+@pytest.mark.parametrize("name", ["yolov8n-pose", "yolo11n-pose", "yolo26n-pose"])
+def test_a_training_forward_equals_the_recording_and_moves_batch_statistics(name):
+    network = golden_network(name).train()
+    with torch.no_grad():
+        outputs = network(golden_input(128, 160, seeds=(0, 1)))
+    branch = "one2one" if "one2one" in outputs else "one2many"
+    prefix = "train_one2one_" if branch == "one2one" else "train_"
+    with np.load(FOLDER / "models" / f"{name}.npz") as file:
+        stored = {key.split("/")[0] for key in file if key.startswith("train_") and not key.startswith("train_state:")}
+        assert {prefix + key for key in outputs[branch] if key != "feats"} >= stored
+        for key in stored:
+            array = outputs[branch][key.removeprefix(prefix)]
+            assert_recorded(file, key, array, absolute=1e-3, relative=1e-4)
+        states = {key.split("/")[0] for key in file if key.startswith("train_state:")}
+        assert states
+        for key in states:
+            array = network.state_dict()[key.removeprefix("train_state:")]
+            assert_recorded(file, key, array, absolute=1e-3, relative=1e-4)
+
+
+@pytest.mark.parametrize("name", STOCK)
+def test_scores_of_every_stock_network_are_the_recorded_ones(name):
+    record = checksums()[name]["decoded"]
+    network = golden_network(name)
+    with torch.no_grad():
+        scores = network(golden_input(64, 64))["one2many"]["scores"].sigmoid().numpy()[0]
+    anchors = scores.shape[1]
+    rows = {index: value for index, value in zip(record["index"], record["value"], strict=True)}
+    checked = 0
+    for index, value in rows.items():
+        channel, anchor = divmod(index, anchors)
+        if 4 <= channel < 4 + len(scores):
+            assert abs(scores[channel - 4, anchor] - value) <= SCORE
+            checked += 1
+    assert checked or len(scores) == 1
+
+
+def test_another_picture_gives_other_numbers():
+    network = golden_network("yolo11n-pose")
+    with torch.no_grad():
+        first, second = (network(golden_input(64, 64, seeds=(seed,)))["one2many"]["scores"] for seed in (0, 1))
+    assert (first - second).abs().max() > 1e-2
+
+
+def test_one2one_branches_send_no_gradient_into_the_body():
+    network = golden_network("yolo26n-pose").train()
+    outputs = network(golden_input(64, 64))
+    outputs["one2one"]["boxes"].sum().backward()
+    assert network.model[0].conv.weight.grad is None
+    outputs = network(golden_input(64, 64))
+    outputs["one2many"]["boxes"].sum().backward()
+    assert network.model[0].conv.weight.grad.abs().sum() > 0
+
+
+def test_a_batch_gives_what_its_pictures_give_alone():
+    network = golden_network("yolov8n-pose")
+    with torch.no_grad():
+        together = network(golden_input(64, 96, seeds=(0, 1)))["one2many"]["kpts"]
+        alone = [network(golden_input(64, 96, seeds=(seed,)))["one2many"]["kpts"] for seed in (0, 1)]
+    torch.testing.assert_close(together, torch.cat(alone), atol=1e-5, rtol=1e-5)

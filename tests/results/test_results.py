@@ -1,0 +1,175 @@
+"""`Results` as a container: choosing, converting, replacing, explaining itself."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from posekit.errors import PosekitError, SettingError, ShapeError
+from posekit.results import Results
+from posekit.results.base import as_numpy
+from posekit.schema import KeypointSchema
+
+INDICES = {
+    "int": (1, [1]),
+    "negative int": (-1, [2]),
+    "slice": (slice(0, 2), [0, 1]),
+    "list": ([2, 0], [2, 0]),
+    "list of bools": ([True, False, True], [0, 2]),
+    "bool tensor": (torch.tensor([False, True, True]), [1, 2]),
+    "int tensor": (torch.tensor([1, 1]), [1, 1]),
+    "bool array": (np.array([True, False, False]), [0]),
+    "int array": (np.array([2]), [2]),
+    "nothing": (slice(0, 0), []),
+}
+
+
+@pytest.mark.parametrize("kind", ["torch", "numpy"])
+@pytest.mark.parametrize(("index", "rows"), INDICES.values(), ids=INDICES.keys())
+def test_indexing_chooses_the_same_rows_of_every_part(build, index, rows, kind):
+    whole = build("multitask", kind)
+    part = whole[index]
+    assert len(part) == len(rows)
+    for name in ("boxes", "masks", "keypoints"):
+        expected = as_numpy(getattr(whole, name).data)[rows]
+        np.testing.assert_array_equal(as_numpy(getattr(part, name).data), expected, strict=True)
+    assert len(whole) == 3
+    assert (part.path, part.names, part.speed) == (whole.path, whole.names, whole.speed)
+
+
+def test_iteration_gives_one_result_per_detection(build):
+    result = build("pose")
+    assert [len(one) for one in result] == [1, 1, 1]
+    assert [box.cls.item() for box in result.boxes] == [0, 2, 0]
+    with pytest.raises(IndexError):
+        result[3]
+
+
+def test_conversion_goes_through_all_parts_and_leaves_the_original_alone(build):
+    result = build("multitask")
+    arrays = result.numpy()
+    assert isinstance(arrays.boxes.xywhn, np.ndarray)
+    assert isinstance(arrays.keypoints.xyn, np.ndarray)
+    assert isinstance(arrays.masks.data, np.ndarray)
+    assert isinstance(arrays.numpy().cpu().boxes.data, np.ndarray)
+    back = arrays.to(torch.float64)
+    assert back.boxes.data.dtype == torch.float64
+    assert back.keypoints.data.dtype == torch.float64
+    assert isinstance(result.boxes.data, torch.Tensor)
+    assert isinstance(result.cpu().boxes.data, torch.Tensor)
+
+
+def test_new_keeps_the_picture_and_drops_the_parts(build):
+    result = build("pose")
+    result.save_dir = "runs/pose/predict"
+    empty = result.new()
+    assert (empty.boxes, empty.masks, empty.keypoints, empty.probs, empty.obb) == (None,) * 5
+    assert empty.orig_img is result.orig_img
+    assert empty.save_dir == result.save_dir
+    assert len(empty) == 0
+    assert list(empty) == []
+
+
+@pytest.mark.parametrize("convert", [torch.from_numpy, np.asarray])
+def test_update_replaces_parts_in_place_and_clips_boxes(build, convert):
+    result = build("pose")
+    given = convert(np.array([[-5, -7, 999, 60, 4, 0.5, 1]], np.float32))
+    result.update(boxes=given, keypoints=convert(np.ones((1, 17, 3), np.float32)))
+    assert result.boxes.data.tolist() == [[0, 0, 200, 60, 4, 0.5, 1]]
+    assert given[0, 0] == -5
+    assert result.boxes.id.tolist() == [4]
+    assert len(result) == 1
+    assert result.keypoints.shape == (1, 17, 3)
+
+
+def test_speed_names_its_three_stages(build):
+    assert build("pose").speed == {"preprocess": None, "inference": None, "postprocess": None}
+
+
+def test_tensor_pictures_keep_their_size_and_become_bgr_for_drawing():
+    tensor = torch.zeros(3, 32, 64)
+    tensor[0] = 1.0
+    result = Results(tensor, "image0.jpg", {}, boxes=torch.zeros(0, 6))
+    assert result.orig_shape == (32, 64)
+    assert result.orig_img is tensor
+    drawn = result.plot()
+    assert drawn.shape == (32, 64, 3)
+    assert drawn[5, 5].tolist() == [0, 0, 255]
+
+
+def test_tracked_results_tell_ids(build):
+    assert build("track").boxes.is_track
+    assert build("track").boxes.id is not None
+    assert not build("pose").boxes.is_track
+    assert build("pose").boxes.id is None
+
+
+def test_two_value_keypoints_have_no_confidence(build):
+    keypoints = build("pose_xy_only").keypoints
+    assert keypoints.conf is None
+    assert not keypoints.has_visible
+
+
+def test_unknown_attribute_names_the_near_one_and_lists_the_others(build):
+    result = build("pose")
+    with pytest.raises(AttributeError, match=r"'boxs'\. Did you mean 'boxes'\? It has: boxes, .*verbose") as caught:
+        result.boxs  # noqa: B018
+    assert isinstance(caught.value, PosekitError)
+    assert not hasattr(result, "nonsense")
+
+
+def test_results_survive_copying_and_pickling(build):
+    result = build("track")
+    for other in (copy.deepcopy(result), copy.copy(result), pickle.loads(pickle.dumps(result))):
+        assert other.summary() == result.summary()
+
+
+@pytest.mark.parametrize(
+    ("part", "shape", "expected"),
+    [
+        ("boxes", (3, 5), "N, 6"),
+        ("boxes", (1, 3, 6), "N, 6"),
+        ("keypoints", (3, 17, 4), "N, K, 2"),
+        ("keypoints", (3,), "N, K, 2"),
+        ("masks", (3,), "N, h, w"),
+    ],
+)
+def test_wrong_shapes_are_refused_with_the_right_one(part, shape, expected):
+    with pytest.raises(ShapeError, match=expected):
+        Results(np.zeros((4, 4, 3), np.uint8), "", {}, **{part: torch.zeros(shape)})
+
+
+def test_pictures_of_a_wrong_shape_are_refused():
+    with pytest.raises(ShapeError, match="orig_img"):
+        Results(torch.zeros(1, 3, 8, 8), "", {})
+
+
+def test_parts_of_other_tasks_are_refused(build):
+    with pytest.raises(SettingError, match="probs"):
+        Results(np.zeros((4, 4, 3), np.uint8), "", {}, probs=torch.zeros(3))
+    with pytest.raises(SettingError, match="obb"):
+        build("pose").update(obb=torch.zeros(3))
+
+
+def test_representations_say_what_is_inside(build):
+    assert repr(build("pose")) == (
+        "Results('street.jpg', 3 detections, picture (120, 200), boxes (3, 6), keypoints (3, 17, 3))"
+    )
+    assert repr(build("pose").boxes).startswith("Boxes(shape=(3, 6), orig_shape=(120, 200), data=\ntensor(")
+
+
+def test_results_without_parts_have_no_detections():
+    result = Results(np.zeros((4, 4, 3), np.uint8), "a.jpg", {})
+    assert result.verbose() == "(no detections), "
+    assert result.summary() == []
+    with pytest.raises(IndexError):
+        result[0]
+
+
+def test_schema_stays_with_every_copy(build):
+    result = build("pose")
+    result.schema = KeypointSchema.for_shape((17, 3))
+    assert result[0].schema is result.schema
+    assert result.numpy().schema is result.schema
