@@ -261,3 +261,30 @@ class YOLO:
             imgsz = self.overrides.get("imgsz", 640)
             self._ready = (key, make_ready(self.network, self.loaded.schema, settings, imgsz))
         return self._ready[1]
+
+
+def model_info_text(model: str) -> str:
+    """Return what `posekit info` prints of a model: layers, parameters, arithmetic, keypoints, licence.
+
+    Args:
+        model: weights or a definition, as for `YOLO`.
+    """
+    yolo = YOLO(model)
+    cost = network_cost(yolo.network)
+    fused = network_cost(fuse_network(yolo.network))
+    schema = yolo.loaded.schema
+    lines = {
+        "model": yolo.ckpt_path or model,
+        "task": yolo.task,
+        "layers": f"{cost.layers} ({fused.layers} fused)",
+        "parameters": f"{cost.parameters:,} ({fused.parameters:,} fused)",
+        "GFLOPs": f"{cost.gflops:.1f} ({fused.gflops:.1f} fused) at 640x640",
+        "strides": ", ".join(f"{stride:g}" for stride in yolo.network.strides),
+        "input size": yolo.overrides.get("imgsz", 640),
+        "classes": ", ".join(f"{index} {name}" for index, name in yolo.names.items()),
+        "keypoints": schema and f"{schema.count} x {schema.shape[1]}: {', '.join(schema.names)}",
+        "skeleton": schema and f"{len(schema.skeleton)} limbs",
+        "OKS sigmas": schema and schema.oks_sigmas and ", ".join(f"{sigma:g}" for sigma in schema.oks_sigmas),
+        "licence": yolo.loaded.license or ("none: random weights" if yolo.ckpt is None else "not stated in the file"),
+    }
+    return "\n".join(f"{key:<11} {value}" for key, value in lines.items() if value)

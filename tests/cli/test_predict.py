@@ -33,7 +33,7 @@ def test_without_mode_and_model_the_defaults_are_named_in_warnings(posekit_comma
     assert done.returncode == 0
     warnings = done.stderr.splitlines()
     assert warnings[0].startswith("WARNING no mode given: taking predict")
-    assert warnings[1].startswith("WARNING no model given: taking model=yolo26n-pose.pt")
+    assert warnings[1].startswith("WARNING no model given: taking yolo26n-pose.pt")
     assert len(warnings) == 2
 
 
@@ -45,9 +45,8 @@ def test_a_task_that_differs_from_the_models_is_one_warning(posekit_command, def
 
 
 def test_settings_of_a_cfg_file_count(posekit_command, folder):
-    (folder / "my.yaml").write_text(
-        "mode: predict\nmodel: yolov8n-pose.yaml\nsource: figures:1\nimgsz: 64\nname: mine\n"
-    )
+    lines = ("mode: predict", "model: yolov8n-pose.yaml", "source: figures:1", "imgsz: 64", "name: mine")
+    (folder / "my.yaml").write_text("\n".join(lines))
     done = posekit_command("cfg=my.yaml")
     assert (done.returncode, done.stderr) == (0, "")
     assert (folder / "runs" / "pose" / "mine").is_dir()

@@ -115,7 +115,9 @@ def test_values_up_to_one_give_no_warning(caplog):
     assert not caplog.records
 
 
-@pytest.mark.parametrize("shape", [(1, 3, 33, 32), (1, 3, 32, 48), (1, 1, 32, 32), (0, 3, 32, 32), (32, 32), (1, 32, 32, 3)])
+@pytest.mark.parametrize(
+    "shape", [(1, 3, 33, 32), (1, 3, 32, 48), (1, 1, 32, 32), (0, 3, 32, 32), (32, 32), (1, 32, 32, 3)]
+)
 def test_a_tensor_of_another_shape_is_refused(shape):
     with pytest.raises(SourceValueError, match="tensor source of"):
         from_tensor(torch.zeros(shape))

@@ -46,7 +46,7 @@ def test_heic_is_read():
 
 def test_heic_without_its_package_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    with pytest.raises(MissingExtraError, match=r'posekit\[heic\]'):
+    with pytest.raises(MissingExtraError, match=r"posekit\[heic\]"):
         read_image(DATA / "quarters.heic")
 
 
@@ -54,12 +54,12 @@ def test_dng_without_its_package_names_the_extra_and_never_gives_the_thumbnail(t
     monkeypatch.setitem(sys.modules, "rawpy", None)
     path = tmp_path / "a.dng"
     Image.new("RGB", (16, 12)).save(path, "TIFF", tiffinfo={DNG_VERSION: bytes([1, 4, 0, 0])})
-    with pytest.raises(MissingExtraError, match=r'a\.dng: DNG .*posekit\[raw\]'):
+    with pytest.raises(MissingExtraError, match=r"a\.dng: DNG .*posekit\[raw\]"):
         read_image(path)
 
 
 def test_a_missing_file_and_a_folder_are_told_apart(tmp_path):
-    with pytest.raises(SourceNotFoundError, match="gone.jpg: no such file"):
+    with pytest.raises(SourceNotFoundError, match=r"gone\.jpg: no such file"):
         read_image(tmp_path / "gone.jpg")
     with pytest.raises(UnreadableImageError, match="cannot be opened"):
         read_image(tmp_path)
@@ -67,7 +67,13 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path):
 
 def png_header(width: int, height: int) -> bytes:
     body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body)) + struct.pack(">I4s", 100, b"IDAT")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + struct.pack(">I", 13)
+        + body
+        + struct.pack(">I", zlib.crc32(body))
+        + struct.pack(">I4s", 100, b"IDAT")
+    )
 
 
 def jpeg_declaring(picture, width: int, height: int) -> bytes:

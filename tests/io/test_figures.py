@@ -26,7 +26,9 @@ def test_the_word_alone_is_eight_pictures():
     assert parse_figures("figures").count == 8
 
 
-@pytest.mark.parametrize(("text", "expected"), [("figures", True), ("figures:2", True), ("figures2", False), ("x", False)])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("figures", True), ("figures:2", True), ("figures2", False), ("x", False)]
+)
 def test_the_word_is_recognised(text, expected):
     assert is_figures(text) == expected
 

@@ -15,7 +15,9 @@ def sample(image, path: str, index: int = 0, kind: str = "image", frame: int | N
 def test_pictures_are_saved_as_jpeg_under_their_own_name(tmp_path, picture):
     writer = ImageWriter(tmp_path / "run", OutputNames())
     assert not (tmp_path / "run").exists()
-    paths = [writer.write(sample(picture, name, i), picture) for i, name in enumerate(["a/x.png", "b/x.jpg", "写真.png"])]
+    paths = [
+        writer.write(sample(picture, name, i), picture) for i, name in enumerate(["a/x.png", "b/x.jpg", "写真.png"])
+    ]
     assert [path.name for path in paths] == ["x.jpg", "x-2.jpg", "写真.jpg"]
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == sorted(path.name for path in paths)
     saved = cv2.imdecode(np.fromfile(paths[2], np.uint8), cv2.IMREAD_COLOR)

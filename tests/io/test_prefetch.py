@@ -93,8 +93,7 @@ def test_stopping_early_ends_the_thread_at_once():
 def test_an_error_in_the_callers_loop_ends_the_thread():
     numbers = Numbers(10**9)
     with pytest.raises(ZeroDivisionError), Prefetcher(numbers) as items:
-        for number in items:
-            1 / (number - 3)
+        assert [1 / (number - 3) for number in items]
     assert numbers.closed == 1
 
 

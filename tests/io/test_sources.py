@@ -9,8 +9,13 @@ import torch
 from PIL import Image
 
 from posekit.errors import (
-    MissingExtraError, SettingError, SourceNotFoundError, SourceTypeError, SourceValueError, UnreadableImageError,
-)  # fmt: skip
+    MissingExtraError,
+    SettingError,
+    SourceNotFoundError,
+    SourceTypeError,
+    SourceValueError,
+    UnreadableImageError,
+)
 from posekit.io.figures import FigureSource
 from posekit.io.screen import ScreenSource
 from posekit.io.sources import open_source
@@ -124,7 +129,7 @@ def test_another_type_is_refused_with_the_accepted_ones(opened, source):
 
 
 def test_a_tensor_in_a_list_is_refused(opened):
-    with pytest.raises(SourceTypeError, match="item 0 .* is a tensor"):
+    with pytest.raises(SourceTypeError, match=r"item 0 .* is a tensor"):
         opened([torch.zeros(3, 32, 32)])
 
 
@@ -134,7 +139,7 @@ def test_a_video_among_arrays_is_refused(opened, folder, picture):
 
 
 def test_an_empty_list_is_not_found(opened):
-    with pytest.raises(SourceNotFoundError, match="list of sources is empty.*jpg"):
+    with pytest.raises(SourceNotFoundError, match=r"list of sources is empty.*jpg"):
         opened([])
 
 

@@ -36,7 +36,8 @@ def answering(body: bytes, status: int = 200, **headers: str):
     ("text", "url", "live", "media"),
     [
         ("https://a.b/bus.jpg", True, False, True), ("HTTP://a.b/c/v.mp4?x=1#y", True, False, True),
-        ("http://a.b/cam", True, False, False), ("http://a.b", True, False, False), ("rtsp://a/1.mp4", True, True, False),
+        ("http://a.b/cam", True, False, False), ("http://a.b", True, False, False),
+        ("rtsp://a/1.mp4", True, True, False),
         ("rtmp://a", True, True, False), ("tcp://a:1", True, True, False), ("file:///etc/passwd", False, False, False),
         ("ftp://a/b.jpg", False, False, False), ("C:/a.jpg", False, False, False), ("a.jpg", False, False, False),
     ],
@@ -125,6 +126,6 @@ def test_a_server_error_and_no_server_are_one_clear_line(tmp_path, serve):
 
 
 def test_a_download_that_breaks_off_leaves_no_file(tmp_path, serve):
-    with pytest.raises(DownloadError, match="broke off after 4 of 9 bytes|the download failed"):
+    with pytest.raises(DownloadError, match=r"broke off after 4 of 9 bytes"):
         download(f"{serve(answering(b'half', Content_Length='9')[0])}/a.jpg", tmp_path)
     assert not [name for _, _, names in os.walk(tmp_path) for name in names]

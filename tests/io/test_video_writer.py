@@ -10,7 +10,9 @@ from posekit.sample import Origin, Sample
 SUFFIX = container()[0]
 
 
-def frame(number: int, path: str = "a/clip.mp4", kind: str = "video", index: int = 1, fps: float | None = 12.0) -> Sample:
+def frame(
+    number: int, path: str = "a/clip.mp4", kind: str = "video", index: int = 1, fps: float | None = 12.0
+) -> Sample:
     image = np.full((48, 64, 3), 10 * number, np.uint8)
     return Sample(image=image, path=path, origin=Origin(kind=kind, index=index, frame=number, fps=fps))
 

@@ -27,7 +27,5 @@ def run_predict(command: Command) -> None:
 
 def _default_model(task: str | None) -> str:
     model_file = TASKS[task or DEFAULT_TASK].model
-    logger.warning(
-        "no model given: taking model=%s; name another with model=FILE, such as model=yolo11n-pose.pt", model_file
-    )
+    logger.warning("no model given: taking %s; name another with model=FILE (model=yolo11n-pose.pt)", model_file)
     return model_file

@@ -4,7 +4,6 @@ import io
 import struct
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -15,10 +14,9 @@ from posekit.io.convert import from_array, from_pil
 from posekit.io.formats import list_formats
 from posekit.io.jpeg_scan import scan_jpeg
 from posekit.io.magic import HEAD_BYTES, identify
+from posekit.io.png_check import check_png
+from posekit.io.tiff_tags import tiff_tags
 from posekit.sample import Picture
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 # Pillow's own limit against decompression bombs, so that every format has the same one.
 MAX_PIXELS = 178_956_970
@@ -71,8 +69,11 @@ def decode_image(data: bytes) -> Picture:
         return _decode_jpeg(data)
     if content.format == "HEIC":
         return _decode_heic(data)
-    if content.format == "TIFF":
-        _check_tiff_directory(data)
+    if content.format == "PNG":
+        check_png(data)
+    # Of a camera's DNG, a TIFF with this tag, the plain reading gives only the thumbnail.
+    if content.format == "TIFF" and _DNG_VERSION_TAG in tiff_tags(data):
+        return _decode_raw(data)
     return _decode_with_pillow(data, content.format)
 
 
@@ -101,9 +102,7 @@ def _decode_with_pillow(data: bytes, kind: str) -> Picture:
     Image.init()
     try:
         with Image.open(io.BytesIO(data), formats=_PILLOW_FORMATS) as image:
-            return _decode_raw(data) if _is_raw(image) else from_pil(image)
-    except MissingExtraError:
-        raise
+            return from_pil(image)
     except PosekitError as error:
         raise UnreadableImageError(f"the {kind} data is not readable: {error}") from error
     except UnidentifiedImageError as error:
@@ -111,12 +110,7 @@ def _decode_with_pillow(data: bytes, kind: str) -> Picture:
     except Image.DecompressionBombError as error:
         raise UnreadableImageError(f"declares more than the {MAX_PIXELS:,} pixels allowed") from error
     except _DECODE_ERRORS as error:
-        raise UnreadableImageError(f"the {kind} data is damaged or cut short ({error})") from error
-
-
-def _is_raw(image: "Image") -> bool:
-    """Tell a camera's DNG, a TIFF whose plain reading gives only the thumbnail."""
-    return _DNG_VERSION_TAG in getattr(image, "tag_v2", ())
+        raise UnreadableImageError(f"the {kind} data is damaged or cut short ({_one_line(error)})") from error
 
 
 def _decode_heic(data: bytes) -> Picture:
@@ -131,7 +125,7 @@ def _decode_heic(data: bytes) -> Picture:
     except PosekitError:
         raise
     except _DECODE_ERRORS as error:
-        raise UnreadableImageError(f"the HEIC data is damaged or cut short ({error})") from error
+        raise UnreadableImageError(f"the HEIC data is damaged or cut short ({_one_line(error)})") from error
 
 
 def _decode_raw(data: bytes) -> Picture:
@@ -143,19 +137,12 @@ def _decode_raw(data: bytes) -> Picture:
         with rawpy.imread(io.BytesIO(data)) as raw:
             return from_array(raw.postprocess()[..., ::-1])
     except rawpy.LibRawError as error:
-        raise UnreadableImageError(f"the DNG data is damaged or cut short ({error})") from error
+        raise UnreadableImageError(f"the DNG data is damaged or cut short ({_one_line(error)})") from error
 
 
-def _check_tiff_directory(data: bytes) -> None:
-    """Find a cut TIFF before Pillow warns about each of its missing tags."""
-    order = "<" if data[:2] == b"II" else ">"
-    try:
-        (offset,) = struct.unpack_from(order + "I", data, 4)
-        (tags,) = struct.unpack_from(order + "H", data, offset)
-    except struct.error as error:
-        raise UnreadableImageError("the TIFF data is cut short (its directory is missing)") from error
-    if len(data) < offset + 2 + 12 * tags:
-        raise UnreadableImageError("the TIFF data is cut short (its directory is incomplete)")
+def _one_line(error: BaseException) -> str:
+    """Shorten what a decoder says, which may be long and of several lines."""
+    return " ".join(str(error).split())[:100]
 
 
 def _check_pixels(width: int, height: int) -> None:

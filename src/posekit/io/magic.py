@@ -89,7 +89,9 @@ def _identify_box_file(head: bytes) -> Content:
 def _identify_text(head: bytes) -> Content | None:
     try:
         # The head may end within a character: one that is cut by the limit is no sign of binary content.
-        text = head.decode("utf-8", errors="strict" if len(head) < HEAD_BYTES else "ignore").strip("\ufeff \t\r\n").lower()
+        text = (
+            head.decode("utf-8", errors="strict" if len(head) < HEAD_BYTES else "ignore").strip("\ufeff \t\r\n").lower()
+        )
     except UnicodeDecodeError:
         return None
     if not text or any(ord(char) < 32 and char not in "\t\r\n\f" for char in text):

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote
 
 from posekit.errors import DownloadError
 from posekit.io.formats import media_kind
 
 _WEB = ("http://", "https://")
 _LIVE = ("rtsp://", "rtsps://", "rtmp://", "tcp://")
+_PASSWORD = re.compile(r"^(\w+://[^/:@]*):[^/]*@")
 _TIMEOUT_S = 30.0
 _CHUNK = 1 << 18
 
@@ -40,11 +41,7 @@ def is_media_url(text: str) -> bool:
 
 def mask_credentials(url: str) -> str:
     """Return a URL without its password, for messages and file names."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    user = parts.netloc.rpartition("@")[0].partition(":")[0]
-    return urlunsplit(parts._replace(netloc=f"{user}:***@{parts.netloc.rpartition('@')[2]}"))
+    return _PASSWORD.sub(r"\1:***@", url)
 
 
 def serves_picture(url: str) -> bool:
@@ -77,7 +74,9 @@ def download(url: str, folder: Path) -> Path:
 
 
 def _file_name(url: str) -> str:
-    name = re.sub(r"[^\w.\- ()]", "_", unquote(urlsplit(url).path).rpartition("/")[2])
+    # By hand, as urlsplit raises on some malformed URLs, which deserve a better message at the request.
+    path = re.split(r"[?#]", url.partition("://")[2])[0].partition("/")[2]
+    name = re.sub(r"[^\w.\- ()]", "_", unquote(path).rpartition("/")[2])
     return name.lstrip(".")[-120:] or "download"
 
 
@@ -85,8 +84,8 @@ def _file_name(url: str) -> str:
 def _request(url: str, headers: dict[str, str]) -> Iterator[Any]:
     """Open a web URL; every network failure becomes one DownloadError."""
     name = mask_credentials(url)
-    request = urllib.request.Request(url, headers={"User-Agent": "posekit", **headers})
     try:
+        request = urllib.request.Request(url, headers={"User-Agent": "posekit", **headers})
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
             yield answer
     except urllib.error.HTTPError as error:

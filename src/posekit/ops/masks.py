@@ -125,7 +125,7 @@ def crop_masks(masks: Tensor, boxes: Tensor) -> Tensor:
 
 def nonempty_masks(masks: Tensor) -> Tensor:
     """Return which masks have any pixel: (N,) bool for (N, H, W)."""
-    return masks.flatten(1).any(1)
+    return masks.flatten(1).any(1).bool()
 
 
 def _logits(protos: Tensor, coefficients: Tensor) -> Tensor:

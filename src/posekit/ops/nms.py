@@ -73,6 +73,20 @@ def select_candidates(scores: Tensor, rule: Suppression) -> Candidates:
     return Candidates(anchors=anchors[order], classes=classes[order], scores=values[order])
 
 
+def filter_ranked(scores: Tensor, classes: Tensor, rule: Suppression) -> Tensor:
+    """Return the rows of a ranked, suppression-free prediction that pass threshold and class filter.
+
+    Args:
+        scores: (k,) in falling order.
+        classes: (k,) class indices.
+        rule: threshold, class filter and limit; overlaps play no part.
+    """
+    passing = scores > rule.conf
+    if rule.classes is not None:
+        passing &= torch.isin(classes, classes.new_tensor(rule.classes))
+    return passing.nonzero(as_tuple=True)[0][: rule.max_det]
+
+
 def suppress(boxes: Tensor, candidates: Candidates, rule: Suppression) -> Tensor:
     """Return the rows of `candidates` that survive suppression, best first, at most ``rule.max_det``.
 

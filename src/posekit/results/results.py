@@ -199,13 +199,13 @@ class Results:
         color_mode: str = "class",
         txt_color: tuple[int, int, int] = (255, 255, 255),
     ) -> "Picture | Image":
-        """Draw the detections on a copy of the picture.
+        """Return a copy of the picture, (H, W, 3) uint8 BGR or Pillow, with the detections drawn.
 
         Args:
             conf: write the confidence into labels.
-            line_width: of boxes, pixels; None chooses by the size of the picture.
-            font_size: height of label text, pixels; None chooses by the size of the picture.
-            font: TrueType file or installed font for the labels; the default name falls back to DejaVu Sans.
+            line_width: of boxes, pixels; None chooses by the picture's size, as does `font_size`.
+            font_size: of labels, pixels.
+            font: TrueType file or installed font of the labels; the default name stands for DejaVu Sans Bold.
             pil: return a Pillow picture (RGB) instead of an array.
             img: (H, W, 3) uint8 BGR of the same size to draw on a copy of, instead of `orig_img`.
             kpt_radius: of keypoint dots; nominal, made smaller for small objects and pictures.
@@ -213,19 +213,16 @@ class Results:
             labels: write class names (and track ids) at the boxes.
             boxes: draw boxes and labels.
             masks: tint the masks.
-            probs: without effect, kept for code that passes it.
+            probs: without effect.
             show: also open the picture in the system's viewer.
-            save: also write it to `filename`.
-            filename: where to; None gives ``results_<name>``.
+            save: also write it to a file.
+            filename: of that file; None is ``results_<name>``.
             color_mode: "class", or "instance" for one colour per track or detection.
             txt_color: BGR of label text; black or white takes over where it would not be readable.
 
-        Returns:
-            (H, W, 3) uint8 BGR, or a Pillow picture.
-
         Raises:
-            UnknownChoiceError: another `color_mode`; it is an `AssertionError`.
-            ShapeError: `img` has another size than the original picture.
+            UnknownChoiceError: another `color_mode` (an `AssertionError`).
+            ShapeError: `img` has another size than the picture.
         """
         from posekit.viz.options import DrawOptions
         from posekit.viz.results import draw_results
@@ -235,7 +232,7 @@ class Results:
             conf=conf, line_width=line_width, font_size=font_size, font=font, kpt_radius=kpt_radius, kpt_line=kpt_line,
             labels=labels, boxes=boxes, masks=masks, color_mode=color_mode, txt_color=txt_color,
         )  # fmt: skip
-        picture = draw_results(self, options, canvas=img)
+        picture = draw_results(self, options, img)
         if save:
             write_picture(filename or default_picture_name(self.path), picture)
         if show:

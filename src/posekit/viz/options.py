@@ -16,7 +16,7 @@ class DrawOptions:
         conf: write the confidence into labels.
         line_width: of boxes; None chooses by the size of the picture.
         font_size: height of label text; None chooses by the size of the picture.
-        font: TrueType file or installed font; the default name falls back to DejaVu Sans.
+        font: TrueType file or installed font; the default name stands for DejaVu Sans Bold.
         kpt_radius: nominal radius of keypoint dots, for a picture of about 1000 pixels and a large object.
         kpt_line: draw limbs.
         kpt_conf: points of lower confidence are not drawn, nor the limbs that end there.

@@ -11,7 +11,7 @@ from posekit.data.figures.vectors import Matrix, Vector
 from posekit.data.figures.view import View
 
 # Parts thinner than this many pixels cannot be seen and are left out.
-THINNEST = 0.3
+THINNEST = 0.4
 # The cubic through four values at 0, 1/3, 2/3 and 1: coefficients of 1, t, t^2, t^3.
 CUBIC = np.array([[2, 0, 0, 0], [-11, 18, -9, 2], [18, -45, 36, -9], [-9, 27, -27, 9]]) / 2
 
@@ -79,6 +79,7 @@ def outline_parts(parts: Sequence[Part], view: View, light: Light) -> list[Outli
     norm = np.hypot(c, s)
     # A side along the axis tells nothing: such a part is round.
     c, s = np.where(norm > 1e-6, (c, s) / np.maximum(norm, 1e-6), ((1.0,), (0.0,)))
+    side = c[:, None] * across + s[:, None] * facing
     # Seen from the side, the ellipse with half-axes 1 and `flat` is as wide as its shadow.
     wide = np.hypot(c, flat * s)
     deep = flat / wide

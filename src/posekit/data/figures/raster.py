@@ -83,7 +83,7 @@ def _draw(layer: Layer, outline: Outline, ambient: float) -> None:
     over /= width * cap
     square = u * u + over * over
     # Coverage of a pixel, from the distance of its centre to the rim.
-    cover = np.clip((1 - np.sqrt(square)) * rim + 0.5, 0, 1)
+    cover = np.minimum(np.maximum((1 - np.sqrt(square)) * rim + 0.5, 0), 1)
     bulge = np.sqrt(np.maximum(1 - square, 0))
     depth = outline.drop * t + outline.start[2]
     depth -= width * (outline.deep * bulge + outline.shear * u)
@@ -114,12 +114,12 @@ def _surface(layer: Layer, outline: Outline, window: tuple[slice, slice]) -> tup
     x = np.arange(columns.start, columns.stop, dtype=np.float32) + np.float32(layer.left + 0.5 - outline.start[0])
     y = np.arange(rows.start, rows.stop, dtype=np.float32) + np.float32(layer.top + 0.5 - outline.start[1])
     dx, dy = np.float32(outline.along[0]), np.float32(outline.along[1])
-    lengthwise = np.add.outer(y * dy, x * dx)
-    inner = np.clip(lengthwise, np.float32(0), np.float32(outline.length))
+    lengthwise = x * dx + (y * dy)[:, None]
+    inner = np.minimum(np.maximum(lengthwise, np.float32(0)), np.float32(outline.length))
     t = inner * np.float32(1 / max(outline.length, 1e-6))
     a, b, c, d = (np.float32(value) for value in outline.profile)
     width = ((d * t + c) * t + b) * t + a
-    u = np.subtract.outer(y * dx, x * dy) / (width * np.float32(outline.wide))
+    u = ((y * dx)[:, None] - x * dy) / (width * np.float32(outline.wide))
     return t, u, lengthwise - inner, width
 
 

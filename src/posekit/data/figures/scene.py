@@ -23,7 +23,7 @@ DEFAULTS = SceneSettings()
 # A figure stays in the scene if at least this much of it can be seen.
 FEWEST_PIXELS = 30
 SMALLEST_SHARE = 0.2
-FEWEST_KEYPOINTS = 4
+FEWEST_KEYPOINTS = 3
 
 # No figure's top lies lower in the picture than this share of its height.
 LOWEST_TOP = 0.65

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from posekit.models.yolo.decode import AnchorPoints, DecodeRule, decode_boxes, rank_end2end
 from posekit.models.yolo.outputs import BranchOutputs
 from posekit.ops.boxes import xywh_to_xyxy
-from posekit.ops.nms import Candidates, Suppression, select_candidates, suppress
+from posekit.ops.nms import Candidates, Suppression, filter_ranked, select_candidates, suppress
 
 MIN_RANKED = 300  # rows that a one-to-one branch ranks at least, however few are wanted
 
@@ -59,10 +58,7 @@ def detect_one2one(raw: BranchOutputs, anchors: AnchorPoints, rule: DecodeRule, 
     probabilities = raw["scores"].float().sigmoid()[None]
     wanted = max(MIN_RANKED, choice.max_det)
     scores, classes, indices = (part[0] for part in rank_end2end(probabilities, wanted, agnostic=choice.agnostic))
-    rows = scores > choice.conf
-    if choice.classes is not None:
-        rows &= torch.isin(classes, classes.new_tensor(choice.classes))
-    chosen = rows.nonzero(as_tuple=True)[0][: choice.max_det]
+    chosen = filter_ranked(scores, classes, choice)
     indices = indices[chosen]
     boxes = decode_boxes(raw["boxes"][:, indices].float(), anchors.take(indices), rule).T
     return Detections(boxes=boxes, scores=scores[chosen], classes=classes[chosen], anchors=indices)

@@ -1,0 +1,39 @@
+import re
+
+import pytest
+
+from posekit.checkpoint.catalogue import catalogue, published, similar_names
+
+
+def test_every_family_scale_and_task_is_listed():
+    names = set(catalogue())
+    assert len(names) == 46
+    assert {"yolov8n-pose", "yolov8x-pose-p6", "yolo11m-seg", "yolo26x-pose", "yolo11s"} <= names
+    assert {"yolo11x-pose-p6", "yolov8n-cls"}.isdisjoint(names)
+
+
+def test_entries_say_where_the_file_is_and_under_which_licence():
+    for name, entry in catalogue().items():
+        assert entry.url.startswith("https://github.com/")
+        assert entry.url.endswith(f"/{name}.pt")
+        assert entry.license == "AGPL-3.0"
+        assert entry.sha256 is None or re.fullmatch("[0-9a-f]{64}", entry.sha256)
+
+
+@pytest.mark.parametrize("name", ["yolo11n-pose", "yolo11n-pose.pt"])
+def test_names_are_found_with_and_without_suffix(name):
+    assert published(name).filename == "yolo11n-pose.pt"
+
+
+@pytest.mark.parametrize("name", ["yolo11q-pose.pt", "weights/yolo11n-pose.pt", "yolo11n-pose.onnx", ""])
+def test_other_names_are_not_published(name):
+    assert published(name) is None
+
+
+@pytest.mark.parametrize("typo", ["yolov11n-pose.pt", "yolo11n_pose", "Yolo11n-Pose.pt"])
+def test_typos_are_recognised(typo):
+    assert "yolo11n-pose.pt" in similar_names(typo)
+
+
+def test_foreign_names_resemble_nothing():
+    assert similar_names("my-network.pt") == []

@@ -1,0 +1,98 @@
+import logging
+
+import pytest
+
+from posekit.checkpoint.catalogue import published
+from posekit.checkpoint.checksum import sha256_of, write_record
+from posekit.checkpoint.locate import locate_weights
+from posekit.errors import DownloadError, WeightsNotFoundError
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """A current folder and a weights folder; every proxy is a dead end, so nothing can be fetched."""
+    here, weights = tmp_path / "here", tmp_path / "weights"
+    here.mkdir()
+    weights.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    return here, weights
+
+
+def test_the_current_folder_comes_first(folders):
+    here, weights = folders
+    (here / "mine.pt").touch()
+    (weights / "mine.pt").touch()
+    assert locate_weights("mine.pt", weights_dir=weights).resolve() == here / "mine.pt"
+
+
+def test_the_weights_folder_comes_second(folders):
+    _, weights = folders
+    (weights / "mine.pt").touch()
+    assert locate_weights("mine.pt", weights_dir=weights) == weights / "mine.pt"
+
+
+def test_a_known_name_needs_no_suffix(folders):
+    _, weights = folders
+    (weights / "yolo11n-pose.pt").touch()
+    assert locate_weights("yolo11n-pose", weights_dir=weights) == weights / "yolo11n-pose.pt"
+
+
+def test_a_path_is_taken_as_it_is(folders):
+    here, weights = folders
+    path = here / "runs" / "best.pt"
+    path.parent.mkdir()
+    path.touch()
+    assert locate_weights(path, weights_dir=weights) == path
+    assert str(locate_weights("runs/best.pt", weights_dir=weights)) == "runs/best.pt"
+
+
+def test_a_missing_path_is_never_downloaded(folders, caplog):
+    _, weights = folders
+    with pytest.raises(WeightsNotFoundError, match=r"runs/yolo11n-pose\.pt does not exist"):
+        locate_weights("runs/yolo11n-pose.pt", weights_dir=weights)
+    assert caplog.records == []
+
+
+def test_a_typo_is_answered_with_similar_names_and_the_places_searched(folders):
+    here, weights = folders
+    with pytest.raises(WeightsNotFoundError) as caught:
+        locate_weights("yolov11n-pose.pt", weights_dir=weights)
+    message = str(caught.value)
+    assert "Did you mean yolo11n-pose.pt" in message
+    assert str(here) in message
+    assert str(weights) in message
+    assert "\n" not in message
+
+
+def test_an_unknown_name_says_so(folders):
+    _, weights = folders
+    with pytest.raises(WeightsNotFoundError, match="not the name of published weights either"):
+        locate_weights("my-network.pt", weights_dir=weights)
+
+
+def test_offline_says_where_to_put_the_file_and_names_the_licence(folders, caplog):
+    _, weights = folders
+    with caplog.at_level(logging.INFO, "posekit"), pytest.raises(WeightsNotFoundError) as caught:
+        locate_weights("yolo11n-pose", weights_dir=weights)
+    message = str(caught.value)
+    assert "could not be downloaded" in message
+    assert published("yolo11n-pose").url in message
+    assert str(weights) in message
+    assert "\n" not in message
+    assert "AGPL-3.0" in caplog.text
+    assert list(weights.iterdir()) == []
+
+
+def test_a_downloaded_file_that_has_changed_is_noticed(folders):
+    _, weights = folders
+    path = weights / "yolo11n-pose.pt"
+    path.write_bytes(b"downloaded")
+    write_record(path, sha256_of(path), source="http://x", verified=False)
+    assert locate_weights("yolo11n-pose.pt", weights_dir=weights) == path
+    path.write_bytes(b"swapped")
+    with pytest.raises(DownloadError, match="is not the file that was downloaded"):
+        locate_weights("yolo11n-pose.pt", weights_dir=weights)

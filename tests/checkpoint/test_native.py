@@ -1,0 +1,178 @@
+import dataclasses
+import random
+
+import pytest
+import torch
+
+from posekit.checkpoint.contents import Checkpoint
+from posekit.checkpoint.native import save_checkpoint
+from posekit.checkpoint.read import read_checkpoint
+from posekit.errors import CheckpointError
+from posekit.schema import COCO_PERSON
+
+SUFFIXES = [".pt", ".safetensors"]
+
+
+def example(**changes):
+    state = {
+        "model.0.conv.weight": torch.randn(4, 3, 3, 3),
+        "model.0.bn.num_batches_tracked": torch.tensor(7),
+        "model.0.bn.weight": torch.rand(4),
+        "model.1.empty": torch.empty(0, 3),
+    }
+    values = {
+        "path": "",
+        "state": state,
+        "task": "pose",
+        "definition": {"nc": 1, "head": [[-1, 1, "Conv", [64, 3, 2]]], "kpt_names": {0: ["a", "b"], 1: ["c"]}},
+        "names": {0: "person", 1: "Hund, groß"},
+        "schema": COCO_PERSON,
+        "settings": {"imgsz": 640, "lr0": 1e-5, "data": "coco.yaml", "device": None, "amp": True, "classes": []},
+        "metrics": {"metrics/mAP50-95(P)": 0.5005, "fitness": float("inf")},
+        "license": "Apache-2.0",
+        "metadata": {"date": "2026-01-01", "epoch": 3},
+    }
+    return Checkpoint(**{**values, **changes})
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_what_is_saved_is_read_back(tmp_path, suffix):
+    path = tmp_path / f"best{suffix}"
+    saved = example()
+    save_checkpoint(path, saved)
+    read = read_checkpoint(path)
+    assert read.kind == "posekit"
+    assert read.path == str(path)
+    assert list(read.state) == list(saved.state) if suffix == ".pt" else read.state.keys() == saved.state.keys()
+    for name, tensor in saved.state.items():
+        assert torch.equal(read.state[name], tensor)
+        assert read.state[name].dtype == tensor.dtype
+    for field in dataclasses.fields(Checkpoint):
+        if field.name not in ("path", "state"):
+            assert getattr(read, field.name) == getattr(saved, field.name), field.name
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_foreign_checkpoint_can_be_saved_as_ours(golden, tmp_path, suffix):
+    foreign = read_checkpoint(golden / "running_26pose.pt")
+    save_checkpoint(tmp_path / f"ours{suffix}", foreign)
+    ours = read_checkpoint(tmp_path / f"ours{suffix}")
+    assert all(torch.equal(ours.state[name], tensor) for name, tensor in foreign.state.items())
+    assert ours.names == foreign.names
+    assert ours.schema == foreign.schema
+    assert ours.definition == foreign.definition
+
+
+def test_our_files_load_with_weights_only(tmp_path):
+    save_checkpoint(tmp_path / "a.pt", example(training={"optimizer": {"state": {0: {"m": torch.ones(2)}}}}))
+    top = torch.load(tmp_path / "a.pt", weights_only=True)
+    assert top["posekit_format"] == 1
+    assert top["names"] == {0: "person", 1: "Hund, groß"}
+    assert top["training"]["optimizer"]["state"][0]["m"].tolist() == [1.0, 1.0]
+
+
+def test_training_state_comes_back_as_it_was(tmp_path):
+    weight = torch.nn.Parameter(torch.randn(3))
+    optimizer = torch.optim.AdamW([weight])
+    weight.sum().backward()
+    optimizer.step()
+    training = {
+        "optimizer": optimizer.state_dict(),
+        "torch_rng": torch.get_rng_state(),
+        "python_rng": random.getstate(),
+        "wide": 2**127,
+        "epoch": 4,
+        "double": torch.tensor([0.1], dtype=torch.float64),
+    }
+    save_checkpoint(tmp_path / "last.pt", example(training=training))
+    read = read_checkpoint(tmp_path / "last.pt").training
+    fresh = torch.optim.AdamW([weight])
+    fresh.load_state_dict(read["optimizer"])
+    assert torch.equal(fresh.state_dict()["state"][0]["exp_avg"], optimizer.state_dict()["state"][0]["exp_avg"])
+    assert fresh.param_groups[0]["betas"] == (0.9, 0.999)
+    torch.set_rng_state(read["torch_rng"])
+    random.setstate(read["python_rng"])
+    assert (read["wide"], read["epoch"], read["double"].dtype) == (2**127, 4, torch.float64)
+
+
+def test_half_precision_is_widened_on_reading(tmp_path):
+    save_checkpoint(tmp_path / "a.pt", example(state={"w": torch.tensor([0.1], dtype=torch.float16)}))
+    read = read_checkpoint(tmp_path / "a.pt").state["w"]
+    assert read.dtype == torch.float32
+    assert read.item() == torch.tensor(0.1).half().item()
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_views_and_shared_tensors_are_saved_compactly(tmp_path, suffix):
+    whole = torch.arange(100_000.0)
+    part = whole[10:13]
+    save_checkpoint(tmp_path / f"a{suffix}", example(state={"a": part, "b": part, "t": whole[:6].reshape(2, 3).t()}))
+    assert (tmp_path / f"a{suffix}").stat().st_size < 20_000
+    read = read_checkpoint(tmp_path / f"a{suffix}").state
+    assert read["b"].tolist() == [10.0, 11.0, 12.0]
+    assert read["t"].tolist() == [[0.0, 3.0], [1.0, 4.0], [2.0, 5.0]]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_an_existing_file_survives_a_failed_save(tmp_path, suffix):
+    path = tmp_path / f"best{suffix}"
+    save_checkpoint(path, example())
+    before = path.read_bytes()
+    with pytest.raises(CheckpointError, match=r"settings\.data is of type PosixPath"):
+        save_checkpoint(path, example(settings={"data": tmp_path}))
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"settings": {"a": {"b": [1, object()]}}}, r"settings\.a\.b\[1\] is of type object"),
+        ({"metadata": {"x": torch.ones(1)}}, r"metadata\.x is of type Tensor"),
+        ({"definition": {(1, 2): 3}}, "definition has a key of type tuple"),
+        ({"training": {"x": {1, 2}}}, r"training\.x is of type set"),
+    ],
+)
+def test_values_that_are_not_plain_are_refused_by_name(tmp_path, changes, where):
+    with pytest.raises(CheckpointError, match=f"was not written: {where}"):
+        save_checkpoint(tmp_path / "a.pt", example(**changes))
+
+
+def test_safetensors_hold_no_training_state(tmp_path):
+    with pytest.raises(CheckpointError, match=r"hold no training state: save as \.pt"):
+        save_checkpoint(tmp_path / "a.safetensors", example(training={"epoch": 1}))
+
+
+@pytest.mark.parametrize("name", ["a.onnx", "a", "a.pth.tar"])
+def test_other_suffixes_are_refused(tmp_path, name):
+    with pytest.raises(CheckpointError, match=r"written as \.pt or \.safetensors"):
+        save_checkpoint(tmp_path / name, example())
+
+
+def test_missing_folders_are_made(tmp_path):
+    save_checkpoint(tmp_path / "runs" / "pose" / "best.pt", example())
+    assert read_checkpoint(tmp_path / "runs" / "pose" / "best.pt").task == "pose"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"posekit_format": 99}, "layout 99 is newer than this posekit"),
+        ({"posekit_format": "1"}, "'posekit_format' is str instead of int"),
+        ({"names": {"0": "person"}}, "'names' does not map class numbers to text"),
+        ({"settings": [1]}, "'settings' is list instead of dict"),
+        ({"state": {"a": 1}}, "'state' is not a dictionary of tensors"),
+        ({"state": None}, "'state' is not a dictionary of tensors"),
+        ({"training": 3}, "'training' is not a dictionary"),
+        ({"schema": {"kpt_shape": [3, 7]}}, "schema of the file contradicts itself"),
+        ({"schema": {"kpt_shape": [10**9, 3]}}, "more than 10000 points"),
+        ({"schema": {}}, "schema of the file contradicts itself"),
+        ({"fused": None}, "'fused' is NoneType instead of bool"),
+    ],
+)
+def test_damaged_files_of_ours_are_refused(tmp_path, changes, reason):
+    save_checkpoint(tmp_path / "a.pt", example())
+    top = torch.load(tmp_path / "a.pt", weights_only=True)
+    torch.save({**top, **changes}, tmp_path / "b.pt")
+    with pytest.raises(CheckpointError, match=reason):
+        read_checkpoint(tmp_path / "b.pt")

@@ -1,0 +1,53 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from posekit.checkpoint.read import read_checkpoint
+from posekit.errors import CheckpointError
+
+
+def test_bare_tensors_are_refused(tmp_path):
+    save_file({"a": torch.ones(2)}, tmp_path / "a.safetensors")
+    with pytest.raises(CheckpointError, match="bare tensors without a posekit record"):
+        read_checkpoint(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("raw", [b"", b"x", bytes(100), b"\xff" * 100, b"\x02\x00\x00\x00\x00\x00\x00\x00{}rest"])
+def test_damaged_files_are_refused(tmp_path, raw):
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(raw)
+    with pytest.raises(CheckpointError, match="damaged"):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        "",
+        "{",
+        "[1]",
+        "{}",
+        '{"a": {"__pairs__": 3}}',
+        "[" * 100_000,
+        '{"__pairs__": [[[], 1]]}',
+        '{"posekit_format": 1}',
+    ],
+)
+def test_damaged_records_are_refused(tmp_path, record):
+    save_file({"a": torch.ones(2)}, tmp_path / "a.safetensors", metadata={"posekit": record})
+    with pytest.raises(CheckpointError):
+        read_checkpoint(tmp_path / "a.safetensors")
+
+
+def test_the_record_is_json_that_others_can_read(golden, tmp_path):
+    from safetensors import safe_open
+
+    from posekit.checkpoint.native import save_checkpoint
+
+    save_checkpoint(tmp_path / "a.safetensors", read_checkpoint(golden / "final_v8pose.pt"))
+    with safe_open(tmp_path / "a.safetensors", framework="pt") as file:
+        record = json.loads(file.metadata()["posekit"])
+    assert record["task"] == "pose"
+    assert record["schema"]["kpt_shape"] == [17, 3]
