@@ -17,7 +17,8 @@ from posekit.config.modes import MODES, TASKS, not_yet
 from posekit.config.predict import PredictSettings
 from posekit.config.user_settings import load_user_settings
 from posekit.engine.callbacks import Callback, check_event
-from posekit.engine.prediction import make_ready, open_run, results_list
+from posekit.engine.device import select_device
+from posekit.engine.prediction import open_run, results_list
 from posekit.engine.predictor import Predictor
 from posekit.errors import CheckpointError, SettingError, UnknownAttributeError
 from posekit.log import LOGGER, ensure_console
@@ -25,6 +26,7 @@ from posekit.models.contract import InferenceModel
 from posekit.models.yolo.cost import network_cost
 from posekit.models.yolo.from_checkpoint import transfer_weights
 from posekit.models.yolo.fuse import fuse_network, is_fused
+from posekit.models.yolo.inference import make_ready
 from posekit.models.yolo.loading import LoadedModel, build_model, contents_of, load_model
 from posekit.models.yolo.network import YoloNetwork
 from posekit.results import Results
@@ -105,8 +107,9 @@ class YOLO:
 
     def embed(self, source: Any = None, **settings: Any) -> list[Tensor]:
         """Return one feature vector (C,) per picture, by default of the last layer before the head."""
-        layers = {"embed": [len(self.network.model) - 2]} if settings.get("embed") is None else {}
-        return self.predict(source, **settings, **layers)  # type: ignore[return-value]
+        if settings.get("embed") is None:
+            settings["embed"] = [len(self.network.model) - 2]
+        return self.predict(source, **settings)  # type: ignore[return-value]
 
     def load(self, weights: "str | Path | YOLO") -> "YOLO":
         """Copy the tensors of other weights whose name and shape match; return this object.
@@ -258,8 +261,8 @@ class YOLO:
         """Return the network made ready for these settings, reused while they ask for the same."""
         key = (settings.device, settings.half, settings.nms is False, id(self.network))
         if self._ready is None or self._ready[0] != key:
-            imgsz = self.overrides.get("imgsz", 640)
-            self._ready = (key, make_ready(self.network, self.loaded.schema, settings, imgsz))
+            device, imgsz = select_device(settings.device), self.overrides.get("imgsz", 640)
+            self._ready = (key, make_ready(self.network, self.loaded.schema, settings, device, imgsz))
         return self._ready[1]
 
 

@@ -74,9 +74,8 @@ class MissingExtraError(PosekitError, ImportError):
     """
 
     def __init__(self, feature: str, extra: str, package: str) -> None:
-        super().__init__(
-            f'{feature} need{"" if feature.endswith("s") else "s"} the package {package}: pip install "posekit[{extra}]"'
-        )
+        verb = "need" if feature.endswith("s") else "needs"
+        super().__init__(f'{feature} {verb} the package {package}: pip install "posekit[{extra}]"')
         self.extra = extra
         self.package = package
 

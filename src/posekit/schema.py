@@ -41,7 +41,9 @@ class KeypointSchema:
             if flip is not None:
                 _check_length(key, flip, count)
                 if any(not 0 <= j < count or flip[j] != i for i, j in enumerate(flip)):
-                    raise SchemaError(f"{key} {list(flip)} is no mirror map: applying it twice must give 0..{count - 1} again")
+                    raise SchemaError(
+                        f"{key} {list(flip)} is no mirror map: applying it twice must give 0..{count - 1} again"
+                    )
         if self.oks_sigmas is not None:
             _check_length("oks_sigmas", self.oks_sigmas, count)
             if any(not sigma > 0 for sigma in self.oks_sigmas):

@@ -258,7 +258,7 @@ def test_a_disk_that_takes_no_more_leaves_nothing_under_the_name(site, target):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:
-        with pytest.raises(DownloadError, match="could not be fetched into .*File too large"):
+        with pytest.raises(DownloadError, match=r"could not be fetched into .*File too large"):
             fetch(site, target)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 import struct
 import subprocess
 import zipfile
@@ -257,10 +258,8 @@ def test_attacks_do_not_change_how_later_files_are_read(hostile_files, golden):
         ("storage called data.pkl", "storage '../data.pkl' is missing"),
     ],
 )
-def test_attacks_are_refused_for_the_right_reason(hostile_files, name, reason):
-    files, _ = hostile_files
-    with pytest.raises(CheckpointError, match=reason):
-        read_checkpoint(files[name])
+def test_attacks_are_refused_for_the_right_reason(reports, name, reason):
+    assert re.search(reason, reports[name]["outcome"][1])
 
 
 def test_harmless_network_of_the_same_writer_loads(pickles, tmp_path):

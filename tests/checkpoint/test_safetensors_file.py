@@ -1,11 +1,14 @@
 import json
+import sys
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
+from posekit.checkpoint.native import save_checkpoint
 from posekit.checkpoint.read import read_checkpoint
-from posekit.errors import CheckpointError
+from posekit.errors import CheckpointError, MissingExtraError
 
 
 def test_bare_tensors_are_refused(tmp_path):
@@ -42,12 +45,20 @@ def test_damaged_records_are_refused(tmp_path, record):
 
 
 def test_the_record_is_json_that_others_can_read(golden, tmp_path):
-    from safetensors import safe_open
-
-    from posekit.checkpoint.native import save_checkpoint
-
     save_checkpoint(tmp_path / "a.safetensors", read_checkpoint(golden / "final_v8pose.pt"))
     with safe_open(tmp_path / "a.safetensors", framework="pt") as file:
         record = json.loads(file.metadata()["posekit"])
     assert record["task"] == "pose"
     assert record["schema"]["kpt_shape"] == [17, 3]
+
+
+def test_a_missing_package_names_the_extra(golden, tmp_path, monkeypatch):
+    path = tmp_path / "a.safetensors"
+    checkpoint = read_checkpoint(golden / "fused_11seg.pt")
+    save_checkpoint(path, checkpoint)
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "posekit\[safetensors\]"'):
+        read_checkpoint(path)
+    with pytest.raises(MissingExtraError):
+        save_checkpoint(path, checkpoint)

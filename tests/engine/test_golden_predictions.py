@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 import torch
+
 from golden.fill import image
 from golden.networks import FOLDER, golden_network
-
 from posekit.config.predict import PredictSettings
 from posekit.models.yolo.inference import YoloInference
 from posekit.sample import Sample
@@ -56,7 +56,9 @@ def predict(case):
 
 def matching_order(found, recorded):
     """Pair rows by class and box, for two scores may be equal up to rounding."""
-    distance = np.abs(found[:, None, :4] - recorded[None, :, :4]).max(2) + 1e4 * (found[:, None, 5] != recorded[None, :, 5])
+    distance = np.abs(found[:, None, :4] - recorded[None, :, :4]).max(2) + 1e4 * (
+        found[:, None, 5] != recorded[None, :, 5]
+    )
     order = distance.argmin(0)
     assert sorted(order) == list(range(len(recorded)))
     return order

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from golden.fill import fill_state, image
 
+from golden.fill import fill_state, image
 from posekit.models.yolo.definition import parse_definition
 from posekit.models.yolo.network import YoloNetwork
 from posekit.models.yolo.presets import stock_definition

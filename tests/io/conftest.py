@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from posekit.io.sources import open_source
+
 
 @pytest.fixture
 def picture() -> NDArray[np.uint8]:
@@ -62,3 +64,23 @@ def serve() -> Iterator[Callable[[Callable[[BaseHTTPRequestHandler], None]], str
     for server in servers:
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture
+def opened(tmp_path):
+    def open_it(source, **options):
+        return open_source(source, download_dir=tmp_path / "downloads", **options)
+
+    return open_it
+
+
+@pytest.fixture
+def media_folder(tmp_path, picture, write_video, monkeypatch) -> Path:
+    folder = tmp_path / "media"
+    folder.mkdir()
+    for i in range(5):
+        cv2.imwrite(str(folder / f"p{i}.png"), picture + np.uint8(i))
+    write_video(folder / "v1.avi")
+    write_video(folder / "v2.avi")
+    monkeypatch.chdir(folder)
+    return folder

@@ -45,7 +45,7 @@ def test_heic_is_read():
 
 
 def test_heic_without_its_package_names_the_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
     with pytest.raises(MissingExtraError, match=r"posekit\[heic\]"):
         read_image(DATA / "quarters.heic")
 

@@ -116,3 +116,14 @@ def test_plain_iterables_will_do():
 def test_depth_below_one_is_refused():
     with pytest.raises(ValueError, match="depth=0"):
         Prefetcher([1], depth=0)
+
+
+def test_a_source_read_ahead_gives_the_same_and_is_released_when_left_early(opened, media_folder):
+    with Prefetcher(opened(media_folder, batch=4)) as batches:
+        ahead = [[sample.path for sample in batch] for batch in batches]
+    assert ahead == [[sample.path for sample in batch] for batch in opened(media_folder, batch=4)]
+    source = opened("v1.avi")
+    with Prefetcher(source) as batches:
+        next(batches)
+    assert list(batches) == []
+    (media_folder / "v1.avi").unlink()

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 import torch
-from golden.networks import FOLDER
 from hypothesis import given
 from hypothesis import strategies as st
 
+from golden.networks import FOLDER
 from posekit.ops.boxes import boxes_to_original, clip_boxes, points_to_original, xywh_to_xyxy, xyxy_to_xywh
 from posekit.ops.letterbox import Letterbox
 

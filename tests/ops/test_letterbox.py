@@ -5,11 +5,11 @@ import json
 
 import numpy as np
 import pytest
-from golden.fill import image
-from golden.networks import FOLDER
 from hypothesis import given
 from hypothesis import strategies as st
 
+from golden.fill import image
+from golden.networks import FOLDER
 from posekit.ops.letterbox import Letterbox, apply_letterbox, plan_letterbox
 
 CASES = json.loads((FOLDER / "letterbox.json").read_text())

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 import torch
-from golden.networks import FOLDER
 from hypothesis import given
 from hypothesis import strategies as st
 
+from golden.networks import FOLDER
 from posekit.ops.boxes import xywh_to_xyxy
 from posekit.ops.nms import Suppression, filter_ranked, greedy_nms, select_candidates, suppress
 

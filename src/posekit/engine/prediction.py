@@ -1,27 +1,20 @@
-"""Sets up a prediction: device, precision, branches, source, run folder."""
+"""Sets up a prediction: source, run folder, predictor."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
-
 from posekit.config.predict import PredictSettings
 from posekit.config.user_folders import data_folder
 from posekit.config.user_settings import load_user_settings
 from posekit.engine.callbacks import Callback
-from posekit.engine.device import select_device
 from posekit.engine.predictor import Predictor
-from posekit.errors import SettingError
 from posekit.io.base import Source
 from posekit.io.sources import open_source
 from posekit.log import LOGGER
 from posekit.models.contract import InferenceModel
-from posekit.models.yolo.inference import YoloInference
-from posekit.models.yolo.network import YoloNetwork
 from posekit.results import Results
-from posekit.schema import KeypointSchema
 
 DEFAULT_SOURCE = "figures"
 
@@ -32,32 +25,6 @@ class Run:
 
     predictor: Predictor
     source: Source
-
-
-def make_ready(
-    network: YoloNetwork,
-    schema: KeypointSchema | None,
-    settings: PredictSettings,
-    imgsz: int | tuple[int, int],
-) -> InferenceModel:
-    """Return a fused copy of a network on the device and in the precision that the settings ask for.
-
-    Raises:
-        SettingError: the device does not exist, or ``nms`` asks for branches that the network lacks.
-    """
-    device = select_device(settings.device)
-    half = settings.half
-    if half and device.type == "cpu":
-        LOGGER.warning("half=True: 16-bit arithmetic needs an accelerator; computing in 32 bits on the CPU")
-        half = False
-    branches = network.head.branches
-    wanted = "one2one" if settings.nms is False else "one2many"
-    if wanted not in branches:
-        other = "nms=False" if wanted == "one2many" else "nms=True"
-        raise SettingError(f"this network has only the {branches[0]} branches of its head: predict with {other}")
-    return YoloInference(
-        network, schema, device=device, half=half, one2one=wanted == "one2one", imgsz=imgsz
-    )
 
 
 def open_run(
@@ -92,5 +59,3 @@ def results_list(results: Iterator[Results], source: Source) -> list[Results]:
     if source.is_video:
         LOGGER.warning("results of all frames are kept in memory: use stream=True for long videos and live sources")
     return list(results)
-
-

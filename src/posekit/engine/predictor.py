@@ -1,8 +1,8 @@
 """The prediction loop: source, network, decoding, results."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -88,7 +88,7 @@ class Predictor:
         shape: tuple[int, ...] = ()
         with ExitStack() as stack:
             stack.enter_context(self._writer)
-            for ready in stack.enter_context(Prefetcher(_Preparation(source, self.model, self.args), PREFETCHED)):
+            for ready in stack.enter_context(self._prepared(source)):
                 shape = tuple(ready.batch.images.shape)
                 self._predict_batch(ready)
                 yield from self.results
@@ -100,9 +100,14 @@ class Predictor:
 
     def embed(self, source: Source, layers: list[int]) -> Iterator[Tensor]:
         """Yield one feature vector (C,) per picture."""
-        with Prefetcher(_Preparation(source, self.model, self.args), PREFETCHED) as batches:
+        with self._prepared(source) as batches:
             for ready in batches:
                 yield from self.model.embed(ready.batch, layers)
+
+    def _prepared(self, source: Source) -> AbstractContextManager[Iterable[_Ready]]:
+        """Return the batches of a source, made ready ahead of the network; live sources read ahead by themselves."""
+        preparation = _Preparation(source, self.model, self.args)
+        return closing(preparation) if source.live else Prefetcher(preparation, PREFETCHED)
 
     def _predict_batch(self, ready: _Ready) -> None:
         batch, samples = ready.batch, ready.batch.samples
@@ -127,11 +132,9 @@ class Predictor:
     def _note_speed(self, times: dict[str, float]) -> None:
         count = len(self.results)
         for result in self.results:
-            result.speed = dict(times)
+            result.speed = {**times}
         total = self.seen + count
-        self.speed = {
-            stage: (self.speed[stage] * self.seen + times[stage] * count) / total for stage in STAGES
-        }
+        self.speed = {stage: (self.speed[stage] * self.seen + times[stage] * count) / total for stage in STAGES}
         self.seen = total
 
     def _report(self, sample: Sample, result: Results, batch: Batch) -> None:

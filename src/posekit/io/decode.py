@@ -115,11 +115,11 @@ def _decode_with_pillow(data: bytes, kind: str) -> Picture:
 
 def _decode_heic(data: bytes) -> Picture:
     try:
-        import pillow_heif
+        import pi_heif
     except ImportError as error:
-        raise MissingExtraError("HEIC pictures", "heic", "pillow-heif") from error
+        raise MissingExtraError("HEIC pictures", "heic", "pi-heif") from error
     try:
-        heif = pillow_heif.open_heif(io.BytesIO(data))
+        heif = pi_heif.open_heif(io.BytesIO(data))
         _check_pixels(*heif.size)
         return from_pil(heif.to_pillow())
     except PosekitError:

@@ -35,6 +35,10 @@ class InferenceModel(Protocol):
         """Return one `Results` per picture, in pixels of the original pictures."""
         ...
 
+    def feature_maps(self, batch: Batch) -> dict[str, Tensor]:
+        """Return what every layer but the head gives, (B, C, H, W), by a name for files."""
+        ...
+
     def embed(self, batch: Batch, layers: list[int]) -> list[Tensor]:
         """Return one feature vector (C,) per picture: the mean of the named layers' maps, joined."""
         ...

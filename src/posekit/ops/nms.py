@@ -60,7 +60,7 @@ def select_candidates(scores: Tensor, rule: Suppression) -> Candidates:
         rule: threshold, class filter and label mode.
     """
     if rule.multi_label and len(scores) > 1:
-        anchors, classes = (scores.T > rule.conf).nonzero(as_tuple=True)
+        anchors, classes = (rule.conf < scores.T).nonzero(as_tuple=True)
         values = scores[classes, anchors]
     else:
         best, labels = scores.max(0)

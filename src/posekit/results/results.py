@@ -87,7 +87,8 @@ class Results:
         self.keypoints = None if keypoints is None else Keypoints(keypoints, self.orig_shape)
         self.probs = None
         self.obb = None
-        self.speed = dict(speed) if speed else {"preprocess": None, "inference": None, "postprocess": None}
+        no_times = dict.fromkeys(("preprocess", "inference", "postprocess"))
+        self.speed: dict[str, float | None] = dict(speed) if speed else {**no_times}
         self.save_dir: str | None = None
         self.schema = schema
 

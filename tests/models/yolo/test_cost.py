@@ -4,8 +4,8 @@ import json
 
 import pytest
 import torch
-from golden.networks import FOLDER, STOCK, build_recorded
 
+from golden.networks import FOLDER, STOCK, build_recorded
 from posekit.models.yolo.cost import convolution_macs, network_cost
 from posekit.models.yolo.fuse import fuse_network
 

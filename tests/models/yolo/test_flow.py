@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+
 from golden.networks import FOLDER, golden_network
 
 

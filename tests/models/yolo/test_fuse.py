@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from golden.networks import golden_input, golden_network
 
+from golden.networks import golden_input, golden_network
 from posekit.models.yolo.decode import DecodeRule, decode_dense
 from posekit.models.yolo.fuse import fuse_network, is_fused
 
@@ -43,5 +43,3 @@ def test_fusing_leaves_the_original_untouched():
     assert not is_fused(network)
     assert before.keys() == network.state_dict().keys()
     assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
-
-

@@ -5,6 +5,7 @@ import gc
 import numpy as np
 import pytest
 import torch
+
 from golden.networks import (
     FOLDER,
     RECORDED,
@@ -17,7 +18,6 @@ from golden.networks import (
     raw_arrays,
     recorded_keys,
 )
-
 from posekit.models.yolo.decode import DecodeRule, decode_dense, decode_end2end
 
 RAW = {"absolute": 1e-4, "relative": 1e-5}
@@ -55,7 +55,9 @@ def test_keys_shapes_types_and_order_are_the_published_ones(name):
     recorded = recorded_keys(name)
     with torch.device("meta"):
         network = build_recorded(name)
-    keys = [[key, list(value.shape), str(value.dtype).removeprefix("torch.")] for key, value in network.state_dict().items()]
+    keys = [
+        [key, list(value.shape), str(value.dtype).removeprefix("torch.")] for key, value in network.state_dict().items()
+    ]
     assert keys == recorded["keys"]
     assert list(network.strides) == recorded["stride"]
     assert sum(parameter.numel() for parameter in network.parameters()) == recorded["parameters"]

@@ -2,8 +2,8 @@
 
 import numpy as np
 import torch
-from golden.networks import FOLDER, assert_recorded, golden_input, golden_network
 
+from golden.networks import FOLDER, assert_recorded, golden_input, golden_network
 from posekit.models.yolo.decode import DecodeRule, decode_dense
 from posekit.models.yolo.tta import augmented_predictions
 

@@ -139,7 +139,7 @@ class SPPF(nn.Module):
         """Return the fused pyramid, plus `x` in the residual form."""
         steps = [self.cv1(x)]
         for _ in range(self.pools):
-            steps.append(self.m(steps[-1]))  # noqa: PERF401 (each step feeds the next)
+            steps.append(self.m(steps[-1]))
         y = self.cv2(torch.cat(steps, 1))
         return x + y if self.add else y  # type: ignore[no-any-return]
 

@@ -75,7 +75,7 @@ def decode_boxes(boxes: Tensor, anchors: AnchorPoints, rule: DecodeRule) -> Tens
     distances = boxes
     if rule.reg_max > 1:
         bins = torch.arange(rule.reg_max, device=boxes.device, dtype=boxes.dtype)
-        weights = boxes.unflatten(-2, (4, rule.reg_max)).softmax(-2)  # (..., 4, reg_max, n)
+        weights = _split_axis(boxes, (4, rule.reg_max)).softmax(-2)  # (..., 4, reg_max, n)
         distances = (weights * bins[:, None]).sum(-2)
     near, far = distances[..., :2, :], distances[..., 2:, :]
     return torch.cat((anchors.points - near, anchors.points + far), -2) * anchors.strides
@@ -85,7 +85,7 @@ def decode_keypoints(kpts: Tensor, anchors: AnchorPoints, rule: DecodeRule) -> T
     """Return keypoints (..., K, D, n) from raw (..., K * D, n): x, y in input pixels, visibility in 0 ... 1."""
     if rule.kpt_shape is None:
         raise ValueError("this head has no keypoints")
-    points = kpts.unflatten(-2, rule.kpt_shape)
+    points = _split_axis(kpts, rule.kpt_shape)
     xy = (points[..., :2, :] * rule.keypoint_gain + (anchors.points + rule.keypoint_shift)) * anchors.strides
     return torch.cat((xy, points[..., 2:, :].sigmoid()), -2)
 
@@ -132,6 +132,11 @@ def rank_end2end(scores: Tensor, max_det: int, *, agnostic: bool) -> tuple[Tenso
     per_class = scores.transpose(1, 2).gather(1, index[..., None].expand(-1, -1, nc)).flatten(1)  # (B, k * nc)
     top, flat = per_class.topk(count)
     return top, flat % nc, index.gather(1, flat // nc)
+
+
+def _split_axis(values: Tensor, sizes: tuple[int, int]) -> Tensor:
+    """Split the axis before the last: (..., a * b, n) to (..., a, b, n)."""
+    return values.reshape(*values.shape[:-2], *sizes, values.shape[-1])
 
 
 def _extra(raw: BranchOutputs, anchors: AnchorPoints, rule: DecodeRule) -> list[Tensor]:

@@ -7,6 +7,7 @@ from posekit.checkpoint.contents import Checkpoint
 from posekit.errors import CheckpointError
 from posekit.models.yolo.definition import ModelDefinition, parse_definition
 from posekit.models.yolo.fuse import fuse_network
+from posekit.models.yolo.heads import Branch
 from posekit.models.yolo.network import YoloNetwork, silent_build
 
 LISTED = 3  # names shown in an error before "and n more"
@@ -21,7 +22,7 @@ def network_from_checkpoint(checkpoint: Checkpoint) -> YoloNetwork:
     """
     network = silent_build(_definition(checkpoint))
     if checkpoint.fused:
-        branch = "one2one" if any(".one2one_" in name for name in checkpoint.state) else "one2many"
+        branch: Branch = "one2one" if any(".one2one_" in name for name in checkpoint.state) else "one2many"
         network = fuse_network(network, branch)
     state = _with_counters(checkpoint.state, network)
     _check_complete(state, network, checkpoint.path)

@@ -61,8 +61,8 @@ def _fold(conv: nn.Conv2d, bn: nn.BatchNorm2d) -> nn.Conv2d:
         device=conv.weight.device,
         dtype=conv.weight.dtype,
     ).requires_grad_(False)
-    assert bn.running_mean is not None  # noqa: S101 (every batch norm here tracks statistics)
-    assert bn.running_var is not None  # noqa: S101
+    assert bn.running_mean is not None
+    assert bn.running_var is not None
     with torch.no_grad():
         gain = bn.weight / torch.sqrt(bn.running_var + bn.eps)
         fused.weight.copy_(conv.weight * gain.view(-1, 1, 1, 1))

@@ -118,7 +118,7 @@ class Detect(nn.Module):
         self.branches = (branch,)
 
     def _lasts(self, name: str) -> list[Tensor]:
-        return [level[-1].bias for level in self.get_submodule(name)]  # type: ignore[union-attr, index, misc]
+        return [level.get_parameter("2.bias") for level in self.get_submodule(name).children()]
 
 
 class Pose(Detect):

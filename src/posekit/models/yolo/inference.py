@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from posekit.config.predict import PredictSettings
+from posekit.errors import SettingError
 from posekit.models.yolo.decode import AnchorPoints, DecodeRule, anchor_points, decode_dense, decode_keypoints
 from posekit.models.yolo.detections import Detections, detect_dense, detect_one2many, detect_one2one
 from posekit.models.yolo.fuse import fuse_network
@@ -52,7 +53,8 @@ class YoloInference:
         self.branch: Branch = "one2one" if one2one else "one2many"
         self.dtype = torch.float16 if half else torch.float32
         fused = fuse_network(network, self.branch)
-        self.network = fused.to(device, self.dtype).to(memory_format=torch.channels_last)
+        self.network: YoloNetwork = fused.to(device, self.dtype)
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = device
         self.task = network.task
         self.names = dict(network.names)
@@ -76,9 +78,7 @@ class YoloInference:
         return augmented_predictions(self._predict_dense, images, self.network.max_stride, levels)
 
     @torch.inference_mode()
-    def decode(
-        self, outputs: BranchOutputs | Tensor, batch: Batch, settings: PredictSettings
-    ) -> list[Results]:
+    def decode(self, outputs: BranchOutputs | Tensor, batch: Batch, settings: PredictSettings) -> list[Results]:
         """Return one `Results` per picture, boxes, keypoints and masks in pixels of the original."""
         choice = _suppression(settings)
         pictures = list(zip(batch.samples, batch.letterboxes, strict=True))
@@ -172,6 +172,29 @@ class YoloInference:
             keypoints=points,
             schema=self.schema,
         )
+
+
+def make_ready(
+    network: YoloNetwork,
+    schema: KeypointSchema | None,
+    settings: PredictSettings,
+    device: torch.device,
+    imgsz: int | tuple[int, int],
+) -> YoloInference:
+    """Return a fused copy of a network on a device, in the precision and with the branches asked for.
+
+    Raises:
+        SettingError: ``nms`` asks for branches that the network lacks.
+    """
+    half = settings.half and device.type != "cpu"
+    if settings.half and not half:
+        LOGGER.warning("half=True: 16-bit arithmetic needs an accelerator; computing in 32 bits on the CPU")
+    one2one = settings.nms is False
+    branches = network.head.branches
+    if ("one2one" if one2one else "one2many") not in branches:
+        other = "nms=True" if one2one else "nms=False"
+        raise SettingError(f"this network has only the {branches[0]} branches of its head: predict with {other}")
+    return YoloInference(network, schema, device=device, half=half, one2one=one2one, imgsz=imgsz)
 
 
 def _suppression(settings: PredictSettings) -> Suppression:

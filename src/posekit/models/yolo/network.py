@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from posekit.errors import ModelDefinitionError
 from posekit.models.yolo.attention import C2PSA, C3k2
-from posekit.models.yolo.blocks import SILU, SPPF, C2, C2f, Concat, Conv
+from posekit.models.yolo.blocks import C2, SILU, SPPF, C2f, Concat, Conv
 from posekit.models.yolo.definition import FORCED_C3K_SCALES, HEAD_TASKS, LayerSpec, ModelDefinition
 from posekit.models.yolo.heads import HEADS, Detect, HeadSpec
 from posekit.models.yolo.outputs import Outputs
@@ -74,7 +74,7 @@ class YoloNetwork(nn.Module):
         """Run the first `count` layers; return the last output and the outputs to keep."""
         outputs: dict[int, Tensor] = {}
         x = images
-        for index, (layer, sources) in enumerate(zip(self.model[:count], self._sources, strict=False)):
+        for index, (layer, sources) in enumerate(zip(list(self.model)[:count], self._sources, strict=False)):
             inputs = [x if source == index - 1 else outputs[source] for source in sources]
             single = len(inputs) == 1 and not isinstance(layer, (Concat, Detect))
             x = layer(inputs[0] if single else inputs)
@@ -91,7 +91,9 @@ def _build_layers(definition: ModelDefinition) -> tuple[list[nn.Module], tuple[f
     for index, spec in enumerate(definition.layers):
         where = f"layer {index} ({spec.block})"
         if any(not -index <= origin < index and origin != -1 for origin in spec.sources):
-            raise ModelDefinitionError(f"{where} reads layers {list(spec.sources)}, but only 0 to {index - 1} precede it")
+            raise ModelDefinitionError(
+                f"{where} reads layers {list(spec.sources)}, but only 0 to {index - 1} precede it"
+            )
         inputs = [channels[origin] if channels else 3 for origin in spec.sources]
         levels = tuple(strides[origin] if strides else 1.0 for origin in spec.sources)
         if spec.block in HEAD_TASKS:

@@ -41,9 +41,7 @@ def letterbox_batch(samples: list[Sample], target: tuple[int, int], *, rect: boo
     if ready:
         return _batch(torch.stack(ready), samples)
     auto = rect and len({sample.size for sample in samples}) == 1
-    plans = [
-        plan_letterbox(sample.size, target, auto=auto, stride=max(MIN_STRIDE, stride)) for sample in samples
-    ]
+    plans = [plan_letterbox(sample.size, target, auto=auto, stride=max(MIN_STRIDE, stride)) for sample in samples]
     boxed = [apply_letterbox(sample.image, plan) for sample, plan in zip(samples, plans, strict=True)]
     return _batch(pictures_to_tensor(boxed), samples)
 

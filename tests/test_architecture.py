@@ -1,0 +1,166 @@
+"""The house stands: who may import whom, how long files and functions may be, what a bare import loads."""
+
+import ast
+import os
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+import posekit
+
+PACKAGE = Path(posekit.__file__).parent
+FILES = sorted(path for path in PACKAGE.rglob("*.py"))
+
+# Lower ranks know nothing of higher ones; rooms of one rank may know each other, but not in a circle.
+RANKS = (
+    {"errors", "version", "log", "schema", "ops"},
+    {"sample", "results", "config"},
+    {"data", "augment", "models", "checkpoint", "metrics", "io", "viz"},
+    {"engine", "export", "runtime", "track"},
+    {"api"},
+    {"cli", "__main__"},
+)
+# Results.plot, show and save draw, and import the drawing room inside the method.
+INSIDE_METHODS = {("results", "viz")}
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 60
+
+
+def room_of(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def rank_of(room):
+    return next(rank for rank, rooms in enumerate(RANKS) if room in rooms)
+
+
+def imports_of(path):
+    """Yield (module, whether it is imported whenever the file is) for every import of posekit in a file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, FUNCTIONS)]
+    typing = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)]
+    inside = {id(node) for scope in (*functions, *typing) for node in ast.walk(scope)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names = [node.module or ""]
+            if node.module == "posekit":
+                names = [f"posekit.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        yield from ((name, id(node) not in inside) for name in names if name.startswith("posekit."))
+
+
+def room_edges():
+    for path in FILES:
+        if path.name == "__init__.py" and path.parent == PACKAGE:
+            continue  # public names, imported lazily
+        for module, top in imports_of(path):
+            target = module.split(".")[1]
+            if target != room_of(path):
+                yield path, room_of(path), target, top
+
+
+def test_every_room_has_a_rank():
+    rooms = {room_of(path) for path in FILES} - {"__init__"}
+    assert rooms <= set().union(*RANKS)
+
+
+def test_imports_never_point_upwards():
+    for path, room, target, top in room_edges():
+        if (room, target) in INSIDE_METHODS and not top:
+            continue
+        assert rank_of(target) <= rank_of(room), f"{path} imports {target}, which stands above {room}"
+
+
+def test_rooms_do_not_import_in_a_circle():
+    edges = defaultdict(set)
+    for _, room, target, _ in room_edges():
+        if (room, target) not in INSIDE_METHODS:
+            edges[room].add(target)
+    assert_no_circle(edges)
+
+
+def test_files_do_not_import_in_a_circle():
+    edges = defaultdict(set)
+    names = {module_name(path) for path in FILES}
+    for path in FILES:
+        for module, top in imports_of(path):
+            # A package's own file imports its parts; that they name the package to reach each other is no circle.
+            if top and module in names and path.name != "__init__.py":
+                edges[module_name(path)].add(module)
+    assert_no_circle(edges)
+
+
+def module_name(path):
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def assert_no_circle(edges):
+    done, path = set(), []
+
+    def visit(node):
+        assert node not in path, f"circle: {' -> '.join([*path[path.index(node) :], node])}"
+        if node in done:
+            return
+        path.append(node)
+        for target in edges.get(node, ()):
+            visit(target)
+        path.pop()
+        done.add(node)
+
+    for node in list(edges):
+        visit(node)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_files_and_functions_stay_short(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= MAX_FILE_LINES
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, FUNCTIONS):
+            documented = ast.get_docstring(node, clean=False) or ""
+            length = node.end_lineno - node.lineno + 1 - documented.count("\n")
+            assert length <= MAX_FUNCTION_LINES, f"{node.name}: {length} lines"
+
+
+def run(code):
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+
+def test_a_bare_import_loads_nothing_heavy():
+    heavy = ["torch", "numpy", "cv2", "PIL", "supervision", "hotcoco", "matplotlib", "scipy", "yaml", "rich"]
+    loaded = run(f"import posekit, sys; print(*(name for name in {heavy} if name in sys.modules))")
+    assert loaded.split() == []
+
+
+def test_a_bare_import_takes_under_three_tenths_of_a_second():
+    def seconds(code):
+        start = time.perf_counter()
+        run(code)
+        return time.perf_counter() - start
+
+    bare, loaded = (min(seconds(code) for _ in range(5)) for code in ("pass", "import posekit"))
+    assert loaded - bare < 0.3
+
+
+def test_public_names_are_there_and_listed():
+    for name in posekit.__all__:
+        assert getattr(posekit, name) is not None
+    assert set(posekit.__all__) == set(dir(posekit))
+    with pytest.raises(AttributeError, match="has no attribute 'YOLLO'"):
+        _ = posekit.YOLLO
+
+
+def test_running_the_package_is_running_the_command():
+    environment = os.environ | {"PYTHONWARNINGS": "error"}
+    answer = subprocess.run(
+        [sys.executable, "-m", "posekit", "version"], check=True, capture_output=True, text=True, env=environment
+    )
+    assert answer.stdout.strip() == posekit.__version__
