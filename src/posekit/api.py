@@ -50,7 +50,9 @@ class YOLO:
         CheckpointError: the file is damaged, unsafe, or of a kind that posekit does not read.
     """
 
-    def __init__(self, model: "str | Path | YOLO" = "yolo26n-pose.pt", task: str | None = None, verbose: bool = False):
+    def __init__(
+        self, model: "str | Path | YOLO" = "yolo26n-pose.pt", task: str | None = None, verbose: bool = False
+    ) -> None:
         if isinstance(model, YOLO):
             self.__dict__ = model.__dict__
             return

@@ -1,0 +1,1 @@
+"""Model families, and what they offer to the engine."""

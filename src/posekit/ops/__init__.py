@@ -1,0 +1,1 @@
+"""Pure functions on boxes, points, masks and pictures."""

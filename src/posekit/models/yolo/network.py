@@ -91,9 +91,7 @@ def _build_layers(definition: ModelDefinition) -> tuple[list[nn.Module], tuple[f
     for index, spec in enumerate(definition.layers):
         where = f"layer {index} ({spec.block})"
         if any(not -index <= origin < index and origin != -1 for origin in spec.sources):
-            raise ModelDefinitionError(
-                f"{where} reads layers {list(spec.sources)}, but only 0 to {index - 1} precede it"
-            )
+            raise ModelDefinitionError(f"{where} reads layers {list(spec.sources)}, only 0 to {index - 1} come before")
         inputs = [channels[origin] if channels else 3 for origin in spec.sources]
         levels = tuple(strides[origin] if strides else 1.0 for origin in spec.sources)
         if spec.block in HEAD_TASKS:
