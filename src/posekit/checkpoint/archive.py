@@ -46,10 +46,10 @@ class Archive:
         try:
             self.file_size = os.fstat(self._file.fileno()).st_size
             self._zip = _open_zip(self._file)
+            _refuse_torchscript(self._zip.namelist())
             members = _checked_members(self._zip.infolist(), self.file_size)
             self._top = _top_folder(members)
             self._members = {name.removeprefix(f"{self._top}/"): info for name, info in members.items()}
-            _refuse_other_archives(self._members)
             self.byteorder = self._read_byteorder()
         except BaseException:
             self._file.close()
@@ -180,6 +180,7 @@ def _top_folder(members: dict[str, zipfile.ZipInfo]) -> str:
     return top
 
 
-def _refuse_other_archives(members: dict[str, zipfile.ZipInfo]) -> None:
-    if "constants.pkl" in members or any(name.startswith("code/") for name in members):
+def _refuse_torchscript(names: list[str]) -> None:
+    inner = [name.partition("/")[2] for name in names]
+    if "constants.pkl" in inner or any(name.startswith("code/") for name in inner):
         raise CheckpointError("this is a TorchScript program, not weights: load the .pt file that it was exported from")

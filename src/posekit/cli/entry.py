@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from posekit.cli.console import say_error
 from posekit.cli.dispatch import run_command
+from posekit.cli.threads import limit_spinning
 from posekit.cli.words import read_command
 from posekit.errors import PosekitError, UnknownSettingError
 from posekit.log import show_log
@@ -24,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     0: done; 1: it failed; 2: the command line says something unknown; 130: interrupted; 141: the
     reader of the output went away.
     """
+    limit_spinning()
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words or bool(os.environ.get("POSEKIT_DEBUG"))
     words = [word for word in words if word != "--debug"]

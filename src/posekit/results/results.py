@@ -173,7 +173,7 @@ class Results:
         return self._converted(lambda part: part.to(*args, **kwargs))
 
     def verbose(self) -> str:
-        """Return counts per class such as ``2 cats, 1 bird, ``, or ``(no detections), ``."""
+        """Return counts per class such as "2 cats, 1 bird, ", or "(no detections), "."""
         if self.boxes is None or not len(self):
             return "(no detections), "
         numbers, counts = np.unique(as_numpy(self.boxes.cls).astype(int), return_counts=True)

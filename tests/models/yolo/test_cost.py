@@ -34,7 +34,12 @@ def test_gflops_at_640_are_the_recorded_ones(name):
     assert network_cost(fuse_network(network)).gflops == pytest.approx(COSTS[name]["fused_gflops"], abs=6e-4)
 
 
-def test_layers_count_modules_without_children_and_the_shared_activation_once():
-    network = without_memory("yolov8n-pose")
-    assert network_cost(network).layers == 144
-    assert network_cost(fuse_network(network)).layers == 81
+@pytest.mark.parametrize(
+    ("name", "layers"), [("yolov8n-pose", 144), ("yolo11s-pose", 196), ("yolo26n-pose", 363), ("yolo26s-seg", 309)]
+)
+def test_layers_count_modules_without_children_and_the_shared_activation_once(name, layers):
+    assert network_cost(without_memory(name)).layers == layers
+
+
+def test_fusing_takes_the_batch_norms_off_the_count():
+    assert network_cost(fuse_network(without_memory("yolov8n-pose"))).layers == 81

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from posekit.models.yolo.blocks import LINEAR, Bottleneck, C3k, Conv, SplitChain
+from posekit.models.yolo.blocks import Bottleneck, C3k, Conv, SplitChain
 
 # Width of one attention head.
 HEAD_CHANNELS = 64
@@ -18,9 +18,9 @@ class Attention(nn.Module):
         self.head_dim = channels // heads
         self.key_dim = int(self.head_dim * ratio)
         self.scale = self.key_dim**-0.5
-        self.qkv = Conv(channels, channels + 2 * self.key_dim * heads, activation=LINEAR)
-        self.proj = Conv(channels, channels, activation=LINEAR)
-        self.pe = Conv(channels, channels, 3, groups=channels, activation=LINEAR)
+        self.qkv = Conv(channels, channels + 2 * self.key_dim * heads, activation=nn.Identity())
+        self.proj = Conv(channels, channels, activation=nn.Identity())
+        self.pe = Conv(channels, channels, 3, groups=channels, activation=nn.Identity())
 
     def forward(self, x: Tensor) -> Tensor:
         """Attend over the N = H*W positions of each picture."""
@@ -38,7 +38,7 @@ class PSABlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.attn = Attention(channels, max(channels // HEAD_CHANNELS, 1))
-        self.ffn = nn.Sequential(Conv(channels, 2 * channels), Conv(2 * channels, channels, activation=LINEAR))
+        self.ffn = nn.Sequential(Conv(channels, 2 * channels), Conv(2 * channels, channels, activation=nn.Identity()))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``x + attn(x)`` followed by ``x + ffn(x)``."""

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 # One stateless activation shared by every block, so a network lists it once.
 SILU: Final = nn.SiLU(inplace=True)
-LINEAR: Final = nn.Identity()
 
 
 class Conv(nn.Module):
@@ -129,7 +128,7 @@ class SPPF(nn.Module):
     def __init__(self, c1: int, c2: int, kernel: int = 5, pools: int = 3, *, residual: bool = False) -> None:
         super().__init__()
         hidden = c1 // 2
-        self.cv1 = Conv(c1, hidden, activation=LINEAR if residual else SILU)
+        self.cv1 = Conv(c1, hidden, activation=nn.Identity() if residual else SILU)
         self.cv2 = Conv(hidden * (pools + 1), c2)
         self.m = nn.MaxPool2d(kernel, 1, kernel // 2)
         self.pools = pools

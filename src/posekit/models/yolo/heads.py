@@ -71,8 +71,7 @@ class Detect(nn.Module):
         if spec.end2end:
             self.one2one_cv2 = deepcopy(self.cv2)
             self.one2one_cv3 = deepcopy(self.cv3)
-        if spec.reg_max > 1:
-            self.dfl = DFL(spec.reg_max)
+        self.dfl = DFL(spec.reg_max) if spec.reg_max > 1 else nn.Identity()
 
     def forward(self, feats: list[Tensor]) -> Outputs:
         """Return raw outputs of every set of branches; one-to-one branches send no gradient to `feats`."""
