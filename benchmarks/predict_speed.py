@@ -9,53 +9,18 @@ network alone is timed by hooks around its forward call; the rest of the whole i
 """
 
 import argparse
-import json
-import platform
 import statistics
-import subprocess
 import time
+from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import torch
+from reference import Reference
 
 from posekit import YOLO, __version__
 
 WARM_UP = 5
-
-
-class Reference:
-    """The reference in a process of its own."""
-
-    def __init__(self, python: str, model: str, preload: str) -> None:
-        worker = Path(__file__).with_name("reference_worker.py")
-        self._process = subprocess.Popen(
-            [python, str(worker)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-        )
-        self._send({"model": model, "preload": preload})
-
-    def predict(self, path: Path, settings: dict[str, Any]) -> dict[str, float]:
-        """Return ``whole`` (ms) and ``found`` for one picture."""
-        self._send({"path": str(path), "settings": settings})
-        assert self._process.stdout is not None
-        answer = self._process.stdout.readline()
-        if not answer:
-            raise SystemExit("the reference ended: see its messages above")
-        return json.loads(answer)  # type: ignore[no-any-return]
-
-    def _send(self, request: dict[str, Any]) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(request) + "\n")
-
-    def __enter__(self) -> "Reference":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.kill()
-        self._process.wait()
 
 
 class Posekit:
@@ -67,7 +32,7 @@ class Posekit:
         self._hooked: object = None
 
     def predict(self, path: Path, settings: dict[str, Any]) -> dict[str, float]:
-        """Return ``whole`` and ``network`` (ms) and ``found`` for one picture."""
+        """Return ``whole`` and ``network`` (ms) and the number ``found`` for one picture."""
         self._network_ms = 0.0
         begin = time.perf_counter()
         result = self._model.predict(path, verbose=False, device="cpu", **settings)[0]
@@ -98,13 +63,27 @@ def measure(
             reference.predict(picture, settings)
     rows = []
     for number, picture in enumerate(pictures):
-        turns = [("posekit", ours), ("reference", reference)]
-        row = {}
-        for name, tool in turns if number % 2 else reversed(turns):
-            if tool is not None:
-                row |= {f"{name}_{key}": value for key, value in tool.predict(picture, settings).items()}
+        turns = [_turn_of_posekit, _turn_of_reference]
+        row: dict[str, float] = {}
+        for turn in turns if number % 2 else reversed(turns):
+            row |= turn(ours, reference, picture, settings)
         rows.append(row)
     return rows
+
+
+def _turn_of_posekit(
+    ours: Posekit, reference: Reference | None, picture: Path, settings: dict[str, Any]
+) -> dict[str, float]:
+    return {f"posekit_{key}": value for key, value in ours.predict(picture, settings).items()}
+
+
+def _turn_of_reference(
+    ours: Posekit, reference: Reference | None, picture: Path, settings: dict[str, Any]
+) -> dict[str, float]:
+    if reference is None:
+        return {}
+    answer = reference.predict(picture, settings)
+    return {"reference_whole": answer["whole"], "reference_found": len(answer["boxes"])}
 
 
 def report(rows: list[dict[str, float]], settings: dict[str, Any]) -> None:
@@ -140,17 +119,15 @@ def main() -> None:
     pictures = sorted(path for path in options.pictures.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
     if not pictures:
         raise SystemExit(f"{options.pictures} holds no JPEG or PNG pictures")
-    print(
-        f"posekit {__version__}, torch {torch.__version__}, {torch.get_num_threads()} threads, {platform.processor()}"
-    )
-    reference = None
-    if options.reference_python:
-        reference = Reference(options.reference_python, options.model, options.reference_preload)
-    for conf in (0.25, 0.001):
-        settings = {"imgsz": options.imgsz, "conf": conf, "iou": 0.7}
-        report(measure(Posekit(options.model), reference, pictures * options.rounds, settings), settings)
-    if reference:
-        reference.__exit__(None, None, None)
+    print(f"posekit {__version__}, torch {torch.__version__}, {torch.get_num_threads()} threads")
+    with ExitStack() as stack:
+        reference = None
+        if options.reference_python:
+            reference = Reference(options.reference_python, options.model, options.reference_preload)
+            stack.enter_context(reference)
+        for conf in (0.25, 0.001):
+            settings = {"imgsz": options.imgsz, "conf": conf, "iou": 0.7}
+            report(measure(Posekit(options.model), reference, pictures * options.rounds, settings), settings)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Runs in the reference's own environment: predicts pictures named on standard input, answers with times.
+"""Runs in the reference's own environment: predicts pictures named on standard input, answers with times and rows.
 
 A process of its own, so that nothing of the reference is imported where posekit runs.
 """
@@ -21,7 +21,8 @@ def main() -> None:
         begin = time.perf_counter()
         result = model.predict(request["path"], verbose=False, device="cpu", **request["settings"])[0]
         whole = (time.perf_counter() - begin) * 1e3
-        answers.write(json.dumps({"whole": whole, "found": len(result)}) + "\n")
+        keypoints = [] if result.keypoints is None else result.keypoints.data.tolist()
+        answers.write(json.dumps({"whole": whole, "boxes": result.boxes.data.tolist(), "keypoints": keypoints}) + "\n")
         answers.flush()
 
 

@@ -11,9 +11,10 @@ from posekit.checkpoint.contents import Checkpoint
 from posekit.checkpoint.locate import locate_weights
 from posekit.checkpoint.native import save_checkpoint
 from posekit.checkpoint.read import read_checkpoint
-from posekit.config.check import build
+from posekit.config.check import build, resolve
 from posekit.config.field import settings_of
 from posekit.config.modes import MODES, TASKS, not_yet
+from posekit.config.old_names import current_names
 from posekit.config.predict import PredictSettings
 from posekit.config.user_settings import load_user_settings
 from posekit.engine.callbacks import Callback, check_event
@@ -22,17 +23,18 @@ from posekit.engine.prediction import open_run, results_list
 from posekit.engine.predictor import Predictor
 from posekit.errors import CheckpointError, SettingError, UnknownAttributeError
 from posekit.log import LOGGER, ensure_console
-from posekit.models.contract import InferenceModel
 from posekit.models.yolo.cost import network_cost
-from posekit.models.yolo.from_checkpoint import transfer_weights
 from posekit.models.yolo.fuse import fuse_network, is_fused
-from posekit.models.yolo.inference import make_ready
-from posekit.models.yolo.loading import LoadedModel, build_model, contents_of, load_model
+from posekit.models.yolo.heads import Branch
+from posekit.models.yolo.loading import LoadedModel, build_model, contents_of, copy_matching, load_model
 from posekit.models.yolo.network import YoloNetwork
+from posekit.models.yolo.ready import ReadyNetwork
 from posekit.results import Results
 
 DEFINITION_SUFFIXES = (".yaml", ".yml")
 WEIGHT_SUFFIXES = (".pt", ".pth", ".safetensors")
+# These come before what `YOLO.overrides` remembers, and after what a call says.
+PREDICT_DEFAULTS = {"conf": 0.25, "batch": 1, "rect": True}
 
 
 class YOLO:
@@ -66,7 +68,7 @@ class YOLO:
         self.ckpt: Checkpoint | None = None
         self.ckpt_path: str | None = None
         self.cfg: str | None = None
-        self._ready: tuple[tuple[Any, ...], InferenceModel] | None = None
+        self._ready = ReadyNetwork()
         self.loaded = self._open(str(model))
         self.overrides: dict[str, Any] = {"model": self.model_name, **self.loaded.settings, "task": self.task}
         if task is not None and task != self.task:
@@ -83,13 +85,13 @@ class YOLO:
 
     def predict(
         self, source: Any = None, stream: bool = False, predictor: type[Predictor] | None = None, **settings: Any
-    ) -> list[Results] | Iterator[Results] | list[Tensor]:
+    ) -> list[Results] | Iterator[Results] | list[Tensor] | Iterator[Tensor]:
         """Find objects and keypoints on pictures and videos.
 
         Args:
             source: anything that `posekit.io.sources.open_source` reads; None takes synthetic scenes.
             stream: return a generator that keeps nothing, for long videos and live sources.
-            predictor: a class to use instead of `Predictor`.
+            predictor: a subclass of `Predictor` to use instead.
             **settings: see `PredictSettings`.
 
         Returns:
@@ -98,13 +100,15 @@ class YOLO:
         Raises:
             UnknownSettingError, SettingTypeError, SettingError: a setting is wrong.
             SourceNotFoundError, SourceTypeError, SourceValueError, UnreadableImageError: the source is.
+            DisplayError: ``show=True`` without a screen.
         """
-        checked = build(PredictSettings, self._remembered() | {"conf": 0.25, "batch": 1, "rect": True} | settings)
-        run = open_run(checked, source, self._inference(checked), self.task, predictor or Predictor, self.callbacks)
-        self.predictor = run.predictor
+        checked = self._predict_settings(settings)
+        run = open_run(checked, source, self.task)
+        self.predictor = self._predictor_for(checked, predictor or Predictor)
         if checked.embed is not None:
-            return list(run.predictor.embed(run.source, list(checked.embed)))
-        results = run.predictor.stream(run.source)
+            vectors = self.predictor.embed(run)
+            return vectors if stream else list(vectors)
+        results = self.predictor.stream(run)
         return results if stream else results_list(results, run.source)
 
     def embed(self, source: Any = None, **settings: Any) -> list[Tensor]:
@@ -117,14 +121,14 @@ class YOLO:
         """Copy the tensors of other weights whose name and shape match; return this object.
 
         Class names and keypoint names come along where this model has placeholders of the same number.
+
+        Raises:
+            CheckpointError: one of the two is fused and the other is not.
         """
         source = weights.loaded if isinstance(weights, YOLO) else load_model(self._read(str(weights)))
-        total = len(self.network.state_dict())
-        copied = transfer_weights(self.network, source.network.state_dict())
-        if self.names == {i: str(i) for i in range(len(source.network.names))}:
-            self.network.names = dict(source.network.names)
-        LOGGER.info("Transferred %d/%d items from %s", copied, total, getattr(weights, "model_name", weights))
-        self._ready = None
+        copied, total = copy_matching(self.loaded, source)
+        name = weights.model_name if isinstance(weights, YOLO) else weights
+        LOGGER.info("Transferred %d/%d items from %s", copied, total, name)
         return self
 
     def save(self, filename: str | Path = "saved_model.pt") -> None:
@@ -136,7 +140,6 @@ class YOLO:
         names = self.network.names
         self.loaded.network = YoloNetwork(self.network.definition).eval().to(self.device)
         self.loaded.network.names = names
-        self._ready = None
         return self
 
     def info(
@@ -159,9 +162,9 @@ class YOLO:
     def fuse(self) -> "YOLO":
         """Fold batch norms into convolutions (prediction does so by itself, on a copy); return this object."""
         if not is_fused(self.network):
-            branch = "one2one" if self.overrides.get("nms") is False and self.network.definition.end2end else "one2many"
-            self.loaded.network = fuse_network(self.network, branch)  # type: ignore[arg-type]
-            self._ready = None
+            one2one = self.overrides.get("nms") is False and self.network.definition.end2end
+            branch: Branch = "one2one" if one2one else "one2many"
+            self.loaded.network = fuse_network(self.network, branch)
         return self
 
     def add_callback(self, event: str, function: Callable[[Any], None]) -> None:
@@ -177,10 +180,11 @@ class YOLO:
         self.callbacks.clear()
 
     def to(self, *args: Any, **kwargs: Any) -> "YOLO":
-        """Move or convert the network as `torch.nn.Module.to`; prediction follows to the device."""
+        """Move or convert the network as `torch.nn.Module.to`; prediction follows to a device."""
         self.network.to(*args, **kwargs)
-        self.overrides["device"] = str(self.device)
-        self._ready = None
+        self._ready = ReadyNetwork()
+        if any(not isinstance(value, (bool, torch.dtype, torch.memory_format)) for value in (*args, *kwargs.values())):
+            self.overrides["device"] = str(self.device) if self.device.type == "cuda" else self.device.type
         return self
 
     def cpu(self) -> "YOLO":
@@ -233,7 +237,7 @@ class YOLO:
         if name.startswith("__") or "loaded" not in self.__dict__:
             raise AttributeError(name)
         if name in MODES or name == "tune":
-            raise UnknownAttributeError(str(not_yet(f"{name} mode")))
+            raise not_yet(f"{name} mode")
         if not hasattr(self.network, name):
             raise UnknownAttributeError(f"neither YOLO nor its network has an attribute '{name}'")
         return getattr(self.network, name)
@@ -254,18 +258,22 @@ class YOLO:
             raise CheckpointError(f"{weights}: this release reads models ending in {known}")
         return read_checkpoint(locate_weights(weights, weights_dir=Path(load_user_settings().weights_dir)))
 
-    def _remembered(self) -> dict[str, Any]:
-        """Return overrides that predict takes; the input size is left to the model, which remembers it."""
+    def _predict_settings(self, given: dict[str, Any]) -> PredictSettings:
+        """Return all settings of a call: what it says, then what predict is known for, then `overrides`."""
         known = settings_of(PredictSettings)
-        return {key: value for key, value in self.overrides.items() if key in known and key != "imgsz"}
+        remembered = {key: value for key, value in current_names(self.overrides).items() if key in known}
+        chosen = remembered | PREDICT_DEFAULTS | resolve(PredictSettings, given)
+        if chosen.get("imgsz") is None:
+            chosen["imgsz"] = remembered.get("imgsz")
+        return build(PredictSettings, chosen)
 
-    def _inference(self, settings: PredictSettings) -> InferenceModel:
-        """Return the network made ready for these settings, reused while they ask for the same."""
-        key = (settings.device, settings.half, settings.nms is False, id(self.network))
-        if self._ready is None or self._ready[0] != key:
-            device, imgsz = select_device(settings.device), self.overrides.get("imgsz", 640)
-            self._ready = (key, make_ready(self.network, self.loaded.schema, settings, device, imgsz))
-        return self._ready[1]
+    def _predictor_for(self, settings: PredictSettings, kind: type[Predictor]) -> Predictor:
+        """Return the predictor of the last call, unless it is busy, or its network no longer serves."""
+        model = self._ready.get(self.loaded, settings, select_device(settings.device))
+        last = self.predictor
+        if last is not None and type(last) is kind and last.model is model and not last.running:
+            return last
+        return kind(model, self.callbacks)
 
 
 def model_info_text(model: str) -> str:

@@ -98,3 +98,7 @@ class DisplayError(PosekitError, RuntimeError):
 
 class OutputError(PosekitError, OSError):
     """A result cannot be written to where it belongs."""
+
+
+class NotInThisReleaseError(PosekitError, NotImplementedError, AttributeError):
+    """A known part of posekit that this release lacks; being an `AttributeError`, ``hasattr`` is False for it."""

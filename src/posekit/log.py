@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 LOGGER = logging.getLogger("posekit")
 
@@ -14,9 +15,9 @@ class ConsoleHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record."""
         if record.levelno >= logging.WARNING:
-            print(f"{record.levelname} {one_line(record.getMessage())}", file=sys.stderr, flush=True)
+            say(f"{record.levelname} {one_line(record.getMessage())}", sys.stderr)
         else:
-            print(record.getMessage(), flush=True)
+            say(record.getMessage(), sys.stdout)
 
 
 def ensure_console() -> None:
@@ -40,6 +41,22 @@ def show_log() -> Iterator[None]:
         LOGGER.handlers[:] = handlers
         LOGGER.setLevel(level)
         LOGGER.propagate = propagate
+
+
+def say(text: str, stream: TextIO | None) -> None:
+    """Print `text`; what the stream cannot show, or a terminal would take for a command, is spelled as an escape.
+
+    File names and class names may hold anything. A program without such a stream says nothing.
+    """
+    if stream is None:
+        return
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    shown = "".join(char if char.isprintable() or char in "\n\t" else _escaped(char) for char in text)
+    print(shown.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
 
 
 def one_line(text: str) -> str:

@@ -71,7 +71,7 @@ class Batch:
     """Pictures ready for a network, and the way back to the originals.
 
     Attributes:
-        images: (B, 3, H, W) float, RGB in [0, 1].
+        images: (B, 3, H, W) RGB: uint8, or float in [0, 1].
         samples: the B pictures they were made from, in order.
         letterboxes: for each picture how it was placed into (H, W).
     """

@@ -3,6 +3,8 @@ import http.server
 import resource
 import socket
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -29,6 +31,7 @@ class Site:
     redirect: str | None = None
     states_length: bool = True
     chunked: bool = False
+    meanwhile: Callable[[], None] | None = None
     requests: list = field(default_factory=list)
     port: int = 0
 
@@ -77,7 +80,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         if site.chunked:
             body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
-        self.wfile.write(body[: site.cut_after])
+        body = body[: site.cut_after]
+        if site.meanwhile is not None:
+            self.wfile.write(body[:1000])
+            site.meanwhile()
+            body = body[1000:]
+        self.wfile.write(body)
 
     def log_message(self, *args):
         pass
@@ -246,6 +254,35 @@ def test_redirects_to_other_protocols_are_refused(site, target, place):
     with pytest.raises(DownloadError):
         fetch(site, target)
     assert not target.exists()
+
+
+def other_process(part, act):
+    """Return what another process does to the unfinished file as soon as it is there."""
+
+    def meanwhile():
+        while not part.exists():
+            time.sleep(0.01)
+        act(part)
+
+    return meanwhile
+
+
+def start_again(part):
+    part.unlink()
+    part.write_bytes(CONTENT[:5000])
+
+
+def add_to_it(part):
+    with part.open("ab") as file:
+        file.write(CONTENT[:5000])
+
+
+@pytest.mark.parametrize(("act", "left"), [(start_again, ["weights.pt.part", "weights.pt.part.tag"]), (add_to_it, [])])
+def test_another_process_that_fetches_the_same_file_is_noticed(site, target, act, left):
+    site.meanwhile = other_process(target.with_name("weights.pt.part"), act)
+    with pytest.raises(DownloadError, match="another process is fetching the same file"):
+        fetch(site, target)
+    assert sorted(file.name for file in target.parent.iterdir()) == left
 
 
 def test_a_target_that_cannot_be_written_is_told(site, tmp_path):

@@ -57,6 +57,20 @@ def test_a_missing_path_is_never_downloaded(folders, caplog):
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("name", [".", "runs", "runs/pose"])
+def test_a_folder_is_told_from_a_missing_file(folders, name):
+    here, weights = folders
+    (here / "runs" / "pose").mkdir(parents=True)
+    with pytest.raises(WeightsNotFoundError, match="is not a file"):
+        locate_weights(name, weights_dir=weights)
+
+
+def test_what_cannot_be_looked_up_is_told(folders):
+    _, weights = folders
+    with pytest.raises(WeightsNotFoundError, match=r"cannot be looked up \(File name too long\)"):
+        locate_weights("x" * 5000, weights_dir=weights)
+
+
 def test_a_typo_is_answered_with_similar_names_and_the_places_searched(folders):
     here, weights = folders
     with pytest.raises(WeightsNotFoundError) as caught:

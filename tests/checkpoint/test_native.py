@@ -1,5 +1,6 @@
 import dataclasses
 import random
+import resource
 
 import pytest
 import torch
@@ -7,7 +8,7 @@ import torch
 from posekit.checkpoint.contents import Checkpoint
 from posekit.checkpoint.native import save_checkpoint
 from posekit.checkpoint.read import read_checkpoint
-from posekit.errors import CheckpointError
+from posekit.errors import CheckpointError, OutputError
 from posekit.schema import COCO_PERSON
 
 SUFFIXES = [".pt", ".safetensors"]
@@ -124,6 +125,29 @@ def test_an_existing_file_survives_a_failed_save(tmp_path, suffix):
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, suffix):
+    path = tmp_path / f"best{suffix}"
+    save_checkpoint(path, example())
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=rf"best\{suffix} was not written: is the disk full"):
+            save_checkpoint(path, example(state={"a": torch.randn(100_000)}))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_folder_that_cannot_be_made_is_told(tmp_path, suffix):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="was not written"):
+        save_checkpoint(tmp_path / "file" / f"best{suffix}", example())
+
+
 @pytest.mark.parametrize(
     ("changes", "where"),
     [
@@ -131,6 +155,7 @@ def test_an_existing_file_survives_a_failed_save(tmp_path, suffix):
         ({"metadata": {"x": torch.ones(1)}}, r"metadata\.x is of type Tensor"),
         ({"definition": {(1, 2): 3}}, "definition has a key of type tuple"),
         ({"training": {"x": {1, 2}}}, r"training\.x is of type set"),
+        ({"training": {"x": {2**20: 1}}}, r"training\.x has the key 1048576; whole numbers below 1048576"),
     ],
 )
 def test_values_that_are_not_plain_are_refused_by_name(tmp_path, changes, where):

@@ -36,3 +36,12 @@ def test_values_that_hold_themselves_are_refused():
     value.append(value)
     with pytest.raises(CheckpointError, match="nested more than 32 deep"):
         plain_value(value)
+
+
+def test_texts_count_once_for_each_place_they_appear_in():
+    text = "x" * 1_000_000
+    assert plain_value([text] * 10) == [text] * 10
+    with pytest.raises(CheckpointError, match="more than 10000000 characters"):
+        plain_value([text] * 11)
+    with pytest.raises(CheckpointError, match="more than 10000000 characters"):
+        plain_value([{text: 1}] * 11)

@@ -1,4 +1,5 @@
 import json
+import os
 import sys
 
 import pytest
@@ -36,11 +37,24 @@ def test_damaged_files_are_refused(tmp_path, raw):
         "[" * 100_000,
         '{"__pairs__": [[[], 1]]}',
         '{"posekit_format": 1}',
+        '{"posekit_format": 1, "names": {"__pairs__": [[1152921504606846976, "a"]]}}',
     ],
 )
 def test_damaged_records_are_refused(tmp_path, record):
     save_file({"a": torch.ones(2)}, tmp_path / "a.safetensors", metadata={"posekit": record})
     with pytest.raises(CheckpointError):
+        read_checkpoint(tmp_path / "a.safetensors")
+
+
+def test_a_record_that_would_fill_the_memory_is_refused(tmp_path):
+    save_file({"a": torch.ones(2)}, tmp_path / "a.safetensors", metadata={"posekit": "[" + "[]," * 2_000_000 + "1]"})
+    with pytest.raises(CheckpointError, match="record of the safetensors file has 6000003 characters"):
+        read_checkpoint(tmp_path / "a.safetensors")
+
+
+def test_a_pipe_that_nobody_writes_to_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "a.safetensors")
+    with pytest.raises(CheckpointError, match="not a regular file"):
         read_checkpoint(tmp_path / "a.safetensors")
 
 

@@ -12,7 +12,7 @@ from posekit.checkpoint.unpickler import unpickle
 from posekit.errors import CheckpointError
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**100), 2**100) | st.floats(allow_nan=False) | st.text()
-KEYS = st.text() | st.integers(-(2**31), 2**31) | st.booleans() | st.none()
+KEYS = st.text() | st.integers(-(2**20) + 1, 2**20 - 1) | st.booleans() | st.none()
 PLAIN = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(KEYS, inner),

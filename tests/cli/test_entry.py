@@ -108,6 +108,35 @@ def test_ctrl_c_ends_with_130_and_no_traceback(environment, folder):
     assert done.stderr == "ERROR interrupted\n"
 
 
+def test_an_error_in_the_words_that_nobody_foresaw_is_one_line(environment, folder):
+    script = (
+        "import sys, posekit.cli.entry as entry\n"
+        "entry.read_command = lambda words: 1 / 0\n"
+        "sys.exit(entry.main(['version']))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "ERROR ZeroDivisionError: division by zero (run again with --debug for the whole story)\n"
+
+
+@pytest.mark.parametrize(("words", "status"), [("version", 0), ("nonsense", 2)])
+def test_a_program_without_stdout_and_stderr_still_ends_well(environment, folder, words, status):
+    command = f"{sys.executable} -m posekit {words} >&- 2>&-"
+    done = subprocess.run(["sh", "-c", command], cwd=folder, env=environment, capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (status, b"", b"")
+
+
+def test_an_output_that_takes_no_more_is_one_line(environment, folder):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "posekit", "version"],
+            cwd=folder, env=environment, stdout=full, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("ERROR OSError: [Errno 28] No space left on device")
+
+
 def test_a_reader_that_goes_away_causes_no_traceback(environment, folder):
     reader, writer = os.pipe()
     os.close(reader)

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 SMALL = ("source=figures:2", "imgsz=64")
@@ -66,3 +68,17 @@ def test_a_missing_file_is_one_line_with_its_name(posekit_command, words, text):
     (line,) = done.stderr.splitlines()
     assert line.startswith("ERROR ")
     assert text in line.replace("\\", "/")
+
+
+def test_names_that_the_terminal_cannot_show_do_no_harm(posekit_command, folder):
+    import cv2
+    import numpy as np
+
+    picture = cv2.imencode(".jpg", np.zeros((64, 64, 3), np.uint8))[1].tobytes()
+    for name in (b"\xe6\x97\xa5.jpg", b"bad\xff.jpg", b"color\x1b[31m.jpg"):
+        (folder / os.fsdecode(name)).write_bytes(picture)
+    done = posekit_command("predict", "model=yolov8n-pose.yaml", "source=.", "imgsz=64", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split(": ")[0].rpartition("/")[2] for line in done.stdout.splitlines()[:3]] == [
+        "bad\\udcff.jpg", "color\\x1b[31m.jpg", "\\u65e5.jpg",
+    ]  # fmt: skip

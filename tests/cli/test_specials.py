@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from dataclasses import MISSING
 from pathlib import Path
 
@@ -72,6 +74,19 @@ def test_copy_cfg_writes_a_file_once(posekit_command, folder):
     assert second.returncode == 1
     assert second.stderr.startswith("ERROR")
     assert file.read_text() == "conf: 0.5\n"
+
+
+def test_copy_cfg_leaves_no_half_file_on_a_full_disk(environment, folder):
+    script = (
+        "import resource, signal, sys; from posekit.cli import main\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))\n"
+        "sys.exit(main(['copy-cfg']))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == f"ERROR {folder / 'default_copy.yaml'} cannot be written (File too large)\n"
+    assert list(folder.iterdir()) == []
 
 
 def test_settings_are_json_and_can_be_changed_and_reset(posekit_command):

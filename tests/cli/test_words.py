@@ -64,7 +64,8 @@ def test_a_source_may_be_a_number_or_text(source):
     + [([word], "version") for word in ("v", "-v")]
     + [([word], "settings") for word in ("s", "-s")]
     + [([word], "checks") for word in ("c", "-c")]
-    + [(["predict", "-h"], "help"), (["predict", "--help"], "help")],
+    + [(["predict", "-h"], "help"), (["predict", "--help"], "help"), (["figures", "-h"], "help")]
+    + [(["version", "version"], "version")],
 )
 def test_special_commands_have_several_forms(words, special):
     assert read_command(words).special == special
@@ -97,6 +98,7 @@ def test_settings_reset_is_understood():
         (["pose", "detect"], "two words for the task"),
         (["predict", "val"], "two words for the mode"),
         (["reset"], "'reset' is not a known word"),
+        (["version", "checks"], "'version' and 'checks' are two commands: give only one"),
     ],
 )
 def test_a_word_that_cannot_be_understood_is_a_syntax_error(words, text):

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from posekit.config.files import read_cfg
@@ -31,3 +33,33 @@ def test_a_file_that_is_no_plain_yaml_is_an_error(tmp_path, content):
     file.write_bytes(content)
     with pytest.raises(SettingError, match="not a YAML file"):
         read_cfg(file)
+
+
+def test_what_looks_like_a_date_but_is_none_is_an_error(tmp_path):
+    (tmp_path / "cfg.yaml").write_text("name: 2024-99-99")
+    with pytest.raises(SettingError, match=r"cfg\.yaml is not a YAML file: month must be in 1\.\.12"):
+        read_cfg(tmp_path / "cfg.yaml")
+
+
+def test_endless_nesting_is_an_error(tmp_path):
+    (tmp_path / "cfg.yaml").write_text("[" * 10_000)
+    with pytest.raises(SettingError, match="not a YAML file"):
+        read_cfg(tmp_path / "cfg.yaml")
+
+
+def test_a_folder_or_a_pipe_is_told_from_a_missing_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for path in (tmp_path, tmp_path / "pipe.yaml"):
+        with pytest.raises(SettingError, match="is not a file, but a folder, pipe or device"):
+            read_cfg(path)
+
+
+def test_a_path_that_cannot_be_looked_up_is_an_error():
+    with pytest.raises(SettingError, match="cannot be read .File name too long"):
+        read_cfg("x" * 5000)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_does_no_harm(tmp_path, encoding):
+    (tmp_path / "cfg.yaml").write_text("conf: 0.5\n", encoding=encoding)
+    assert read_cfg(tmp_path / "cfg.yaml") == {"conf": 0.5}

@@ -145,3 +145,16 @@ def test_no_number_outside_the_range_is_taken(value):
 @given(st.integers(-(2**70), 2**70))
 def test_large_whole_numbers_keep_all_their_digits(value):
     assert Whole(-(2**71)).read("key", value) == value
+
+
+@pytest.mark.parametrize("kind", [Whole(), Number(), BatchSize(), ImageSize(), Choice((16, 32))])
+def test_a_number_without_end_is_out_of_range_and_told_in_short(kind):
+    with pytest.raises(SettingError, match="key=9999") as caught:
+        kind.read("key", 10**4000 - 1)
+    assert len(str(caught.value)) < 400
+
+
+def test_a_long_value_is_told_in_short():
+    with pytest.raises(SettingTypeError) as caught:
+        Flag().read("key", "x" * 5000)
+    assert len(str(caught.value)) < 300

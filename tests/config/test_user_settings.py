@@ -1,4 +1,6 @@
 import json
+import os
+import resource
 
 import pytest
 
@@ -10,7 +12,7 @@ from posekit.config.user_settings import (
     reset_user_settings,
     settings_file,
 )
-from posekit.errors import SettingError, SettingTypeError
+from posekit.errors import OutputError, SettingError, SettingTypeError
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +56,7 @@ def test_a_wrong_type_stores_nothing():
     assert load_user_settings().wandb
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"wandb": 3}', "\ud800"])
+@pytest.mark.parametrize("content", ["{", "[]", '{"wandb": 3}', "\ud800", "[" * 100_000, '{"runs_dir": "~nobody-here/x"}', '{"runs_dir": "a\\u0000"}'])
 def test_a_damaged_file_is_an_error_that_says_how_to_reset(content):
     settings_file().parent.mkdir(parents=True)
     settings_file().write_bytes(content.encode("utf-8", "surrogatepass"))
@@ -75,16 +77,15 @@ def test_writing_leaves_no_other_file_behind():
     assert [file.name for file in settings_file().parent.iterdir()] == ["settings.json"]
 
 
-def test_a_failed_write_keeps_the_old_file(monkeypatch):
+def test_a_failed_write_keeps_the_old_file():
     change_user_settings({"runs_dir": "before"})
-
-    def full_disk(*args, **kwargs):
-        raise OSError("no space left")
-
-    with monkeypatch.context() as broken:
-        broken.setattr("json.dump", full_disk)
-        with pytest.raises(OSError, match="no space left"):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=r"settings\.json cannot be written .*POSEKIT_CONFIG_DIR"):
             change_user_settings({"runs_dir": "after"})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert load_user_settings().runs_dir == "before"
     assert [file.name for file in settings_file().parent.iterdir()] == ["settings.json"]
 
@@ -93,3 +94,23 @@ def test_all_settings_have_a_plain_form():
     assert list(as_dict(load_user_settings())) == [
         "datasets_dir", "weights_dir", "runs_dir", "tensorboard", "wandb", "mlflow",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_what_is_no_file_is_an_error_and_never_waited_for(make):
+    settings_file().parent.mkdir(parents=True)
+    make(settings_file())
+    with pytest.raises(SettingError, match=r"settings\.json is not a file: move it away"):
+        load_user_settings()
+
+
+def test_a_folder_that_cannot_be_made_is_told(monkeypatch):
+    monkeypatch.setenv("POSEKIT_CONFIG_DIR", "/dev/null/here")
+    assert load_user_settings().runs_dir == "runs"
+    with pytest.raises(OutputError, match="cannot be written"):
+        reset_user_settings()
+
+
+def test_a_folder_of_an_unknown_user_is_taken_as_it_is_written(monkeypatch):
+    monkeypatch.setenv("POSEKIT_CONFIG_DIR", "~nobody-here/x")
+    assert str(settings_file()) == os.path.join("~nobody-here", "x", "settings.json")

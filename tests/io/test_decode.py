@@ -61,7 +61,7 @@ def test_dng_without_its_package_names_the_extra_and_never_gives_the_thumbnail(t
 def test_a_missing_file_and_a_folder_are_told_apart(tmp_path):
     with pytest.raises(SourceNotFoundError, match=r"gone\.jpg: no such file"):
         read_image(tmp_path / "gone.jpg")
-    with pytest.raises(UnreadableImageError, match="cannot be opened"):
+    with pytest.raises(UnreadableImageError, match="is a folder, not a file"):
         read_image(tmp_path)
 
 

@@ -1,8 +1,9 @@
+import os
 from pathlib import Path
 
 import pytest
 
-from posekit.errors import SourceNotFoundError, SourceValueError
+from posekit.errors import SourceNotFoundError, SourceValueError, UnreadableImageError
 from posekit.io.files import find_files
 
 
@@ -87,3 +88,26 @@ def test_a_list_that_is_no_text_is_refused(folder):
     (folder / "list.txt").write_bytes(b"\xff\xfe\x00a")
     with pytest.raises(SourceValueError, match="not UTF-8"):
         find_files("list.txt")
+
+
+def test_a_path_below_a_file_is_not_found(folder):
+    with pytest.raises(SourceNotFoundError, match=r"x\.jpg: no such file .*a\.png is no folder"):
+        find_files("a.png/x.jpg")
+
+
+def test_a_link_to_nothing_is_told_as_such(folder):
+    (folder / "link.jpg").symlink_to("gone.jpg")
+    with pytest.raises(SourceNotFoundError, match=r"link\.jpg: is a link to a place that does not exist"):
+        find_files("link.jpg")
+
+
+def test_a_list_that_is_a_pipe_is_refused_at_once(folder):
+    os.mkfifo(folder / "pipe.txt")
+    with pytest.raises(UnreadableImageError, match="pipe or a device"):
+        find_files("pipe.txt")
+
+
+def test_a_csv_with_an_endless_cell_is_refused(folder):
+    (folder / "list.csv").write_text("x" * 200_000)
+    with pytest.raises(SourceValueError, match=r"list\.csv: the list is no CSV"):
+        find_files("list.csv")

@@ -2,7 +2,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from posekit.io.run_folder import make_run_folder, next_run_folder
+from posekit.errors import OutputError
+from posekit.io.run_folder import make_run_folder
 
 
 def test_runs_are_numbered_from_two(tmp_path):
@@ -10,17 +11,14 @@ def test_runs_are_numbered_from_two(tmp_path):
     assert made == ["predict", "predict2", "predict3"]
 
 
-def test_the_next_folder_is_told_but_not_made(tmp_path):
-    assert next_run_folder(tmp_path, "predict") == tmp_path / "predict"
-    assert not (tmp_path / "predict").exists()
+def test_the_first_free_number_is_taken(tmp_path):
     (tmp_path / "predict").mkdir()
     (tmp_path / "predict3").mkdir()
-    assert next_run_folder(tmp_path, "predict") == tmp_path / "predict2"
+    assert make_run_folder(tmp_path, "predict") == tmp_path / "predict2"
 
 
 def test_exist_ok_uses_the_same_folder_again(tmp_path):
     for _ in range(2):
-        assert next_run_folder(tmp_path, "predict", exist_ok=True) == tmp_path / "predict"
         assert make_run_folder(tmp_path, "predict", exist_ok=True) == tmp_path / "predict"
 
 
@@ -33,5 +31,11 @@ def test_runs_that_start_together_get_one_folder_each(tmp_path):
 
 def test_a_file_in_the_way_is_an_error_and_no_endless_search(tmp_path):
     (tmp_path / "runs").touch()
-    with pytest.raises(OSError, match="runs"):
+    with pytest.raises(OutputError, match=r"runs.*cannot be made"):
+        make_run_folder(tmp_path / "runs", "predict")
+
+
+def test_a_link_to_nowhere_in_the_way_is_an_error_and_no_endless_search(tmp_path):
+    (tmp_path / "runs").symlink_to(tmp_path / "unmounted")
+    with pytest.raises(OutputError, match=r"runs.*cannot be made"):
         make_run_folder(tmp_path / "runs", "predict")

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from posekit.errors import SourceNotFoundError, UnreadableImageError
+from posekit.errors import SourceNotFoundError, SourceValueError, UnreadableImageError
 from posekit.io.streams import StreamSource, read_stream_list
 
 
@@ -120,3 +120,18 @@ def test_a_list_without_usable_streams_is_refused(tmp_path, text, told):
     path.write_text(text)
     with pytest.raises(SourceNotFoundError, match=told):
         read_stream_list(path)
+
+
+@pytest.mark.parametrize("number", [-1, 100, 10**30])
+def test_a_number_that_no_webcam_has_is_refused_before_opencv_sees_it(number):
+    with pytest.raises(SourceNotFoundError, match=f"webcam {number}: there is no such number"):
+        next(iter(StreamSource([number])))
+
+
+def test_a_stream_list_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "a.streams").write_bytes(b"\xff\xfe")
+    with pytest.raises(SourceValueError, match="not UTF-8"):
+        read_stream_list(tmp_path / "a.streams")
+    (tmp_path / "b.streams").mkdir()
+    with pytest.raises(UnreadableImageError, match="is a folder"):
+        read_stream_list(tmp_path / "b.streams")

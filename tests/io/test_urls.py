@@ -129,3 +129,14 @@ def test_a_download_that_breaks_off_leaves_no_file(tmp_path, serve):
     with pytest.raises(DownloadError, match=r"broke off after 4 of 9 bytes"):
         download(f"{serve(answering(b'half', Content_Length='9')[0])}/a.jpg", tmp_path)
     assert not [name for _, _, names in os.walk(tmp_path) for name in names]
+
+
+def test_a_pasted_url_may_hold_spaces_and_letters_of_any_language(tmp_path, serve):
+    paths = []
+
+    def answer(request) -> None:
+        paths.append(request.path)
+        answering(b"x")[0](request)
+
+    download(f"{serve(answer)}/a b/日本%20語.jpg?q=ä&r=1", tmp_path)
+    assert paths == ["/a%20b/%E6%97%A5%E6%9C%AC%20%E8%AA%9E.jpg?q=%C3%A4&r=1"]

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -81,3 +84,31 @@ def test_a_file_that_cannot_be_opened_is_an_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written"):
         write_all(tmp_path / "file" / "run", [frame(1)])
+
+
+FULL_DISK = """
+import pathlib, resource, signal, sys
+import numpy as np
+from posekit.errors import OutputError
+from posekit.io.names import OutputNames
+from posekit.io.video_writer import VideoWriter
+from posekit.sample import Origin, Sample
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
+try:
+    with VideoWriter(pathlib.Path(sys.argv[1]), OutputNames()) as writer:
+        for number in range(1, 31):
+            writer.write(Sample(image=noise, path="clip.mp4", origin=Origin(kind="video", frame=number)), noise)
+except OutputError as error:
+    print(error)
+"""
+
+
+def test_a_video_that_does_not_fit_on_the_disk_is_an_error_and_leaves_nothing(tmp_path):
+    told = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, tmp_path / "run"], capture_output=True, text=True, check=True
+    ).stdout
+    assert f"clip{SUFFIX}: the video could not be written to its end" in told
+    assert list((tmp_path / "run").iterdir()) == []

@@ -136,6 +136,7 @@ def _fetch(url: str, partial: _Partial, *, progress: bool) -> None:
             received = start + _copy(response, file, advance)
             file.flush()
             os.fsync(file.fileno())
+            _check_untouched(url, file, partial, received)
     if total is not None and received != total:
         raise DownloadError(
             f"{url}: the connection broke after {received} of {total} bytes; try again to go on from there"
@@ -202,6 +203,17 @@ def _copy(response: _Response, file: BinaryIO, advance: Callable[[int], None]) -
         received += len(chunk)
         advance(len(chunk))
     return received
+
+
+def _check_untouched(url: str, file: BinaryIO, partial: _Partial, received: int) -> None:
+    """Refuse a file that another process has replaced or written to meanwhile."""
+    own = os.fstat(file.fileno())
+    shared = partial.path.is_file() and os.path.samestat(own, partial.path.stat())
+    if shared and own.st_size == received:
+        return
+    if shared:
+        partial.discard()  # both have written to it
+    raise DownloadError(f"{url}: another process is fetching the same file; try again when it is done")
 
 
 def _checked_sum(url: str, partial: _Partial, expected: str | None) -> str:

@@ -35,7 +35,7 @@ def stored_schema(network: Stub, definition: Mapping[str, Any]) -> KeypointSchem
             schema = KeypointSchema(shape=shape, names=names)
         sigmas = plain_value(network.attributes.get("kpt_oks_sigmas"))
         return replace(schema, oks_sigmas=tuple(float(sigma) for sigma in sigmas)) if sigmas else schema
-    except (SchemaError, TypeError, ValueError) as error:
+    except (SchemaError, TypeError, ValueError, OverflowError) as error:
         raise CheckpointError(f"the keypoint schema of the file contradicts itself: {error}") from error
 
 

@@ -10,6 +10,9 @@ from typing import Any
 
 from posekit.errors import CheckpointError
 
+MAX_KEY_BITS = 20
+"""Longest whole number that may be a dictionary key."""
+
 _MAX_KEY_LENGTH = 4096
 _MAX_KEY_PARTS = 16
 
@@ -102,13 +105,14 @@ def checked_key(key: object) -> object:
     """Return `key` if it may be a dictionary key or set member.
 
     Only short values with a flat hash pass: nested tuples exhaust the C stack when they are hashed,
-    huge integers can be chosen to collide, and equal long texts are slow to compare.
+    large integers and fractions can be chosen so that thousands collide, and equal long texts are slow
+    to compare.
     """
-    if isinstance(key, int) and key.bit_length() > 64:
-        raise CheckpointError("a dictionary key is an integer of more than 64 bits")
+    if isinstance(key, int) and key.bit_length() > MAX_KEY_BITS:
+        raise CheckpointError(f"a dictionary key is an integer of more than {MAX_KEY_BITS} bits")
     if isinstance(key, (str, bytes)) and len(key) > _MAX_KEY_LENGTH:
         raise CheckpointError(f"a dictionary key has {len(key)} characters")
-    if key is None or isinstance(key, (str, int, float, bytes, Stub)):
+    if key is None or isinstance(key, (str, int, bytes, Stub)):
         return key
     if isinstance(key, tuple) and len(key) <= _MAX_KEY_PARTS and all(isinstance(part, (str, int)) for part in key):
         return tuple(checked_key(part) for part in key)

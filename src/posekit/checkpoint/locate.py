@@ -28,17 +28,25 @@ def locate_weights(name: str | Path, *, weights_dir: Path) -> Path:
     """
     entry = published(str(name))
     path = Path(name) if entry is None else Path(entry.filename)
-    if path.is_file():
+    if _is_file(path):
         return path
-    if path.name != str(path):
-        raise WeightsNotFoundError(f"{path} does not exist: check the spelling and the folder")
+    if path.name != str(path) or path.is_dir():
+        problem = "is not a file" if path.exists() else "does not exist"
+        raise WeightsNotFoundError(f"{path} {problem}: check the spelling and the folder")
     stored = weights_dir / path
-    if stored.is_file():
+    if _is_file(stored):
         check_record(stored)
         return stored
     if entry is None:
         raise WeightsNotFoundError(_unknown(path, weights_dir))
     return _fetched(entry, stored)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise WeightsNotFoundError(f"{path} cannot be looked up ({error.strerror}): check its folder") from error
 
 
 def _fetched(entry: PublishedWeights, target: Path) -> Path:

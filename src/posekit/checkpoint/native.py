@@ -14,7 +14,7 @@ from posekit.checkpoint.plain import plain_value
 from posekit.checkpoint.record import FORMAT_KEY, from_record, plain_copy, to_record
 from posekit.checkpoint.safetensors_file import write_safetensors
 from posekit.checkpoint.tensors import TensorReader
-from posekit.errors import CheckpointError
+from posekit.errors import CheckpointError, OutputError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,6 +31,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     Raises:
         CheckpointError: for another suffix, for values that are not plain, and for training state
             in a ``.safetensors`` file.
+        OutputError: if the file cannot be written, such as on a full disk.
         MissingExtraError: if ``.safetensors`` is asked for and the package is missing.
     """
     path = Path(path)
@@ -45,6 +46,8 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
             writer(temporary, checkpoint, state)
     except CheckpointError as error:
         raise CheckpointError(f"{path} was not written: {error}") from error
+    except (OSError, RuntimeError) as error:  # a RuntimeError is how torch reports a full disk
+        raise OutputError(f"{path} was not written: is the disk full, or the folder closed to you? ({error})") from error
 
 
 def is_native(top: object) -> bool:

@@ -9,8 +9,11 @@ from posekit.errors import CheckpointError
 MAX_DEPTH = 32
 """Deepest nesting of containers that is copied."""
 
-MAX_VALUES = 1_000_000
+MAX_VALUES = 200_000
 """Most values that are copied; shared containers count once for each place they appear in."""
+
+MAX_CHARACTERS = 10_000_000
+"""Most characters that all copied texts have together; shared texts count like shared containers."""
 
 _DROPPED = object()
 
@@ -36,12 +39,15 @@ class _Copier:
     def __init__(self, tensor: Callable[[TensorRef], Any] | None) -> None:
         self._tensor = tensor
         self._left = MAX_VALUES
+        self._characters_left = MAX_CHARACTERS
 
     def copy(self, value: object, depth: int) -> Any:
         self._left -= 1
         if depth > MAX_DEPTH or self._left < 0:
             raise CheckpointError(f"values are nested more than {MAX_DEPTH} deep or number more than {MAX_VALUES}")
-        if value is None or isinstance(value, (bool, int, float, str)):
+        if isinstance(value, str):
+            return self._text(value)
+        if value is None or isinstance(value, (bool, int, float)):
             return value
         if isinstance(value, Stub) and value.origin.name.endswith("Namespace"):
             value = dict(value.attributes)
@@ -55,10 +61,16 @@ class _Copier:
             return self._tensor(value)
         return _DROPPED
 
+    def _text(self, value: str) -> str:
+        self._characters_left -= len(value)
+        if self._characters_left < 0:
+            raise CheckpointError(f"texts have more than {MAX_CHARACTERS} characters together")
+        return value
+
     def _entries(self, value: dict[Any, Any], depth: int) -> dict[Any, Any]:
         copies = {
-            key: self.copy(item, depth + 1)
+            self.copy(key, depth): self.copy(item, depth + 1)
             for key, item in value.items()
-            if key is None or isinstance(key, (bool, int, float, str))
+            if key is None or isinstance(key, (bool, int, str))
         }
         return {key: item for key, item in copies.items() if item is not _DROPPED}

@@ -14,6 +14,8 @@ from posekit.checkpoint.tensors import TensorReader
 from posekit.checkpoint.unpickler import unpickle
 from posekit.errors import CheckpointError, WeightsNotFoundError
 
+_MAX_MESSAGE = 1000
+
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
     """Read a weight file.
@@ -36,7 +38,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         with Archive(path) as archive:
             return _checkpoint(str(path), unpickle(archive.pickle()), TensorReader(archive))
     except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from error
+        raise _about(path, error) from error
 
 
 def read_tensor_file(path: str | Path) -> dict[str, Any]:
@@ -59,16 +61,25 @@ def read_tensor_file(path: str | Path) -> dict[str, Any]:
         with Archive(path) as archive:
             top = plain_value(unpickle(archive.pickle()), TensorReader(archive).read)
     except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from error
+        raise _about(path, error) from error
     if not isinstance(top, dict):
         raise CheckpointError(f"{path}: the file holds {type(top).__name__} instead of a dictionary")
     return top
 
 
 def _existing(path: str | Path) -> Path:
-    if not Path(path).exists():
+    try:
+        exists = Path(path).exists()
+    except OSError as error:
+        raise WeightsNotFoundError(f"{path} cannot be looked up ({error.strerror}): check its folder") from error
+    if not exists:
         raise WeightsNotFoundError(f"{path} does not exist: check the spelling and the folder")
     return Path(path)
+
+
+def _about(path: Path, error: CheckpointError) -> CheckpointError:
+    """Name the file in an error; a message that quotes the file is cut, for it may be of any length."""
+    return CheckpointError(f"{path}: {str(error)[:_MAX_MESSAGE]}")
 
 
 def _checkpoint(path: str, top: object, reader: TensorReader) -> Checkpoint:

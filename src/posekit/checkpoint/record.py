@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from posekit.checkpoint.contents import Checkpoint, checked_shape
+from posekit.checkpoint.inert import MAX_KEY_BITS
 from posekit.errors import CheckpointError, SchemaError
 from posekit.schema import KeypointSchema
 
@@ -116,6 +117,8 @@ def _check_keys(value: Mapping[Any, Any], where: str) -> None:
             raise CheckpointError(
                 f"{where} has a key of type {type(key).__name__}; text or whole numbers were expected"
             )
+        if type(key) is int and key.bit_length() > MAX_KEY_BITS:  # reading would refuse it
+            raise CheckpointError(f"{where} has the key {key}; whole numbers below {2**MAX_KEY_BITS} were expected")
 
 
 def _value(record: Mapping[str, Any], key: str, kind: type[_Kind]) -> _Kind:
@@ -147,5 +150,5 @@ def _schema(stored: Mapping[str, Any] | None) -> KeypointSchema | None:
         return KeypointSchema.from_dict(stored)
     except CheckpointError:
         raise
-    except (SchemaError, KeyError, TypeError, ValueError) as error:
+    except (SchemaError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise CheckpointError(f"the keypoint schema of the file contradicts itself: {error}") from error

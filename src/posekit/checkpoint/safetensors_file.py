@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posekit.checkpoint.contents import Checkpoint
+from posekit.checkpoint.inert import checked_key
 from posekit.checkpoint.record import FORMAT_KEY, from_record
 from posekit.errors import CheckpointError, MissingExtraError
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 _HEADER_KEY = "posekit"
 _PAIRS_KEY = "__pairs__"
+_MAX_RECORD_CHARACTERS = 4_000_000
 
 
 def write_safetensors(path: Path, record: Mapping[str, Any], state: "dict[str, Tensor]") -> None:
@@ -25,13 +27,18 @@ def write_safetensors(path: Path, record: Mapping[str, Any], state: "dict[str, T
         state: contiguous CPU tensors that share no memory.
 
     Raises:
+        OSError: if the file cannot be written.
         MissingExtraError: if the package safetensors is missing.
     """
     try:
+        from safetensors import SafetensorError
         from safetensors.torch import save_file
     except ImportError as error:
         raise _missing() from error
-    save_file(state, path, metadata={"format": "pt", _HEADER_KEY: json.dumps(_to_json(record))})
+    try:
+        save_file(state, path, metadata={"format": "pt", _HEADER_KEY: json.dumps(_to_json(record))})
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
 
 
 def read_safetensors(path: Path) -> Checkpoint:
@@ -45,6 +52,8 @@ def read_safetensors(path: Path) -> Checkpoint:
         from safetensors import SafetensorError, safe_open
     except ImportError as error:
         raise _missing() from error
+    if not path.is_file():
+        raise CheckpointError("this is not a regular file; a checkpoint is one file that ends in .safetensors")
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
@@ -62,6 +71,8 @@ def _record(text: str | None) -> dict[str, Any]:
             "the safetensors file holds bare tensors without a posekit record; "
             "build the network from its definition and load the tensors into it"
         )
+    if len(text) > _MAX_RECORD_CHARACTERS:
+        raise CheckpointError(f"the posekit record of the safetensors file has {len(text)} characters")
     try:
         record = _from_json(json.loads(text))
     except (ValueError, TypeError, RecursionError) as error:
@@ -84,7 +95,7 @@ def _to_json(value: Any) -> Any:
 def _from_json(value: Any) -> Any:
     if isinstance(value, dict):
         pairs = value[_PAIRS_KEY] if set(value) == {_PAIRS_KEY} else value.items()
-        return {key: _from_json(item) for key, item in pairs}
+        return {checked_key(key): _from_json(item) for key, item in pairs}
     if isinstance(value, list):
         return [_from_json(item) for item in value]
     return value

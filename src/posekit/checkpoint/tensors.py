@@ -60,8 +60,11 @@ class TensorReader:
 
 def _checked_count(ref: TensorRef) -> int:
     """Return the number of elements of a view that stays inside its storage."""
-    sound = len(ref.size) == len(ref.stride) <= _MAX_AXES and all(
-        0 <= value < _MAX_LENGTH for value in (ref.offset, *ref.size, *ref.stride)
+    sound = (
+        len(ref.size) == len(ref.stride) <= _MAX_AXES
+        and all(0 <= value < _MAX_LENGTH for value in (ref.offset, *ref.size, *ref.stride))
+        # torch multiplies the other sides of an empty tensor too
+        and math.prod(max(length, 1) for length in ref.size) < _MAX_LENGTH
     )
     if not sound:
         raise CheckpointError(f"a tensor on storage {ref.storage.key} has an impossible shape or stride")

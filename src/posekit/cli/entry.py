@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from posekit.cli.console import say_error
 from posekit.cli.dispatch import run_command
+from posekit.cli.quiet import silence_decoders
 from posekit.cli.threads import limit_spinning
 from posekit.cli.words import read_command
 from posekit.errors import PosekitError, UnknownSettingError
@@ -26,33 +27,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     reader of the output went away.
     """
     limit_spinning()
+    silence_decoders()
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words or bool(os.environ.get("POSEKIT_DEBUG"))
     words = [word for word in words if word != "--debug"]
     try:
         with show_log():
-            status = _run(words, _report_with_traceback if debug else _report)
-        sys.stdout.flush()
+            return _run(words, _report_with_traceback if debug else _report)
     except KeyboardInterrupt:
         say_error("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
         _silence_stdout()
         return BROKEN_PIPE
-    return status
 
 
 def _run(words: Sequence[str], report: Callable[[Exception], None]) -> int:
+    """Return the exit status; whatever goes wrong, users get one line."""
     try:
         command = read_command(words)
-    except PosekitError as error:
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001
         report(error)
         return MISUSED
     try:
         run_command(command)
     except BrokenPipeError:
         raise
-    except Exception as error:  # noqa: BLE001  # whatever it is, users get one line and a status
+    except Exception as error:  # noqa: BLE001
         report(error)
         return MISUSED if isinstance(error, UnknownSettingError) else FAILED
     return 0

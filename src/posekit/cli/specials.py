@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
+from posekit.cli.console import say_answer
 from posekit.cli.words import Command
 from posekit.config.check import build
 from posekit.config.commands import FiguresSettings, NoSettings
-from posekit.errors import PosekitError, UnknownSettingError
+from posekit.errors import OutputError, UnknownSettingError
 
 DEFAULT_COPY = "default_copy.yaml"
 
@@ -16,7 +17,7 @@ def show_help(command: Command) -> None:
     from posekit.cli.usage import mode_usage, usage
 
     mode = command.settings.mode
-    print(usage() if mode is None else mode_usage(mode))
+    say_answer(usage() if mode is None else mode_usage(mode))
 
 
 def show_version(command: Command) -> None:
@@ -24,7 +25,7 @@ def show_version(command: Command) -> None:
     from posekit.version import __version__
 
     build(NoSettings, command.values)
-    print(__version__)
+    say_answer(__version__)
 
 
 def show_checks(command: Command) -> None:
@@ -32,7 +33,7 @@ def show_checks(command: Command) -> None:
     from posekit.cli.system import system_table
 
     build(NoSettings, command.values)
-    print(system_table())
+    say_answer(system_table())
 
 
 def show_or_change_settings(command: Command) -> None:
@@ -47,7 +48,7 @@ def show_or_change_settings(command: Command) -> None:
     settings = reset_user_settings() if command.reset else load_user_settings()
     if command.values:
         settings = change_user_settings(command.values)
-    print(json.dumps(as_dict(settings), indent=2))
+    say_answer(json.dumps(as_dict(settings), indent=2))
 
 
 def show_defaults(command: Command) -> None:
@@ -55,14 +56,14 @@ def show_defaults(command: Command) -> None:
     from posekit.config.describe import default_file
 
     build(NoSettings, command.values)
-    print(default_file(), end="")
+    say_answer(default_file().rstrip("\n"))
 
 
 def write_defaults(command: Command) -> None:
     """Write all default settings to default_copy.yaml in the working directory; an existing file is kept.
 
     Raises:
-        PosekitError: the file exists; it may hold the user's changes.
+        OutputError: the file exists, and may hold the user's changes; or it cannot be written.
     """
     from posekit.config.describe import default_file
 
@@ -72,8 +73,11 @@ def write_defaults(command: Command) -> None:
         with target.open("x", encoding="utf-8") as stream:
             stream.write(default_file())
     except FileExistsError as error:
-        raise PosekitError(f"{target.resolve()} exists and may hold your changes: move it or delete it") from error
-    print(f"{target.resolve()} written; use it with: posekit cfg={DEFAULT_COPY}")
+        raise OutputError(f"{target.resolve()} exists and may hold your changes: move it or delete it") from error
+    except OSError as error:
+        target.unlink(missing_ok=True)
+        raise OutputError(f"{target.resolve()} cannot be written ({error.strerror})") from error
+    say_answer(f"{target.resolve()} written; use it with: posekit cfg={DEFAULT_COPY}")
 
 
 def show_model(command: Command) -> None:
@@ -87,7 +91,7 @@ def show_model(command: Command) -> None:
         raise UnknownSettingError("info needs model=FILE, for example model=yolo11n-pose.pt")
     from posekit.api import model_info_text
 
-    print(model_info_text(command.settings.model))
+    say_answer(model_info_text(command.settings.model))
 
 
 def write_figures(command: Command) -> None:
@@ -101,4 +105,4 @@ def write_figures(command: Command) -> None:
         scenes = SceneSettings(size=(height, width))
     write = {"yolo": write_yolo_dataset, "coco": write_coco_dataset}[settings.form]
     write(settings.out, train=settings.train, val=settings.val, seed=settings.seed, settings=scenes)
-    print(f"{settings.train} training and {settings.val} validation pictures written to {settings.out}")
+    say_answer(f"{settings.train} training and {settings.val} validation pictures written to {settings.out}")

@@ -63,7 +63,7 @@ def read_command(words: Sequence[str]) -> Command:
             given[key] = value
     own = {key: given.pop(key) for key in settings_of(CommandSettings) if key in given}
     settings = CommandSettings(**(_from_file(own.get("cfg")) | own))
-    return Command(special=specials[0] if specials else None, settings=settings, values=given, reset=reset)
+    return Command(special=_only_special(specials), settings=settings, values=given, reset=reset)
 
 
 def _special(word: str, *, first: bool) -> str | None:
@@ -75,6 +75,15 @@ def _special(word: str, *, first: bool) -> str | None:
     if len(letter) == 1 and (first or letter != word):
         return next((name for name in LETTERED if name[0] == letter), None)
     return None
+
+
+def _only_special(specials: Sequence[str]) -> str | None:
+    """Return the one special command; help beside another is a question about it."""
+    if "help" in specials:
+        return "help"
+    if len(set(specials)) > 1:
+        raise UnknownSettingError(f"'{specials[0]}' and '{specials[1]}' are two commands: give only one")
+    return specials[0] if specials else None
 
 
 def _pair(word: str) -> tuple[str, Any] | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from posekit.config.parse import TEXT_KEYS, read_value
 from posekit.errors import SettingError
+from posekit.log import one_line
 
 
 def read_cfg(path: str | Path) -> dict[str, Any]:
@@ -16,16 +17,26 @@ def read_cfg(path: str | Path) -> dict[str, Any]:
     """
     import yaml
 
-    file = Path(path)
-    if not file.is_file():
-        raise SettingError(f"cfg={path}: there is no such file; posekit copy-cfg writes one to start from")
+    data = _read(path)
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingError(f"cfg={path} is not a YAML file: {error}") from error
+        content = yaml.safe_load(data)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a ValueError: of what looks like a date
+        raise SettingError(f"cfg={path} is not a YAML file: {one_line(str(error))}") from error
     if not isinstance(content, Mapping) or not all(isinstance(key, str) for key in content):
         raise SettingError(f"cfg={path} must hold lines of the form 'key: value'")
     return {key: _value(key, value) for key, value in content.items()}
+
+
+def _read(path: str | Path) -> bytes:
+    file = Path(path)
+    try:
+        if not file.exists():
+            raise SettingError(f"cfg={path}: there is no such file; posekit copy-cfg writes one to start from")
+        if not file.is_file():
+            raise SettingError(f"cfg={path} is not a file, but a folder, pipe or device")
+        return file.read_bytes()
+    except OSError as error:
+        raise SettingError(f"cfg={path} cannot be read ({error.strerror})") from error
 
 
 def _value(key: str, value: Any) -> Any:

@@ -3,12 +3,15 @@
 import math
 import os
 import re
+import sys
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, NoReturn, Protocol
 
 from posekit.config.suggest import question
 from posekit.errors import SettingError, SettingTypeError
+
+_MAX_SHOWN = 200
 
 
 class Kind(Protocol):
@@ -31,12 +34,14 @@ class Kind(Protocol):
 
 def wrong_type(key: str, value: Any, kind: Kind) -> NoReturn:
     """Raise the error for a value whose type `kind` does not take."""
-    raise SettingTypeError(f"{key}={value!r} is of the wrong type ({type(value).__name__}): expected {kind.expected}")
+    raise SettingTypeError(
+        f"{key}={_shown(value)} is of the wrong type ({type(value).__name__}): expected {kind.expected}"
+    )
 
 
 def out_of_range(key: str, value: Any, kind: Kind) -> NoReturn:
     """Raise the error for a value of the right type that `kind` does not take."""
-    raise SettingError(f"{key}={value!r} is out of range: expected {kind.expected}")
+    raise SettingError(f"{key}={_shown(value)} is out of range: expected {kind.expected}")
 
 
 @dataclass(frozen=True)
@@ -143,7 +148,7 @@ class Choice:
         if isinstance(value, str) not in {isinstance(option, str) for option in self.options}:
             wrong_type(key, value, self)
         hint = question(str(value), map(str, self.options))
-        raise SettingError(f"{key}={value!r} is not known: expected {self.expected}{hint}")
+        raise SettingError(f"{key}={_shown(value)} is not known: expected {self.expected}{hint}")
 
 
 @dataclass(frozen=True)
@@ -286,7 +291,16 @@ def _bounds(low: float, high: float | None) -> str:
 def _number(key: str, value: Any, kind: Kind) -> int | float:
     if isinstance(value, bool) or not isinstance(value, Real):
         wrong_type(key, value, kind)
-    return int(value) if isinstance(value, Integral) else float(value)
+    if not isinstance(value, Integral):
+        return float(value)
+    # Whole numbers are compared with fractions, and those have an end.
+    return int(value) if abs(value) < sys.float_info.max else out_of_range(key, value, kind)
+
+
+def _shown(value: Any) -> str:
+    """Return how a value reads, cut where it would fill the screen."""
+    text = repr(value)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
 
 
 def _entries(value: Any) -> list[Any]:

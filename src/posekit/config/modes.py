@@ -7,7 +7,7 @@ from posekit.config.field import Settings, settings_of
 from posekit.config.predict import PredictSettings, TrackSettings
 from posekit.config.train import TrainSettings
 from posekit.config.val import ValSettings
-from posekit.errors import PosekitError
+from posekit.errors import NotInThisReleaseError
 from posekit.version import __version__
 
 
@@ -66,7 +66,7 @@ def require_mode(name: str) -> Mode:
     """Return the mode `name` of `MODES`.
 
     Raises:
-        PosekitError: this release does not have the mode yet.
+        NotInThisReleaseError: this release does not have the mode yet.
     """
     mode = MODES[name]
     if not mode.available:
@@ -74,10 +74,10 @@ def require_mode(name: str) -> Mode:
     return mode
 
 
-def not_yet(what: str) -> PosekitError:
+def not_yet(what: str) -> NotInThisReleaseError:
     """Return the error for a known part that this release lacks."""
     present = " and ".join(f"{mode.name}s" for mode in MODES.values() if mode.available)
-    return PosekitError(f"posekit {__version__} has no {what} yet; this release {present}")
+    return NotInThisReleaseError(f"posekit {__version__} has no {what} yet; this release {present}")
 
 
 def modes_by_key() -> dict[str, list[Mode]]:

@@ -9,7 +9,8 @@ def config_folder() -> Path:
     """Return the folder of posekit's settings file; POSEKIT_CONFIG_DIR overrides the system's habit."""
     chosen = os.environ.get("POSEKIT_CONFIG_DIR")
     if chosen:
-        return Path(chosen).expanduser()
+        # As written where there is no such user: what cannot be a folder is told when it is used.
+        return Path(os.path.expanduser(chosen))  # noqa: PTH111 - Path.expanduser raises there
     return _base("XDG_CONFIG_HOME", ".config", "APPDATA", "AppData/Roaming") / "posekit"
 
 

@@ -14,7 +14,7 @@ from posekit.config.kinds import Flag, Text
 from posekit.config.parse import write_value
 from posekit.config.suggest import question
 from posekit.config.user_folders import config_folder, data_folder
-from posekit.errors import SettingError, SettingTypeError
+from posekit.errors import OutputError, SettingError, SettingTypeError
 
 logger = logging.getLogger("posekit")
 
@@ -37,7 +37,17 @@ class UserSettings(Settings):
             object.__setattr__(self, "weights_dir", str(data_folder() / "weights"))
         super().__post_init__()
         for key in ("datasets_dir", "weights_dir", "runs_dir"):
-            object.__setattr__(self, key, str(Path(getattr(self, key)).expanduser()))
+            object.__setattr__(self, key, _folder(key, getattr(self, key)))
+
+
+def _folder(key: str, text: str) -> str:
+    """Return a folder with ``~`` written out."""
+    if "\0" in text:
+        raise SettingError(f"{key}={text!r} cannot be a folder")
+    try:
+        return str(Path(text).expanduser())
+    except RuntimeError as error:
+        raise SettingError(f"{key}={text}: there is no such user, or no home folder") from error
 
 
 def settings_file() -> Path:
@@ -60,6 +70,7 @@ def change_user_settings(values: Mapping[str, Any]) -> UserSettings:
     Raises:
         SettingTypeError: a value has the wrong type; nothing is stored.
         SettingError: the present file is damaged.
+        OutputError: the new one cannot be written.
     """
     stored = _known(_read(), str(settings_file())) | _known(values, "settings")
     changed = UserSettings(**stored)
@@ -68,7 +79,11 @@ def change_user_settings(values: Mapping[str, Any]) -> UserSettings:
 
 
 def reset_user_settings() -> UserSettings:
-    """Store and return the defaults, whatever the file held."""
+    """Store and return the defaults, whatever the file held.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
     _write({})
     return UserSettings()
 
@@ -90,28 +105,50 @@ def _known(values: Mapping[str, Any], place: str) -> dict[str, Any]:
 
 def _read() -> dict[str, Any]:
     file = settings_file()
-    if not file.exists():
+    stored = _stored(file)
+    if stored is None:
         return {}
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(stored)
         if not isinstance(content, dict):
             raise SettingError("it holds no object")
         UserSettings(**{key: value for key, value in content.items() if key in settings_of(UserSettings)})
-    except (ValueError, SettingTypeError) as error:
+    except (ValueError, SettingTypeError, RecursionError) as error:
         raise SettingError(
             f"the settings file {file} is damaged ({error}): 'posekit settings reset' writes a fresh one"
         ) from error
     return content
 
 
+def _stored(file: Path) -> bytes | None:
+    """Return what the settings file holds; None when there is none."""
+    try:
+        if not file.exists():
+            return None
+        if not file.is_file():
+            raise SettingError(f"the settings file {file} is not a file: move it away")
+        return file.read_bytes()
+    except OSError as error:
+        raise SettingError(f"the settings file {file} cannot be read ({error.strerror})") from error
+
+
 def _write(values: Mapping[str, Any]) -> None:
-    """Replace the settings file in one step, so that a crash never leaves half of it."""
     file = settings_file()
-    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _replace(file, json.dumps(values, indent=2))
+    except OSError as error:
+        raise OutputError(
+            f"the settings file {file} cannot be written ({error.strerror}); POSEKIT_CONFIG_DIR names another folder"
+        ) from error
+
+
+def _replace(file: Path, text: str) -> None:
+    """Replace a file in one step, so that a crash never leaves half of it."""
     handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=file.name, suffix=".part")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(values, stream, indent=2)
+            stream.write(text)
         Path(temporary).replace(file)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -39,5 +39,5 @@ def check_event(event: str) -> str:
 
 def call_all(callbacks: Mapping[str, Sequence[Callback]], event: str, subject: object) -> None:
     """Call the functions of one event, in the order they were added."""
-    for callback in callbacks.get(event, ()):
+    for callback in tuple(callbacks.get(event, ())):  # a function may remove itself
         callback(subject)

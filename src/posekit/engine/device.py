@@ -1,8 +1,12 @@
 """Chooses where to compute."""
 
+import logging
+
 import torch
 
 from posekit.errors import SettingError
+
+LOGGER = logging.getLogger("posekit")
 
 
 def select_device(device: str | None) -> torch.device:
@@ -10,26 +14,34 @@ def select_device(device: str | None) -> torch.device:
 
     Args:
         device: ``cpu``, ``mps``, a CUDA number such as ``0`` or ``cuda:0``; of several (``0,1``) the
-            first; ``-1`` the CUDA device with the most free memory; None the best there is.
+            first, with a warning; ``-1`` the CUDA device with the most free memory; None the best there is.
 
     Raises:
         SettingError: there is no such device here.
     """
     if device is None:
         return _best_device()
-    name = device.strip().lower().removeprefix("cuda:").split(",")[0]
-    if name == "cpu":
+    first, *others = device.strip().lower().split(",")
+    if others:
+        LOGGER.warning("device=%s: one device is used, %s", device, first)
+    if first == "cpu":
         return torch.device("cpu")
-    if name == "mps":
+    if first == "mps":
         if not torch.backends.mps.is_available():
             raise SettingError("device=mps: this machine has no Apple GPU that PyTorch can use; use device=cpu")
         return torch.device("mps")
+    return _cuda_device(device, first.removeprefix("cuda").removeprefix(":") or "0")
+
+
+def _cuda_device(setting: str, number: str) -> torch.device:
+    if number != "-1" and not number.isdecimal():
+        raise SettingError(f"device={setting}: posekit computes on cpu, mps and CUDA devices (0, 1, ...)")
     count = torch.cuda.device_count()
     if not count:
-        raise SettingError(f"device={device}: PyTorch {torch.__version__} sees no CUDA device here; use device=cpu")
-    index = _idlest_cuda() if name == "-1" else int(name) if name.isdecimal() else 0
+        raise SettingError(f"device={setting}: PyTorch {torch.__version__} sees no CUDA device here; use device=cpu")
+    index = _idlest_cuda() if number == "-1" else int(number)
     if index >= count:
-        raise SettingError(f"device={device}: CUDA devices here are 0 to {count - 1}")
+        raise SettingError(f"device={setting}: CUDA devices here are 0 to {count - 1}")
     return torch.device("cuda", index)
 
 

@@ -1,6 +1,6 @@
-"""Sets up a prediction: source, run folder, predictor."""
+"""What one prediction run needs: settings, an open source, a place for output."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,34 +8,31 @@ from typing import Any
 from posekit.config.predict import PredictSettings
 from posekit.config.user_folders import data_folder
 from posekit.config.user_settings import load_user_settings
-from posekit.engine.callbacks import Callback
-from posekit.engine.predictor import Predictor
 from posekit.io.base import Source
 from posekit.io.sources import open_source
 from posekit.log import LOGGER
-from posekit.models.contract import InferenceModel
 from posekit.results import Results
 
 DEFAULT_SOURCE = "figures"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Run:
-    """A predictor and the source that it is to run over."""
+    """One run of a predictor.
 
-    predictor: Predictor
+    Attributes:
+        settings: all settings.
+        source: what to predict on.
+        base: folder of runs, such as ``runs/pose``.
+    """
+
+    settings: PredictSettings
     source: Source
+    base: Path
 
 
-def open_run(
-    settings: PredictSettings,
-    source: Any,
-    model: InferenceModel,
-    task: str,
-    predictor: type[Predictor],
-    callbacks: Mapping[str, Sequence[Callback]],
-) -> Run:
-    """Open a source and make a predictor for it.
+def open_run(settings: PredictSettings, source: Any, task: str) -> Run:
+    """Open a source and choose the folder of runs.
 
     Raises:
         SourceNotFoundError, SourceTypeError, SourceValueError: the source cannot be opened.
@@ -51,7 +48,7 @@ def open_run(
         download_dir=data_folder() / "downloads",
     )
     base = Path(load_user_settings().runs_dir) / task / (settings.project or "")
-    return Run(predictor(model, settings, base=base, callbacks=callbacks), opened)
+    return Run(settings=settings, source=opened, base=base)
 
 
 def results_list(results: Iterator[Results], source: Source) -> list[Results]:

@@ -16,59 +16,58 @@ from posekit.sample import Picture, Sample
 class PredictionWriter:
     """Saves drawn pictures, videos, frames, label files and crops below one run folder.
 
-    The folder is made when the first thing is saved.
+    The folder is made when the first result comes, and only if anything is to be saved.
 
     Args:
-        settings: what to save and how to draw.
+        settings: what to save.
         base: folder of runs, such as ``runs/pose``.
-        name: name of the run; taken names get a number.
     """
 
-    def __init__(self, settings: PredictSettings, base: Path, name: str) -> None:
-        self.settings = settings
+    def __init__(self, settings: PredictSettings, base: Path) -> None:
+        self._settings = settings
         self._base = base
-        self._name = name
         self._folder: Path | None = None
         self._names = OutputNames()
         self._videos: VideoWriter | None = None
-        self._started_labels: set[Path] = set()
-
-    @property
-    def active(self) -> bool:
-        """Whether anything is to be saved."""
-        wanted = self.settings
-        return any((wanted.save, wanted.save_frames, wanted.save_txt, wanted.save_crop, wanted.visualize))
 
     @property
     def folder(self) -> Path | None:
-        """The run folder once something was saved, else None."""
+        """The run folder once it was made, else None."""
         return self._folder
 
-    def run_folder(self) -> Path:
-        """Return the run folder, made at the first call."""
-        if self._folder is None:
-            self._folder = make_run_folder(self._base, self._name, self.settings.exist_ok)
-        return self._folder
+    def draws(self, sample: Sample) -> bool:
+        """Whether the drawing of a sample's results is to be saved."""
+        return self._settings.save or (self._settings.save_frames and is_moving(sample))
 
-    def write(self, sample: Sample, result: Results) -> None:
-        """Save one picture's results as the settings ask."""
-        if not self.active:
+    def write(self, sample: Sample, result: Results, drawing: Picture | None) -> None:
+        """Save one picture's results as the settings ask.
+
+        Args:
+            sample: the picture.
+            result: what was found on it; gets its `save_dir`.
+            drawing: the drawn picture (H, W, 3) uint8 BGR, where `draws` says so.
+
+        Raises:
+            OutputError: something cannot be written.
+        """
+        wanted = self._settings
+        if not any((wanted.save, wanted.save_frames, wanted.save_txt, wanted.save_crop, wanted.visualize)):
             return
-        folder, settings = self.run_folder(), self.settings
+        folder = self._run_folder()
         result.save_dir = str(folder)
-        moving = sample.origin.frame is not None
-        if settings.save or (settings.save_frames and moving):
-            self._write_drawing(sample, draw(result, settings), moving)
+        if drawing is not None and self.draws(sample):
+            self._write_drawing(folder, sample, drawing)
         stem = self._names.stem(sample)
-        if settings.save_txt:
-            number = f"_{sample.origin.frame}" if moving else ""
-            self._write_labels(folder / "labels" / f"{stem}{number}.txt", result)
-        if settings.save_crop:
+        if is_moving(sample):
+            stem = f"{stem}_{sample.origin.frame}"
+        if wanted.save_txt:
+            _write_labels(folder / "labels" / f"{stem}.txt", result, with_conf=wanted.save_conf)
+        if wanted.save_crop:
             result.save_crop(folder / "crops", f"{stem}.jpg")
 
-    def each_stem(self, sample: Sample) -> Path:
-        """Return the folder for further files about one picture (feature maps)."""
-        return self.run_folder() / self._names.stem(sample)
+    def features_folder(self, sample: Sample) -> Path:
+        """Return the folder for the feature maps of a picture or video."""
+        return self._run_folder() / self._names.stem(sample)
 
     def close(self) -> None:
         """Finish videos; harmless when repeated."""
@@ -83,32 +82,40 @@ class PredictionWriter:
     ) -> None:
         self.close()
 
-    def _write_drawing(self, sample: Sample, picture: Picture, moving: bool) -> None:
-        folder = self.run_folder()
-        if not moving:
-            ImageWriter(folder, self._names).write(sample, picture)
-            return
-        if self.settings.save:
-            if self._videos is None:
-                self._videos = VideoWriter(folder, self._names, self.settings.vid_stride)
-            self._videos.write(sample, picture)
-        if self.settings.save_frames:
-            FrameWriter(folder, self._names).write(sample, picture)
+    def _run_folder(self) -> Path:
+        if self._folder is None:
+            self._folder = make_run_folder(self._base, self._settings.name or "predict", self._settings.exist_ok)
+        return self._folder
 
-    def _write_labels(self, path: Path, result: Results) -> None:
-        """Write a label file anew, even where `exist_ok` lets an older run's file stand in its place."""
-        if path not in self._started_labels:
-            path.unlink(missing_ok=True)
-            self._started_labels.add(path)
-        result.save_txt(path, save_conf=self.settings.save_conf)
+    def _write_drawing(self, folder: Path, sample: Sample, drawing: Picture) -> None:
+        if not is_moving(sample):
+            ImageWriter(folder, self._names).write(sample, drawing)
+            return
+        if self._settings.save:
+            if self._videos is None:
+                self._videos = VideoWriter(folder, self._names, self._settings.vid_stride)
+            self._videos.write(sample, drawing)
+        if self._settings.save_frames:
+            FrameWriter(folder, self._names).write(sample, drawing)
+
+
+def is_moving(sample: Sample) -> bool:
+    """Whether a sample is a frame of a video or stream."""
+    return sample.origin.frame is not None
 
 
 def draw(result: Results, settings: PredictSettings) -> Picture:
     """Return the drawn picture (H, W, 3) uint8 BGR."""
-    plot: Callable[..., Picture] = result.plot  # type: ignore[assignment]
+    plot: Callable[..., Picture] = result.plot  # type: ignore[assignment]  # an array, unless pil=True
     return plot(
         conf=settings.show_conf,
         line_width=settings.line_width,
         labels=settings.show_labels,
         boxes=settings.show_boxes,
     )
+
+
+def _write_labels(path: Path, result: Results, *, with_conf: bool) -> None:
+    """Write a label file anew: `exist_ok` may have let one of an older run stand in its place."""
+    path.unlink(missing_ok=True)
+    result.save_txt(path, save_conf=with_conf)

@@ -4,17 +4,16 @@ from posekit.results import Results
 from posekit.sample import Sample
 
 
-def picture_line(sample: Sample, result: Results, network: tuple[int, int], milliseconds: float) -> str:
+def picture_line(sample: Sample, result: Results, network: tuple[int, int]) -> str:
     """Return one line such as ``image 1/5 street.jpg: 480x640 3 persons, 19.1ms``.
 
     Args:
         sample: the picture and its place in the source.
-        result: what was found on it.
+        result: what was found on it, and how long the network took.
         network: (H, W) of the network input.
-        milliseconds: time of the network for this picture.
     """
     height, width = network
-    return f"{_place(sample)}: {height}x{width} {result.verbose()}{milliseconds:.1f}ms"
+    return f"{place_text(sample)}: {height}x{width} {result.verbose()}{result.speed['inference'] or 0:.1f}ms"
 
 
 def speed_line(speed: dict[str, float], shape: tuple[int, ...]) -> str:
@@ -23,9 +22,10 @@ def speed_line(speed: dict[str, float], shape: tuple[int, ...]) -> str:
     return f"Speed: {stages} per image at shape {shape}"
 
 
-def _place(sample: Sample) -> str:
+def place_text(sample: Sample) -> str:
+    """Return where a picture stands in its source: ``image 1/5 street.jpg``; a number for arrays and streams."""
     origin = sample.origin
-    if origin.kind == "array" or origin.kind == "stream":
+    if origin.kind in ("array", "stream"):
         return f"{origin.index}"
     count = origin.count or "?"
     if origin.kind == "image":

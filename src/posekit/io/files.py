@@ -6,7 +6,9 @@ import glob
 from pathlib import Path
 
 from posekit.errors import SourceNotFoundError, SourceValueError
+from posekit.io.binary import read_text
 from posekit.io.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES, list_formats, media_kind
+from posekit.io.pattern import expand_pattern
 from posekit.io.urls import is_url
 
 LIST_SUFFIXES = frozenset({".txt", ".csv"})
@@ -34,6 +36,7 @@ def find_files(source: str | Path) -> list[Path | str]:
     Raises:
         SourceNotFoundError: nothing of that name exists, or there is no picture or video in it.
         SourceValueError: a list that is no text.
+        UnreadableImageError: a list that may not be read.
     """
     path = Path(source).expanduser()
     if not exists(path):
@@ -46,7 +49,7 @@ def find_files(source: str | Path) -> list[Path | str]:
 
 
 def _list_folder(folder: Path) -> list[Path | str]:
-    files = sorted(path for path in folder.absolute().iterdir() if path.is_file() and not path.name.startswith("."))
+    files = [path for path in _members(folder.absolute()) if path.is_file() and not path.name.startswith(".")]
     found: list[Path | str] = []
     for suffixes in (IMAGE_SUFFIXES, VIDEO_SUFFIXES):
         found += [path for path in files if path.suffix.lower() in suffixes]
@@ -55,9 +58,16 @@ def _list_folder(folder: Path) -> list[Path | str]:
     return found
 
 
+def _members(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise SourceNotFoundError(f"{folder}: the folder cannot be read ({error.strerror})") from error
+
+
 def _find_by_pattern(pattern: Path) -> list[Path | str]:
-    names = sorted(glob.glob(str(pattern.absolute()), recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
-    found: list[Path | str] = [Path(name) for name in names if media_kind(name) and Path(name).is_file()]
+    paths = expand_pattern(pattern.absolute())
+    found: list[Path | str] = [path for path in paths if media_kind(path) and path.is_file()]
     if not found:
         raise SourceNotFoundError(f"{pattern}: the pattern matches no {list_formats()}")
     return found
@@ -72,13 +82,13 @@ def _read_list(path: Path) -> list[Path | str]:
 
 def _entries(path: Path) -> list[str]:
     """Return the non-empty lines of a text list, or the ``source`` (else the first) column of a CSV."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SourceValueError(f"{path}: the list is not UTF-8 text ({error.reason} at byte {error.start})") from error
+    text = read_text(path)
     if path.suffix.lower() == ".txt":
         return [line.strip() for line in text.splitlines() if line.strip()]
-    rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines()) if row]
+    try:
+        rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines()) if row]
+    except csv.Error as error:
+        raise SourceValueError(f"{path}: the list is no CSV ({error})") from error
     column = 0
     if rows and "source" in (header := [cell.lower() for cell in rows[0]]):
         column = header.index("source")
@@ -100,5 +110,10 @@ def _not_found(path: Path) -> str:
     folder = path.absolute().parent
     if not exists(folder):
         return f"{path}: no such file or folder (there is no folder {folder} either)"
-    near = difflib.get_close_matches(path.name, [other.name for other in folder.iterdir()], n=3)
+    if not folder.is_dir():
+        return f"{path}: no such file ({folder} is no folder)"
+    others = [other.name for other in _members(folder)]
+    if path.name in others:
+        return f"{path}: is a link to a place that does not exist"
+    near = difflib.get_close_matches(path.name, others, n=3)
     return f"{path}: no such file or folder" + (f"; near names: {', '.join(near)}" if near else "")

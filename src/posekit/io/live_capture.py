@@ -14,6 +14,7 @@ from posekit.sample import Picture
 # A camera that says nothing for this long is gone; also the longest that closing can take.
 _TIMEOUT_MS = 10_000
 _BUFFERED_FRAMES = 32
+_WEBCAMS = 100
 
 
 class LiveCapture:
@@ -98,6 +99,11 @@ class LiveCapture:
 
 def _open(address: str | int, name: str) -> cv2.VideoCapture:
     if isinstance(address, int):
+        # OpenCV crashes on some negative numbers, and takes larger ones for a choice of driver.
+        if not 0 <= address < _WEBCAMS:
+            raise SourceNotFoundError(
+                f"webcam {name}: there is no such number, webcams are counted from 0; for a file write ./{name}"
+            )
         capture = cv2.VideoCapture(address)
         told = f"webcam {name} cannot be opened: is it connected, free, and are you allowed to use it?"
     else:

@@ -4,9 +4,11 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+from posekit.errors import OutputError
 
-def next_run_folder(base: Path, name: str, exist_ok: bool = False) -> Path:
-    """Return the folder that the next run would write to, without making it.
+
+def make_run_folder(base: Path, name: str, exist_ok: bool = False) -> Path:
+    """Make a folder for a run and return it; two runs that start together get one each.
 
     Args:
         base: the folder of all runs, such as ``runs/pose``.
@@ -15,23 +17,24 @@ def next_run_folder(base: Path, name: str, exist_ok: bool = False) -> Path:
 
     Returns:
         ``base/name`` if that is free (or `exist_ok`), else the first free of ``name2``, ``name3``, ...
+
+    Raises:
+        OutputError: it cannot be made.
     """
-    if exist_ok:
-        return base / name
-    return next(folder for folder in _candidates(base, name) if not folder.exists())
-
-
-def make_run_folder(base: Path, name: str, exist_ok: bool = False) -> Path:
-    """Make the folder of `next_run_folder` and return it; two runs that start together get one each."""
-    if exist_ok:
-        (base / name).mkdir(parents=True, exist_ok=True)
-        return base / name
-    return next(folder for folder in _candidates(base, name) if _make(folder))
+    folder = base / name
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if exist_ok:
+            folder.mkdir(exist_ok=True)
+            return folder
+        return next(candidate for candidate in _candidates(base, name) if _make(candidate))
+    except OSError as error:
+        raise OutputError(f"{folder}: the folder of results cannot be made ({error.strerror})") from error
 
 
 def _make(folder: Path) -> bool:
     try:
-        folder.mkdir(parents=True)
+        folder.mkdir()
     except FileExistsError:
         return False
     return True

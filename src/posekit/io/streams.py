@@ -6,6 +6,7 @@ from pathlib import Path
 
 from posekit.errors import SourceNotFoundError, UnreadableImageError
 from posekit.io.base import Source
+from posekit.io.binary import read_text
 from posekit.io.live_capture import LiveCapture
 from posekit.io.urls import is_url
 from posekit.sample import Origin, Sample
@@ -76,13 +77,11 @@ def read_stream_list(path: Path) -> list[str | int]:
 
     Raises:
         SourceNotFoundError: the file is missing or empty, or a line is neither.
+        SourceValueError: the file is not UTF-8 text.
+        UnreadableImageError: the file may not be read.
     """
-    try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-    except FileNotFoundError as error:
-        raise SourceNotFoundError(f"{path}: no such file") from error
     addresses: list[str | int] = []
-    for line in filter(None, lines):
+    for line in filter(None, map(str.strip, read_text(path).splitlines())):
         if not (line.isdecimal() or is_url(line)):
             raise SourceNotFoundError(f"{path}: {line!r} is neither a stream URL nor a webcam number")
         addresses.append(int(line) if line.isdecimal() else line)

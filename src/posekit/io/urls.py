@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from posekit.errors import DownloadError
 from posekit.io.formats import media_kind
@@ -85,7 +85,9 @@ def _request(url: str, headers: dict[str, str]) -> Iterator[Any]:
     """Open a web URL; every network failure becomes one DownloadError."""
     name = mask_credentials(url)
     try:
-        request = urllib.request.Request(url, headers={"User-Agent": "posekit", **headers})
+        # As browsers do: what was pasted may hold spaces and letters that a URL must spell in another way.
+        address = quote(url, safe="%/:?#[]@!$&'()*+,;=")
+        request = urllib.request.Request(address, headers={"User-Agent": "posekit", **headers})
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
             yield answer
     except urllib.error.HTTPError as error:

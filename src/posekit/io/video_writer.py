@@ -16,11 +16,12 @@ _DEFAULT_FPS = 30.0
 
 @dataclass
 class _OpenVideo:
-    """A file that frames are being added to, all of one size (width, height)."""
+    """A file that frames are being added to, all of one size (width, height); `count` of them so far."""
 
     writer: cv2.VideoWriter
     path: Path
     size: tuple[int, int]
+    count: int = 0
 
 
 class VideoWriter:
@@ -45,7 +46,7 @@ class VideoWriter:
         """Add a frame drawn from `sample`, (H, W, 3) uint8 BGR, to its video and return the file's path.
 
         Raises:
-            OutputError: the file cannot be opened for writing.
+            OutputError: the file cannot be opened for writing, or the one before it is not whole.
         """
         stem = self._names.stem(sample)
         if stem not in self._open:
@@ -55,13 +56,25 @@ class VideoWriter:
         video = self._open[stem]
         fits = (image.shape[1], image.shape[0]) == video.size
         video.writer.write(image if fits else cv2.resize(image, video.size))
+        video.count += 1
         return video.path
 
     def close(self) -> None:
-        """Finish all files; harmless when repeated."""
-        for video in self._open.values():
-            video.writer.release()
+        """Finish all files; harmless when repeated.
+
+        Raises:
+            OutputError: a file lacks frames, and was deleted; the others are finished all the same.
+        """
+        videos = list(self._open.values())
         self._open.clear()
+        for video in videos:
+            video.writer.release()
+        broken = [video for video in videos if not _is_whole(video)]
+        for video in broken:
+            video.path.unlink(missing_ok=True)
+        if broken:
+            names = ", ".join(str(video.path) for video in broken)
+            raise OutputError(f"{names}: the video could not be written to its end, and was deleted; is the disk full?")
 
     def __enter__(self) -> "VideoWriter":
         return self
@@ -83,6 +96,15 @@ class VideoWriter:
         if not writer.isOpened():
             raise OutputError(f"{path}: no video of {size[0]}x{size[1]} pixels can be written there; is the disk full?")
         return _OpenVideo(writer, path, size)
+
+
+def _is_whole(video: _OpenVideo) -> bool:
+    """Tell whether a finished file has all of its frames: OpenCV reports no failure of a write."""
+    capture = cv2.VideoCapture(str(video.path))
+    try:
+        return int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) >= video.count
+    finally:
+        capture.release()
 
 
 def container() -> tuple[str, str]:

@@ -23,6 +23,10 @@ class InferenceModel(Protocol):
     names: dict[int, str]
     schema: KeypointSchema | None
 
+    def adapt(self, settings: PredictSettings) -> PredictSettings:
+        """Return the settings as this model can follow them; a warning tells of each that it cannot."""
+        ...
+
     def prepare(self, samples: list[Sample], settings: PredictSettings) -> Batch:
         """Place pictures into one network input; may run in a background thread."""
         ...

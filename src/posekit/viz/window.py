@@ -25,8 +25,19 @@ def show_picture(picture: Picture) -> None:
     Raises:
         DisplayError: there is no screen, or no program that shows pictures.
     """
-    if not _has_screen() or not ImageShow.show(pillow_picture(picture)):
-        raise DisplayError("no screen or picture viewer to show the picture with: use save() to write it to a file")
+    require_screen()
+    if not ImageShow.show(pillow_picture(picture)):
+        raise DisplayError("no picture viewer to show the picture with: save it to a file instead")
+
+
+def require_screen() -> None:
+    """Make sure that a picture can appear.
+
+    Raises:
+        DisplayError: there is no screen.
+    """
+    if not _has_screen():
+        raise DisplayError("there is no screen to show pictures on: save them to files instead")
 
 
 def _has_screen() -> bool:

@@ -3,6 +3,8 @@
 import contextlib
 import io
 import json
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -123,4 +125,24 @@ def test_an_empty_folder_is_filled_and_nothing_is_left_beside_it(tmp_path, write
 def test_a_failed_write_leaves_nothing(tmp_path, write):
     with pytest.raises(SettingError, match="val=-1"):
         write(tmp_path / "set", train=1, val=-1, settings=SMALL)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_place_that_cannot_be_written_is_told(tmp_path, write):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match=r"file.people cannot be written \(Not a directory\)"):
+        write(tmp_path / "file" / "people", train=1, val=0)
+
+
+def test_a_full_disk_leaves_nothing(tmp_path):
+    code = (
+        "import resource, signal, sys\n"
+        "from posekit.data.figures import write_yolo_dataset\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))\n"
+        "write_yolo_dataset(sys.argv[1], train=1, val=0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "people"], capture_output=True, text=True)
+    assert "people cannot be written (File too large)" in done.stderr.splitlines()[-1]
     assert list(tmp_path.iterdir()) == []

@@ -19,17 +19,29 @@ def new_folder(folder: Path) -> Iterator[Path]:
         folder: the folder to make; it may exist if it is empty. Missing parents are made.
 
     Raises:
-        OutputError: `folder` exists and is not an empty folder; nothing was changed.
+        OutputError: `folder` exists and is not an empty folder, or it cannot be written; nothing was changed.
     """
     folder = folder.resolve()
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise OutputError(f"{folder} already holds something: name a new or an empty folder, or remove it first")
+    try:
+        if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+            raise OutputError(f"{folder} already holds something: name a new or an empty folder, or remove it first")
+        with _draft(folder) as draft:
+            yield draft
+            if folder.exists():
+                folder.rmdir()
+            draft.rename(folder)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be written ({error.strerror or error})") from error
+
+
+@contextmanager
+def _draft(folder: Path) -> Iterator[Path]:
+    """Make a folder beside `folder`; it is gone afterwards, unless it was renamed."""
     draft = folder.with_name(f".{folder.name}.unfinished-{os.getpid()}")
     draft.mkdir(parents=True)
     try:
         yield draft
-        if folder.exists():
-            folder.rmdir()
-        draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)

@@ -1,33 +1,18 @@
 """A model definition, parsed and checked: layers with resolved channels, head, scale."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from posekit.errors import ModelDefinitionError
+from posekit.models.yolo.layer_options import MAX_CHANNELS, is_number, is_whole, read_options
 
+LOGGER = logging.getLogger("posekit")
 MAX_LAYERS: Final = 500
-MAX_REPEATS: Final = 100
-MAX_CHANNELS: Final = 65536
+MAX_REPEATS: Final = 100  # of a block's inner part, after scaling
 FORCED_C3K_SCALES: Final = "mlx"  # larger scales use C3k links in every C3k2, whatever the row says
 
-# Names of a block's arguments by position, in definitions as they are written and stored.
-ARGUMENTS: Final[dict[str, tuple[str, ...]]] = {
-    "Conv": ("channels", "kernel", "stride"),
-    "C2f": ("channels", "shortcut"),
-    "C2": ("channels", "shortcut"),
-    "C3k2": ("channels", "c3k", "expansion", "attention"),
-    "SPPF": ("channels", "kernel", "pools", "residual"),
-    "C2PSA": ("channels",),
-    "Upsample": ("size", "factor", "mode"),
-    "Concat": ("dim",),
-    "Silence": (),
-    "Detect": ("nc",),
-    "Pose": ("nc", "kpt_shape"),
-    "Pose26": ("nc", "kpt_shape"),
-    "Segment": ("nc", "masks", "proto_hidden"),
-    "Segment26": ("nc", "masks", "proto_hidden"),
-}
 HEAD_TASKS: Final = {
     "Detect": "detect",
     "Pose": "pose",
@@ -116,10 +101,7 @@ def parse_definition(data: Mapping[str, Any], *, name: str = "model definition")
     Raises:
         ModelDefinitionError: a key is missing or wrong, or a block is unknown.
     """
-    rows = data.get("layers") or [*data.get("backbone", ()), *data.get("head", ())]
-    if not rows or len(rows) > MAX_LAYERS:
-        raise ModelDefinitionError(f"{name}: expected 1 to {MAX_LAYERS} layers under 'layers', found {len(rows)}")
-    layers = tuple(_parse_row(row, f"{name}, layer {index}") for index, row in enumerate(rows))
+    layers = tuple(_parse_row(row, f"{name}, layer {index}") for index, row in enumerate(_rows(data, name)))
     head = layers[-1].block
     if head not in HEAD_TASKS:
         raise ModelDefinitionError(f"{name}: the last layer is {head}; expected one of {', '.join(HEAD_TASKS)}")
@@ -129,6 +111,8 @@ def parse_definition(data: Mapping[str, Any], *, name: str = "model definition")
     if head in ("Pose", "Segment") and data.get("end2end"):
         raise ModelDefinitionError(f"{name}: end2end needs the head {head}26, found {head}")
     depth, width, max_channels = _scale(data, name)
+    if any(layer.repeats * depth > MAX_REPEATS for layer in layers):
+        raise ModelDefinitionError(f"{name}: depth {depth:g} repeats a block more than {MAX_REPEATS} times")
     return ModelDefinition(
         layers=layers,
         nc=_number(data.get("nc", 80), f"{name}: nc", 1, 100_000),
@@ -149,16 +133,12 @@ def _parse_row(row: Any, where: str) -> LayerSpec:
         raise ModelDefinitionError(f"{where}: expected [from, repeats, block, [arguments]], found {row!r}")
     sources, repeats, block, arguments = row
     block = str(block).removeprefix("nn.")
-    if block not in ARGUMENTS:
-        raise ModelDefinitionError(f"{where}: unknown block '{block}'; known are {', '.join(ARGUMENTS)}")
-    if len(arguments) > len(ARGUMENTS[block]):
-        raise ModelDefinitionError(f"{where}: {block} takes {', '.join(ARGUMENTS[block])}, found {list(arguments)}")
-    options = dict(zip(ARGUMENTS[block], arguments, strict=False))
-    if "channels" in ARGUMENTS[block]:
-        options["channels"] = _number(options.get("channels"), f"{where}: channels", 1, MAX_CHANNELS)
+    options = read_options(block, arguments, where)
     origins = sources if isinstance(sources, (list, tuple)) else [sources]
-    if not origins or not all(isinstance(origin, int) for origin in origins):
+    if not origins or not all(is_whole(origin, -MAX_LAYERS, MAX_LAYERS) for origin in origins):
         raise ModelDefinitionError(f"{where}: 'from' must be an index or a list of indices, found {sources!r}")
+    if len(origins) > 1 and block not in (*HEAD_TASKS, "Concat"):
+        raise ModelDefinitionError(f"{where}: {block} reads one layer, found 'from' {sources!r}")
     return LayerSpec(
         sources=tuple(origins),
         repeats=_number(repeats, f"{where}: repeats", 1, MAX_REPEATS),
@@ -167,23 +147,43 @@ def _parse_row(row: Any, where: str) -> LayerSpec:
     )
 
 
+def _rows(data: Mapping[str, Any], name: str) -> list[Any]:
+    """Return the rows of all layers, from one list or from the two of older definitions."""
+    parts = [data["layers"]] if data.get("layers") else [data.get(key) or [] for key in ("backbone", "head")]
+    if not all(isinstance(part, (list, tuple)) for part in parts):
+        raise ModelDefinitionError(f"{name}: layers (or backbone and head) must be lists of rows")
+    rows = [row for part in parts for row in part]
+    if not rows or len(rows) > MAX_LAYERS:
+        raise ModelDefinitionError(f"{name}: expected 1 to {MAX_LAYERS} layers under 'layers', found {len(rows)}")
+    return rows
+
+
 def _scale(data: Mapping[str, Any], name: str) -> tuple[float, float, int]:
     """Return (depth, width, max_channels)."""
     scales = data.get("scales")
-    if not scales:
-        return float(data.get("depth_multiple", 1.0)), float(data.get("width_multiple", 1.0)), MAX_CHANNELS
-    letter = data.get("scale") or next(iter(scales))
-    if letter not in scales or len(scales[letter]) != 3:
-        raise ModelDefinitionError(f"{name}: scale '{letter}' is not one of {', '.join(map(str, scales))}")
-    depth, width, max_channels = scales[letter]
-    return float(depth), float(width), int(max_channels)
+    values: Any = (data.get("depth_multiple", 1.0), data.get("width_multiple", 1.0), MAX_CHANNELS)
+    if scales:
+        if not isinstance(scales, Mapping):
+            raise ModelDefinitionError(f"{name}: scales must map letters to [depth, width, max_channels]")
+        letter = data.get("scale")
+        if not letter:
+            letter = next(iter(scales))
+            LOGGER.warning("%s names no scale (%s): taking '%s'", name, ", ".join(map(str, scales)), letter)
+        if letter not in scales:
+            raise ModelDefinitionError(f"{name}: scale '{letter}' is not one of {', '.join(map(str, scales))}")
+        values = scales[letter]
+    match values:
+        case [depth, width, limit] if all(is_number(value, 0, MAX_CHANNELS) for value in values):
+            return float(depth), float(width), int(limit)
+    raise ModelDefinitionError(f"{name}: a scale is [depth, width, max_channels], numbers above 0, found {values!r}")
 
 
 def _number(value: Any, what: str, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+    if not is_whole(value, low, high):
         raise ModelDefinitionError(f"{what} must be a whole number from {low} to {high}, found {value!r}")
-    return value
+    return int(value)
 
 
 def _is_kpt_shape(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and len(value) == 2 and value[1] in (2, 3) and 0 < value[0] <= 10_000
+    is_pair = isinstance(value, (list, tuple)) and len(value) == 2
+    return is_pair and is_whole(value[0], 1, 10_000) and is_whole(value[1], 2, 3)

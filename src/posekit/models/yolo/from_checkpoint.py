@@ -6,7 +6,7 @@ from torch import Tensor
 from posekit.checkpoint.contents import Checkpoint
 from posekit.errors import CheckpointError
 from posekit.models.yolo.definition import ModelDefinition, parse_definition
-from posekit.models.yolo.fuse import fuse_network
+from posekit.models.yolo.fuse import fuse_network, is_fused
 from posekit.models.yolo.heads import Branch
 from posekit.models.yolo.network import YoloNetwork, silent_build
 
@@ -31,9 +31,18 @@ def network_from_checkpoint(checkpoint: Checkpoint) -> YoloNetwork:
     return network.eval()
 
 
-def transfer_weights(network: YoloNetwork, state: dict[str, Tensor]) -> int:
-    """Copy the tensors whose name and shape both match into `network`; return how many did."""
-    own = network.state_dict()
+def transfer_weights(network: YoloNetwork, source: YoloNetwork) -> int:
+    """Copy the tensors whose name and shape both match into `network`; return how many did.
+
+    Raises:
+        CheckpointError: only one of the two is fused, so that equal names stand for different numbers.
+    """
+    if is_fused(network) != is_fused(source):
+        raise CheckpointError(
+            "batch norms are folded into the convolutions of one of the two networks only: their weights differ in "
+            "meaning. Load the unfused file, or build this network anew"
+        )
+    own, state = network.state_dict(), source.state_dict()
     matching = {name: tensor for name, tensor in state.items() if name in own and own[name].shape == tensor.shape}
     network.load_state_dict(matching, strict=False)
     return len(matching)

@@ -4,6 +4,7 @@ from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 from posekit.models.yolo.blocks import Conv
 from posekit.models.yolo.heads import Branch
@@ -51,12 +52,14 @@ def _fuse_children(module: nn.Module) -> None:
 
 def _fold(conv: nn.Conv2d, bn: nn.BatchNorm2d) -> nn.Conv2d:
     """Return the convolution w' = w * g / sqrt(v + eps), b' = b - m * g / sqrt(v + eps)."""
-    fused = nn.Conv2d(
+    # Without initial values, which would cost time and advance the user's random numbers.
+    fused: nn.Conv2d = skip_init(  # type: ignore[no-untyped-call]
+        nn.Conv2d,
         conv.in_channels,
         conv.out_channels,
-        conv.kernel_size,  # type: ignore[arg-type]
-        conv.stride,  # type: ignore[arg-type]
-        conv.padding,  # type: ignore[arg-type]
+        conv.kernel_size,
+        conv.stride,
+        conv.padding,
         groups=conv.groups,
         device=conv.weight.device,
         dtype=conv.weight.dtype,

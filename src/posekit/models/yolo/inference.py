@@ -1,6 +1,7 @@
 """A YOLO network made ready to predict: fused, on its device, with preparation and decoding."""
 
 import logging
+from dataclasses import replace
 from typing import cast
 
 import torch
@@ -37,7 +38,6 @@ class YoloInference:
         device: where to run.
         half: compute in 16-bit floating point (accelerators only).
         one2one: use the NMS-free branches of a YOLO26 head.
-        imgsz: input size when none is asked for.
     """
 
     def __init__(
@@ -48,7 +48,6 @@ class YoloInference:
         device: torch.device,
         half: bool = False,
         one2one: bool = False,
-        imgsz: int | tuple[int, int] = DEFAULT_IMGSZ,
     ) -> None:
         self.branch: Branch = "one2one" if one2one else "one2many"
         self.dtype = torch.float16 if half else torch.float32
@@ -59,25 +58,40 @@ class YoloInference:
         self.task = network.task
         self.names = dict(network.names)
         self.schema = schema
-        self.imgsz = imgsz
         self.rule = DecodeRule.of(network.head.spec)
 
+    def adapt(self, settings: PredictSettings) -> PredictSettings:
+        """Return the settings with a possible input size, and without augmentation where it is not possible."""
+        requested = settings.imgsz or DEFAULT_IMGSZ
+        size = input_size(requested, self.network.max_stride)
+        if size not in (requested, (requested, requested)):
+            LOGGER.warning("imgsz=%s is no multiple of the stride: rounded up to %s", requested, list(size))
+        if settings.augment and not self._can_augment:
+            LOGGER.warning("augment=True works for detect models with suppression only: predicting without it")
+        if settings.half and self.dtype != torch.float16:
+            LOGGER.warning("half=True: 16-bit arithmetic needs an accelerator; computing in 32 bits on the CPU")
+        return replace(settings, imgsz=size, augment=settings.augment and self._can_augment)
+
     def prepare(self, samples: list[Sample], settings: PredictSettings) -> Batch:
-        """Letterbox pictures to ``settings.imgsz`` (or the size the model remembers)."""
+        """Letterbox pictures to ``settings.imgsz``."""
         stride = self.network.max_stride
-        target = input_size(settings.imgsz or self.imgsz, stride)
+        target = input_size(settings.imgsz or DEFAULT_IMGSZ, stride)
         return letterbox_batch(samples, target, rect=settings.rect, stride=stride)
 
     @torch.inference_mode()
     def run(self, batch: Batch, settings: PredictSettings) -> BranchOutputs | Tensor:
         """Return the raw outputs of the selected branches; with augmentation, decoded (B, 4 + nc, A)."""
         images = self._on_device(batch)
-        if not self._augments(settings):
-            return self.network(images)[self.branch]  # type: ignore[no-any-return]
-        levels = len(self.network.strides)
-        return augmented_predictions(self._predict_dense, images, self.network.max_stride, levels)
+        if settings.augment and self._can_augment:
+            levels = len(self.network.strides)
+            outputs = augmented_predictions(self._predict_dense, images, self.network.max_stride, levels)
+        else:
+            outputs = self.network(images)[self.branch]
+        _wait_for(self.device)
+        return outputs
 
-    @torch.inference_mode()
+    # Not inference_mode: what users get are ordinary tensors, which they may change and compute with.
+    @torch.no_grad()
     def decode(self, outputs: BranchOutputs | Tensor, batch: Batch, settings: PredictSettings) -> list[Results]:
         """Return one `Results` per picture, boxes, keypoints and masks in pixels of the original."""
         choice = _suppression(settings)
@@ -99,9 +113,16 @@ class YoloInference:
             results.append(self._results(sample, boxes, points, masks))
         return results
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def embed(self, batch: Batch, layers: list[int]) -> list[Tensor]:
-        """Return one feature vector (C,) per picture: the mean of the named layers' maps, joined."""
+        """Return one feature vector (C,) per picture: the mean of the named layers' maps, joined.
+
+        Raises:
+            SettingError: there is no layer of such a number before the head.
+        """
+        last = len(self.network.model) - 2
+        if not layers or max(layers) > last:
+            raise SettingError(f"embed={layers}: name layers from 0 to {last}, those before the head")
         maps = self.network.feature_maps(self._on_device(batch), layers)
         return list(torch.cat([maps[layer].mean((2, 3)) for layer in layers], 1).float())
 
@@ -113,13 +134,18 @@ class YoloInference:
         return {f"{index}_{self.network.definition.layers[index].block}": maps[index] for index in body}
 
     def _on_device(self, batch: Batch) -> Tensor:
-        return batch.images.to(self.device, self.dtype).contiguous(memory_format=torch.channels_last)
+        """Return (B, 3, H, W) float in [0, 1], on the device, in channels-last memory order.
 
-    def _augments(self, settings: PredictSettings) -> bool:
-        possible = self.task == "detect" and self.branch == "one2many"
-        if settings.augment and not possible:
-            LOGGER.warning("augment=True works for detect models with suppression only: predicting without it")
-        return settings.augment and possible
+        Arithmetic waits until here: a thread that computes with PyTorch keeps a pool of its own busy, so
+        pictures are only copied in the background, and travel to the device as bytes.
+        """
+        images = batch.images.to(self.device)
+        scaled = images.to(self.dtype).div_(255) if images.dtype == torch.uint8 else images.to(self.dtype)
+        return scaled.contiguous(memory_format=torch.channels_last)
+
+    @property
+    def _can_augment(self) -> bool:
+        return self.task == "detect" and self.branch == "one2many"
 
     def _predict_dense(self, images: Tensor) -> Tensor:
         return decode_dense(self.network(images)[self.branch], self.rule, self.network.strides)
@@ -174,29 +200,6 @@ class YoloInference:
         )
 
 
-def make_ready(
-    network: YoloNetwork,
-    schema: KeypointSchema | None,
-    settings: PredictSettings,
-    device: torch.device,
-    imgsz: int | tuple[int, int],
-) -> YoloInference:
-    """Return a fused copy of a network on a device, in the precision and with the branches asked for.
-
-    Raises:
-        SettingError: ``nms`` asks for branches that the network lacks.
-    """
-    half = settings.half and device.type != "cpu"
-    if settings.half and not half:
-        LOGGER.warning("half=True: 16-bit arithmetic needs an accelerator; computing in 32 bits on the CPU")
-    one2one = settings.nms is False
-    branches = network.head.branches
-    if ("one2one" if one2one else "one2many") not in branches:
-        other = "nms=True" if one2one else "nms=False"
-        raise SettingError(f"this network has only the {branches[0]} branches of its head: predict with {other}")
-    return YoloInference(network, schema, device=device, half=half, one2one=one2one, imgsz=imgsz)
-
-
 def _suppression(settings: PredictSettings) -> Suppression:
     return Suppression(
         conf=settings.conf,
@@ -205,6 +208,14 @@ def _suppression(settings: PredictSettings) -> Suppression:
         classes=settings.classes,
         agnostic=settings.agnostic_nms,
     )
+
+
+def _wait_for(device: torch.device) -> None:
+    """Let an accelerator finish, so that times are those of the work itself."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
 
 
 def _picture(outputs: BranchOutputs, index: int) -> BranchOutputs:

@@ -1,19 +1,23 @@
 """Loads YOLO networks by file or by name, with what is known about them."""
 
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import torch
 import yaml
 
 from posekit.checkpoint.contents import Checkpoint
+from posekit.config.kinds import ImageSize, takes
 from posekit.errors import ModelDefinitionError
 from posekit.models.yolo.definition import ModelDefinition, parse_definition
-from posekit.models.yolo.from_checkpoint import network_from_checkpoint
+from posekit.models.yolo.from_checkpoint import network_from_checkpoint, transfer_weights
+from posekit.models.yolo.fuse import is_fused
 from posekit.models.yolo.network import YoloNetwork
 from posekit.models.yolo.presets import stock_definition
 from posekit.schema import KeypointSchema
+
+LOGGER = logging.getLogger("posekit")
 
 # Training settings that still matter after training.
 REMEMBERED: Final = ("imgsz", "data", "task", "single_cls")
@@ -58,7 +62,7 @@ def load_model(checkpoint: Checkpoint) -> LoadedModel:
     return LoadedModel(
         network=network,
         schema=checkpoint.schema or _schema_for(network.definition),
-        settings={key: checkpoint.settings[key] for key in REMEMBERED if checkpoint.settings.get(key) is not None},
+        settings=_remembered(checkpoint),
         license=checkpoint.license,
     )
 
@@ -73,10 +77,34 @@ def contents_of(model: LoadedModel, path: str | Path) -> Checkpoint:
         definition=network.definition.source,
         names=dict(network.names),
         schema=model.schema,
-        fused=not any(isinstance(module, torch.nn.BatchNorm2d) for module in network.modules()),
+        fused=is_fused(network),
         settings=dict(model.settings),
         license=model.license,
     )
+
+
+def copy_matching(target: LoadedModel, source: LoadedModel) -> tuple[int, int]:
+    """Copy the weights whose name and shape match; return how many did, of how many.
+
+    Class names and keypoints come along where the target has only placeholders for as many.
+
+    Raises:
+        CheckpointError: only one of the two networks is fused.
+    """
+    copied = transfer_weights(target.network, source.network)
+    if target.network.names == {index: str(index) for index in source.network.names}:
+        target.network.names = dict(source.network.names)
+    if source.schema and target.schema == KeypointSchema.for_shape(source.schema.shape):
+        target.schema = source.schema
+    return copied, len(target.network.state_dict())
+
+
+def _remembered(checkpoint: Checkpoint) -> dict[str, Any]:
+    settings = {key: checkpoint.settings[key] for key in REMEMBERED if checkpoint.settings.get(key) is not None}
+    if "imgsz" in settings and not takes(ImageSize(), settings["imgsz"]):
+        LOGGER.warning("%s: its input size imgsz=%r makes no sense, and is ignored", checkpoint.path, settings["imgsz"])
+        del settings["imgsz"]
+    return settings
 
 
 def _read_definition(path: Path) -> dict[str, Any]:

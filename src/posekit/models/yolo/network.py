@@ -19,6 +19,8 @@ ACTIVATIONS: Final[dict[str, type[nn.Module]]] = {
     for name in ("ReLU", "ReLU6", "LeakyReLU", "Hardswish", "GELU", "Mish", "ELU", "SiLU", "Identity")
 }
 
+SLOPED: Final = ("LeakyReLU", "ELU")  # these take a number
+
 
 class YoloNetwork(nn.Module):
     """A YOLO body with its head, as one list of layers; raw outputs, no decoding.
@@ -160,8 +162,9 @@ def _head(spec: LayerSpec, channels: Sequence[int], definition: ModelDefinition)
 
 def _replace_activation(network: nn.Module, text: str) -> None:
     """Put another activation in place of SiLU; `text` is such as ``nn.ReLU()`` or ``LeakyReLU(0.1)``."""
-    match = re.fullmatch(r"(?:torch\.)?(?:nn\.)?(\w+)(?:\((?:(?:\w+=)?([\d.]+))?\))?", text.replace("inplace=True", ""))
-    if not match or match[1] not in ACTIVATIONS:
+    plain = re.sub(r",?\s*inplace=(True|False)", "", text)
+    match = re.fullmatch(r"(?:torch\.)?(?:nn\.)?(\w+)(?:\((?:(?:\w+=)?(\d*\.?\d+))?\))?", plain)
+    if not match or match[1] not in ACTIVATIONS or (match[2] and match[1] not in SLOPED):
         raise ModelDefinitionError(f"activation '{text}' is unknown; known are {', '.join(ACTIVATIONS)}")
     activation = ACTIVATIONS[match[1]](*([float(match[2])] if match[2] else []))
     for module in network.modules():

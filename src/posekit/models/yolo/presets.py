@@ -4,7 +4,6 @@ import logging
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any, Final
 
 from posekit.errors import ModelNotFoundError
@@ -84,19 +83,24 @@ def stock_definition(name: str) -> dict[str, Any]:
     Raises:
         ModelNotFoundError: no stock network has this name.
     """
-    stem = Path(name).stem if Path(name).suffix in (".yaml", ".yml") else name
+    stem = name.removesuffix(".yaml").removesuffix(".yml")
     match = re.fullmatch(r"(yolov8|yolo11|yolo26)([nsmlx]?)(-seg|-pose|)(-p6|)", stem)
     family = match and FAMILIES.get(match[1] + match[4])
     task = match and {suffix: task for task, suffix in SUFFIX.items()}[match[3]]
     if not match or not family or task not in family.heads:
-        near = get_close_matches(stem, stock_names(), n=3)
-        hint = f"did you mean {', '.join(near)}?" if near else "names look like yolo11n-pose.yaml"
-        raise ModelNotFoundError(f"model definition '{name}' is neither a file nor a stock network; {hint}")
+        raise ModelNotFoundError(f"model definition '{name}' is neither a file nor a stock network; {_hint(stem)}")
     scale = match[2]
     if not scale:
         LOGGER.warning("%s names no scale (n, s, m, l, x): taking '%s'", name, DEFAULT_SCALE)
         scale = DEFAULT_SCALE
     return _definition(family, task, scale, f"{match[1]}{scale}{match[3]}{match[4]}.yaml")
+
+
+def _hint(stem: str) -> str:
+    if stem.endswith("-multitask"):
+        return "multitask networks are not in this release"
+    near = get_close_matches(stem, stock_names(), n=3)
+    return f"did you mean {', '.join(near)}?" if near else "names look like yolo11n-pose.yaml"
 
 
 def _definition(family: Family, task: str, scale: str, yaml_file: str) -> dict[str, Any]:

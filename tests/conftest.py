@@ -1,0 +1,84 @@
+"""What tests of several rooms share: weights made here, and a place to work in."""
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from golden.fill import image
+from posekit.cli.threads import limit_spinning
+
+# Before anything imports PyTorch: tests often run beside other work, on few processors.
+limit_spinning()
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory):
+    """Return a function that gives a weight file of a small network; each is made once."""
+    from posekit import YOLO
+    from small_networks import small_definition, small_network
+
+    folder = tmp_path_factory.mktemp("weights")
+    made = {}
+
+    def weight_file(name="yolov8n-pose", *, seed=0, nc=1, kpt_shape=(17, 3), suffix=".pt"):
+        key = (name, seed, nc, kpt_shape, suffix)
+        if key not in made:
+            definition = folder / f"{name}.yaml"
+            definition.write_text(yaml.safe_dump(small_definition(name, nc=nc, kpt_shape=kpt_shape)))
+            model = YOLO(definition)
+            model.loaded.network = small_network(name, seed=seed, nc=nc, kpt_shape=kpt_shape)
+            model.loaded.settings = {"imgsz": 128}
+            model.model.names = dict(enumerate(["person", "dog", "cat"][:nc]))
+            made[key] = folder / f"{name}-{len(made)}{suffix}"
+            model.save(made[key])
+        return made[key]
+
+    return weight_file
+
+
+@pytest.fixture
+def pose_model(weights):
+    """A pose model that finds a few persons."""
+    from posekit import YOLO
+
+    return YOLO(weights())
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty working folder, for a user without settings and without weights."""
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("POSEKIT_CONFIG_DIR", str(tmp_path / "config"))
+    for variable in ("XDG_DATA_HOME", "LOCALAPPDATA", "HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / "home"))
+    return work
+
+
+@pytest.fixture
+def picture():
+    """A BGR picture of 96x128."""
+    return image(96, 128, 0)
+
+
+@pytest.fixture
+def gallery(tmp_path):
+    """A folder of three pictures of 96x128."""
+    folder = tmp_path / "gallery"
+    folder.mkdir()
+    for number in range(3):
+        cv2.imwrite(str(folder / f"p{number}.png"), image(96, 128, number))
+    return folder
+
+
+@pytest.fixture
+def video(tmp_path):
+    """A video of eight frames of 96x128 at ten frames per second."""
+    path = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (128, 96))
+    for number in range(8):
+        writer.write(np.ascontiguousarray(image(96, 128, number)))
+    writer.release()
+    return path
