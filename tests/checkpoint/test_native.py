@@ -201,3 +201,10 @@ def test_damaged_files_of_ours_are_refused(tmp_path, changes, reason):
     torch.save({**top, **changes}, tmp_path / "b.pt")
     with pytest.raises(CheckpointError, match=reason):
         read_checkpoint(tmp_path / "b.pt")
+
+
+def test_tensors_outside_of_state_and_training_are_left_out(tmp_path):
+    save_checkpoint(tmp_path / "a.pt", example())
+    top = torch.load(tmp_path / "a.pt", weights_only=True)
+    torch.save({**top, "metadata": {"x": torch.ones(1), "y": 1}}, tmp_path / "b.pt")
+    assert read_checkpoint(tmp_path / "b.pt").metadata == {"y": 1}

@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -127,7 +128,7 @@ def test_a_program_without_stdout_and_stderr_still_ends_well(environment, folder
 
 
 def test_an_output_that_takes_no_more_is_one_line(environment, folder):
-    with open("/dev/full", "w") as full:
+    with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "posekit", "version"],
             cwd=folder, env=environment, stdout=full, stderr=subprocess.PIPE, text=True,

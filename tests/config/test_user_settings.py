@@ -1,6 +1,7 @@
 import json
 import os
 import resource
+from pathlib import Path
 
 import pytest
 
@@ -56,7 +57,10 @@ def test_a_wrong_type_stores_nothing():
     assert load_user_settings().wandb
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"wandb": 3}', "\ud800", "[" * 100_000, '{"runs_dir": "~nobody-here/x"}', '{"runs_dir": "a\\u0000"}'])
+@pytest.mark.parametrize(
+    "content",
+    ["{", "[]", '{"wandb": 3}', "\ud800", "[" * 100_000, '{"runs_dir": "~nobody-here/x"}', '{"runs_dir": "a\\u0000"}'],
+)
 def test_a_damaged_file_is_an_error_that_says_how_to_reset(content):
     settings_file().parent.mkdir(parents=True)
     settings_file().write_bytes(content.encode("utf-8", "surrogatepass"))
@@ -113,4 +117,4 @@ def test_a_folder_that_cannot_be_made_is_told(monkeypatch):
 
 def test_a_folder_of_an_unknown_user_is_taken_as_it_is_written(monkeypatch):
     monkeypatch.setenv("POSEKIT_CONFIG_DIR", "~nobody-here/x")
-    assert str(settings_file()) == os.path.join("~nobody-here", "x", "settings.json")
+    assert str(settings_file()) == str(Path("~nobody-here") / "x" / "settings.json")

@@ -43,5 +43,5 @@ def test_text_loses_its_byte_order_mark(tmp_path):
 
 def test_what_is_no_text_is_refused(tmp_path):
     (tmp_path / "list.txt").write_bytes(b"a\xff")
-    with pytest.raises(SourceValueError, match="not UTF-8 text .* at byte 1"):
+    with pytest.raises(SourceValueError, match=r"not UTF-8 text .* at byte 1"):
         read_text(tmp_path / "list.txt")

@@ -26,6 +26,8 @@ def ftyp(*brands: bytes) -> bytes:
         (b"Grusse aus G\xc3\xb6teborg", "other", "a text file"),
         ((b"x" * (HEAD_BYTES - 1) + "ö".encode())[:HEAD_BYTES], "other", "a text file"),
         ((b"\x47" + bytes(187)) * 3, "video", "an MPEG transport stream"),
+        ((bytes(4) + b"\x47" + bytes(187)) * 3, "video", "an MPEG transport stream"),
+        (b"\0\0\0\x08free\0\0\0\x14mdat", "video", "a QuickTime video"),
     ],
 )
 def test_content_is_told_by_its_first_bytes(head, kind, name):

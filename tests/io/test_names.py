@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import numpy as np
@@ -63,3 +64,11 @@ def test_no_name_leaves_its_folder(path, is_stream):
     assert Path(stem).name == stem
     assert stem not in ("", ".", "..")
     assert len(stem.encode()) <= 200
+
+
+def test_very_many_files_of_one_name_get_their_numbers_quickly():
+    names = OutputNames()
+    began = time.monotonic()
+    stems = [names.stem(sample(f"{i}/frame.jpg", index=i)) for i in range(20_000)]
+    assert stems[-1] == "frame-20000"
+    assert time.monotonic() - began < 10

@@ -37,10 +37,30 @@ def test_an_mp4_without_its_index_is_refused(tmp_path, write_video):
         check_video(path)
 
 
-def test_a_playlist_that_would_make_the_decoder_open_other_files_is_refused(tmp_path):
+PLAYLISTS = (b"#EXTM3U\n#EXTINF:1,\nother.avi\n", b"ffconcat version 1.0\nfile other.avi\n")
+
+
+@pytest.mark.parametrize("playlist", PLAYLISTS)
+def test_a_playlist_that_would_make_the_decoder_open_other_files_is_refused(tmp_path, playlist):
     path = tmp_path / "a.mp4"
-    path.write_text("#EXTM3U\n#EXT-X-VERSION:3\n#EXTINF:1,\nfile:///etc/passwd\n")
+    path.write_bytes(playlist)
     with pytest.raises(UnreadableImageError, match="is a text file, not a video"):
+        check_video(path)
+
+
+@pytest.mark.parametrize("odd", [b"#\x01\n", b"#\xff\n"])
+@pytest.mark.parametrize("playlist", PLAYLISTS)
+def test_odd_bytes_do_not_bring_a_playlist_past_the_check(tmp_path, playlist, odd):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(playlist + odd)
+    with pytest.raises(UnreadableImageError, match="holds no known video format"):
+        check_video(path)
+
+
+def test_a_word_in_the_right_place_does_not_make_a_playlist_a_video(tmp_path):
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"#EXTM3U\nAVI \x01\n#EXTINF:1,\nother.avi\n")
+    with pytest.raises(UnreadableImageError, match="holds no known video format"):
         check_video(path)
 
 

@@ -47,7 +47,9 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     except CheckpointError as error:
         raise CheckpointError(f"{path} was not written: {error}") from error
     except (OSError, RuntimeError) as error:  # a RuntimeError is how torch reports a full disk
-        raise OutputError(f"{path} was not written: is the disk full, or the folder closed to you? ({error})") from error
+        raise OutputError(
+            f"{path} was not written: is the disk full, or the folder closed to you? ({error})"
+        ) from error
 
 
 def is_native(top: object) -> bool:
@@ -61,14 +63,14 @@ def native_checkpoint(path: str, top: Mapping[Any, Any], reader: TensorReader) -
     Raises:
         CheckpointError: if the layout is newer than this release, or damaged.
     """
-    contents = plain_value(dict(top), reader.read)
-    state = contents.pop("state", None)
-    training = contents.pop("training", {})
+    record = plain_value({key: value for key, value in top.items() if key not in ("state", "training")})
+    state = plain_value(top.get("state"), reader.read)
+    training = plain_value(top.get("training", {}), reader.read)
     if not isinstance(state, dict) or not all(_is_named_tensor(name, tensor) for name, tensor in state.items()):
         raise CheckpointError("entry 'state' is not a dictionary of tensors: the file is damaged")
     if not isinstance(training, dict):
         raise CheckpointError("entry 'training' is not a dictionary: the file is damaged")
-    return from_record(path, contents, state, training)
+    return from_record(path, record, state, training)
 
 
 def _write_torch(path: Path, checkpoint: Checkpoint, state: "dict[str, Tensor]") -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from posekit.checkpoint.contents import Checkpoint, checked_shape
 from posekit.checkpoint.inert import MAX_KEY_BITS
+from posekit.checkpoint.plain import MAX_DEPTH
 from posekit.errors import CheckpointError, SchemaError
 from posekit.schema import KeypointSchema
 
@@ -16,7 +17,6 @@ FORMAT_KEY = "posekit_format"
 
 FORMAT_VERSION = 1
 
-_MAX_DEPTH = 32
 _Kind = TypeVar("_Kind")
 
 
@@ -88,8 +88,8 @@ def plain_copy(value: Any, where: str, tensor: "Callable[[Tensor], Tensor] | Non
     Raises:
         CheckpointError: naming the first value that is not plain.
     """
-    if depth > _MAX_DEPTH:
-        raise CheckpointError(f"{where} is nested more than {_MAX_DEPTH} deep")
+    if depth > MAX_DEPTH:
+        raise CheckpointError(f"{where} is nested more than {MAX_DEPTH} deep")
     if value is None or type(value) in (bool, int, float, str):
         return value
     if isinstance(value, Mapping):

@@ -49,8 +49,7 @@ def mode_list(owner: type[Settings]) -> str:
     """Return ``key=default  meaning``, one setting of `owner` per line."""
     pairs = {key: f"{key}={write_value(default)}" for key, default in defaults_of(owner).items()}
     width = max(len(pair) for pair in pairs.values())
-    described = settings_of(owner)
-    return "\n".join(f"{pair:<{width}}  {_with_unit(owner, key)}" for key, pair in pairs.items() if key in described)
+    return "\n".join(f"{pair:<{width}}  {_with_unit(owner, key)}" for key, pair in pairs.items())
 
 
 def default_file() -> str:

@@ -293,8 +293,9 @@ def _number(key: str, value: Any, kind: Kind) -> int | float:
         wrong_type(key, value, kind)
     if not isinstance(value, Integral):
         return float(value)
+    whole = int(value)
     # Whole numbers are compared with fractions, and those have an end.
-    return int(value) if abs(value) < sys.float_info.max else out_of_range(key, value, kind)
+    return whole if abs(whole) < sys.float_info.max else out_of_range(key, value, kind)
 
 
 def _shown(value: Any) -> str:

@@ -28,10 +28,11 @@ def prepared_batches(
     """Return the batches of a source; leaving the context releases the source.
 
     Files are read and letterboxed in a background thread. Live sources read ahead by themselves, and
-    would only be delayed by a second queue.
+    would only be delayed by a second queue; a single picture has nothing to be read ahead of.
     """
     preparation = _Preparation(source, model, settings)
-    return closing(preparation) if source.live else Prefetcher(preparation, PREFETCHED)
+    single = source.count == 1 and not source.is_video
+    return closing(preparation) if source.live or single else Prefetcher(preparation, PREFETCHED)
 
 
 class _Preparation:

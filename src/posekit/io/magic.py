@@ -33,17 +33,20 @@ _SIGNATURES: tuple[tuple[int, bytes, Content], ...] = (
     (0, b"MM\x00*", Content("image", "a TIFF picture")),
     (0, b"II+\x00", Content("image", "a BigTIFF picture")),
     (0, b"MM\x00+", Content("image", "a BigTIFF picture")),
-    (8, b"WEBP", Content("image", "a WebP picture")),
     (0, b"\x00\x00\x00\x0cjP  ", Content("image", "a JPEG 2000 picture")),
     (0, b"\xff\x4f\xff\x51", Content("image", "a JPEG 2000 picture")),
-    (8, b"AVI ", Content("video", "an AVI video")),
     (0, b"\x1a\x45\xdf\xa3", Content("video", "a Matroska or WebM video")),
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Content("video", "an ASF or WMV video")),
     (0, b"\x00\x00\x01\xba", Content("video", "an MPEG video")),
     (0, b"\x00\x00\x01\xb3", Content("video", "an MPEG video")),
+    (0, b"\x00\x00\x01\xb0", Content("video", "an MPEG video")),
+    (0, b"FLV\x01", Content("video", "a Flash video")),
     (4, b"moov", Content("video", "a QuickTime video")),
     (4, b"mdat", Content("video", "a QuickTime video")),
     (4, b"wide", Content("video", "a QuickTime video")),
+    (4, b"free", Content("video", "a QuickTime video")),
+    (4, b"skip", Content("video", "a QuickTime video")),
+    (4, b"pnot", Content("video", "a QuickTime video")),
     (0, b"%PDF", Content("other", "a PDF document")),
     (0, b"PK\x03\x04", Content("other", "a ZIP archive (or an Office document)")),
     (0, b"\x1f\x8b", Content("other", "a gzip archive")),
@@ -55,10 +58,14 @@ _SIGNATURES: tuple[tuple[int, bytes, Content], ...] = (
     (0, b"OggS", Content("other", "an Ogg sound or video file")),
     (0, b"ID3", Content("other", "an MP3 sound file")),
     (0, b"fLaC", Content("other", "a FLAC sound file")),
-    (8, b"WAVE", Content("other", "a WAV sound file")),
     (0, b"\x93NUMPY", Content("other", "a NumPy array file")),
     (0, b"SQLite format 3", Content("other", "a database")),
 )
+_RIFF_KINDS = {
+    b"AVI ": Content("video", "an AVI video"),
+    b"WAVE": Content("other", "a WAV sound file"),
+    b"WEBP": Content("image", "a WebP picture"),
+}
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 
@@ -67,10 +74,13 @@ def identify(head: bytes) -> Content | None:
     """Tell what a file holds from its first `HEAD_BYTES` bytes; None when they say nothing."""
     if head[4:8] == b"ftyp":
         return _identify_box_file(head)
+    if head[:4] == b"RIFF":
+        return _RIFF_KINDS.get(head[8:12])
     for offset, signature, content in _SIGNATURES:
         if head.startswith(signature, offset):
             return content
-    if head[0:377:188] == b"GGG":  # a sync byte starts each packet of 188 bytes
+    # A sync byte starts each packet of 188 bytes; camcorders put a time stamp of 4 bytes before it.
+    if b"GGG" in (head[0:377:188], head[4:389:192]):
         return Content("video", "an MPEG transport stream")
     return _identify_text(head)
 

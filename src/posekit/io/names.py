@@ -19,6 +19,7 @@ class OutputNames:
     def __init__(self) -> None:
         self._by_source: dict[tuple[str, int, str], str] = {}
         self._taken: set[str] = set()
+        self._repeats: dict[str, int] = {}
 
     def stem(self, sample: Sample) -> str:
         """Return the stem for a sample; the frames of one video share theirs."""
@@ -28,11 +29,13 @@ class OutputNames:
         return self._by_source[key]
 
     def _claim(self, stem: str) -> str:
-        name, number = stem, 1
         # Some file systems do not tell upper from lower case.
+        key = stem.casefold()
+        name, number = stem, self._repeats.get(key, 1)
         while name.casefold() in self._taken:
             number += 1
             name = f"{stem}-{number}"
+        self._repeats[key] = number
         self._taken.add(name.casefold())
         return name
 

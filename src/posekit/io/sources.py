@@ -54,6 +54,7 @@ def open_source(
         SourceNotFoundError: a file does not exist, or a folder or list holds nothing usable.
         SourceTypeError: an object of another type.
         SourceValueError: an unusable tensor, list file or screen region.
+        UnreadableImageError: a list file that may not be read.
         SettingError: `batch` or `vid_stride` below 1.
         DownloadError: a web server that has to be asked what its URL is does not answer.
     """

@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from posekit.errors import UnreadableImageError
 from posekit.io.binary import read_bytes
-from posekit.io.formats import media_kind
+from posekit.io.formats import list_formats, media_kind
 from posekit.io.magic import HEAD_BYTES, identify
 
 
@@ -31,15 +31,18 @@ def check_video(path: Path) -> None:
 
     Raises:
         SourceNotFoundError: there is no such file.
-        UnreadableImageError: the file is empty, no video, or an MP4 without its index.
+        UnreadableImageError: the file is empty, no known kind of video, or an MP4 without its index.
     """
     head = read_bytes(path, HEAD_BYTES)
     if not head:
         raise UnreadableImageError(f"{path}: the file is empty (0 bytes)")
     content = identify(head)
-    if content is not None and content.kind == "other":
+    # The decoder guesses at what is unknown, and may find a playlist behind a few odd bytes.
+    if content is None:
+        raise UnreadableImageError(f"{path}: holds no known video format; readable are {list_formats()}")
+    if content.kind == "other":
         raise UnreadableImageError(f"{path}: is {content.name}, not a video")
-    if content is not None and "QuickTime" in content.name:
+    if "QuickTime" in content.name:
         with path.open("rb") as file:
             if not _has_index(file):
                 raise UnreadableImageError(f"{path}: the recording is cut short (its index, the moov box, is missing)")

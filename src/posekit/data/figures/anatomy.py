@@ -36,11 +36,6 @@ class Proportions:
     ankle: float = 0.04
     foot: float = 0.125
 
-    @property
-    def stature(self) -> float:
-        """Standing height from sole to crown, in the same units."""
-        return self.ankle + self.shin + self.thigh + self.waist + self.chest + self.neck + 0.135 * self.head
-
 
 def random_proportions(rng: np.random.Generator) -> Proportions:
     """Draw the proportions of an adult, or one time in six of a child."""

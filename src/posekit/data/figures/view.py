@@ -1,6 +1,5 @@
 """`View`: where a figure stands in the picture and from which side the camera sees it."""
 
-import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -44,8 +43,3 @@ class View:
     def direct(self, vector: Vector) -> Vector:
         """Return a body direction (3,) in the camera's axes (right, down, away)."""
         return self.turn @ vector
-
-    @property
-    def shows_front(self) -> bool:
-        """Whether an upright figure shows more of its chest than of its back."""
-        return math.cos(self.yaw) > 0

@@ -140,8 +140,8 @@ class YoloInference:
         pictures are only copied in the background, and travel to the device as bytes.
         """
         images = batch.images.to(self.device)
-        scaled = images.to(self.dtype).div_(255) if images.dtype == torch.uint8 else images.to(self.dtype)
-        return scaled.contiguous(memory_format=torch.channels_last)
+        scaled = images / 255 if images.dtype == torch.uint8 else images  # bytes become float32 on division
+        return scaled.to(self.dtype).contiguous(memory_format=torch.channels_last)
 
     @property
     def _can_augment(self) -> bool:

@@ -57,5 +57,9 @@ class _Watch:
 
     def state(self) -> tuple[tuple[int, int], ...]:
         """Return what changes with the weights: where each tensor is, and how often PyTorch saw it written to."""
-        tensors = (tensor for store in self._stores for tensor in store.values() if tensor is not None)
-        return tuple((tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version) for tensor in tensors)
+        return tuple(
+            (tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version)
+            for store in self._stores
+            for name, tensor in store.items()
+            if tensor is not None and name != "num_batches_tracked"  # counts batches; no prediction depends on it
+        )
