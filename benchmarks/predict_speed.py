@@ -96,7 +96,9 @@ def report(rows: list[dict[str, float]], settings: dict[str, Any]) -> None:
     print(f"{len(rows)} predictions, {settings}")
     print(f"  posekit    median {statistics.median(whole):6.1f} ms, mean {statistics.mean(whole):6.1f} ms")
     print(f"  network    median {statistics.median(network):6.1f} ms, mean {statistics.mean(network):6.1f} ms")
-    print(f"  not the network: {100 * (1 - sum(network) / sum(whole)):.1f} % of the whole")
+    shares = [100 * (1 - inner / outer) for inner, outer in zip(network, whole, strict=True)]
+    print(f"  not the network: {statistics.median(shares):.1f} % of the whole (median per picture),", end=" ")
+    print(f"{100 * (1 - sum(network) / sum(whole)):.1f} % of totals")
     if "reference_whole" in rows[0]:
         other = column("reference_whole")
         ratios = [a / b for a, b in zip(whole, other, strict=True)]

@@ -146,3 +146,9 @@ def test_a_full_disk_leaves_nothing(tmp_path):
     done = subprocess.run([sys.executable, "-c", code, tmp_path / "people"], capture_output=True, text=True)
     assert "people cannot be written (File too large)" in done.stderr.splitlines()[-1]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_folder_that_one_is_in_is_not_replaced(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OutputError, match="is the folder you are in"):
+        write_yolo_dataset(".", train=1, val=0)

@@ -19,12 +19,15 @@ def new_folder(folder: Path) -> Iterator[Path]:
         folder: the folder to make; it may exist if it is empty. Missing parents are made.
 
     Raises:
-        OutputError: `folder` exists and is not an empty folder, or it cannot be written; nothing was changed.
+        OutputError: `folder` exists and is not an empty folder, is the working directory, or cannot be written;
+            nothing was changed.
     """
     folder = folder.resolve()
     try:
         if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
             raise OutputError(f"{folder} already holds something: name a new or an empty folder, or remove it first")
+        if folder == Path.cwd():
+            raise OutputError(f"{folder} is the folder you are in, and would be replaced: name a new folder in it")
         with _draft(folder) as draft:
             yield draft
             if folder.exists():

@@ -59,6 +59,7 @@ class YoloInference:
         self.names = dict(network.names)
         self.schema = schema
         self.rule = DecodeRule.of(network.head.spec)
+        self._anchors: tuple[tuple[int, int], AnchorPoints] | None = None
 
     def adapt(self, settings: PredictSettings) -> PredictSettings:
         """Return the settings with a possible input size, and without augmentation where it is not possible."""
@@ -99,9 +100,8 @@ class YoloInference:
         if isinstance(outputs, Tensor):
             found = [detect_dense(decoded.float(), choice) for decoded in outputs]
             return [self._results(sample, _boxes(d, box)) for d, (sample, box) in zip(found, pictures, strict=True)]
-        anchors = anchor_points(outputs["feats"], self.network.strides)
-        anchors = AnchorPoints(points=anchors.points.float(), strides=anchors.strides.float())
         network = (batch.images.shape[2], batch.images.shape[3])
+        anchors = self._anchor_points(outputs["feats"], network)
         detect = detect_one2one if self.branch == "one2one" else detect_one2many
         results = []
         for index, (sample, letterbox) in enumerate(pictures):
@@ -149,6 +149,16 @@ class YoloInference:
 
     def _predict_dense(self, images: Tensor) -> Tensor:
         return decode_dense(self.network(images)[self.branch], self.rule, self.network.strides)
+
+    def _anchor_points(self, feats: list[Tensor], network: tuple[int, int]) -> AnchorPoints:
+        """Return the anchor points in float32; those of the last input size are kept, as sizes rarely change."""
+        if self._anchors is None or self._anchors[0] != network:
+            anchors = anchor_points(feats, self.network.strides)
+            self._anchors = (
+                network,
+                AnchorPoints(points=anchors.points.float(), strides=anchors.strides.float()),
+            )
+        return self._anchors[1]
 
     def _keypoints(
         self,

@@ -50,8 +50,10 @@ def letterbox_batch(samples: list[Sample], target: tuple[int, int], *, rect: boo
 
 def pictures_to_tensor(pictures: list[Picture]) -> Tensor:
     """Stack B pictures (H, W, 3) uint8 BGR to (B, 3, H, W) uint8 RGB, in channels-last memory order."""
-    stacked = torch.from_numpy(np.stack([cv2.cvtColor(picture, cv2.COLOR_BGR2RGB) for picture in pictures]))
-    return stacked.permute(0, 3, 1, 2)
+    stacked = np.empty((len(pictures), *pictures[0].shape), np.uint8)
+    for place, picture in zip(stacked, pictures, strict=True):
+        cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=place)
+    return torch.from_numpy(stacked).permute(0, 3, 1, 2)
 
 
 def _check_sides(size: tuple[int, int], step: int) -> None:

@@ -55,11 +55,9 @@ class _Watch:
         stores = (store for module in network.modules() for store in (module._parameters, module._buffers))
         self._stores = [store for store in stores if store]
 
-    def state(self) -> tuple[tuple[int, int], ...]:
+    def state(self) -> tuple[list[int], list[int]]:
         """Return what changes with the weights: where each tensor is, and how often PyTorch saw it written to."""
-        return tuple(
-            (tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version)
-            for store in self._stores
-            for name, tensor in store.items()
-            if tensor is not None and name != "num_batches_tracked"  # counts batches; no prediction depends on it
-        )
+        tensors = [tensor for store in self._stores for tensor in store.values() if tensor is not None]
+        if any(map(torch.is_inference, tensors)):  # these do not count writes
+            return [tensor.data_ptr() for tensor in tensors], []
+        return [tensor.data_ptr() for tensor in tensors], [tensor._version for tensor in tensors]

@@ -1,0 +1,81 @@
+"""The loop itself: what a run leaves behind, and how runs follow each other."""
+
+from pathlib import Path
+
+import pytest
+
+from posekit.config.predict import PredictSettings
+from posekit.engine.prediction import DEFAULT_SOURCE, open_run, results_list
+from posekit.engine.predictor import Predictor
+
+
+@pytest.fixture
+def predictor(pose_model, picture):
+    pose_model(picture, verbose=False)
+    return Predictor(pose_model.predictor.model)
+
+
+def run_over(source, **settings):
+    return open_run(PredictSettings(**{"imgsz": 128, "conf": 0.1, "verbose": False, **settings}), source, "pose")
+
+
+def test_a_new_predictor_is_idle_and_empty(predictor):
+    assert (predictor.running, predictor.seen, predictor.results, predictor.dataset) == (False, 0, [], None)
+    assert predictor.batch == ([], [], [])
+
+
+def test_a_run_leaves_counts_and_times_and_the_next_forgets_them(here, predictor, gallery, picture):
+    assert len(list(predictor.stream(run_over(gallery, batch=2, save=True)))) == 3
+    assert predictor.seen == 3
+    assert set(predictor.speed) == {"preprocess", "inference", "postprocess"}
+    assert Path(predictor.save_dir) == Path("runs/pose/predict")
+    (result,) = predictor.stream(run_over(picture))
+    assert (predictor.seen, predictor.save_dir) == (1, None)
+    assert predictor.speed == pytest.approx(result.speed)
+
+
+def test_the_mean_times_weigh_every_picture_equally(predictor, gallery):
+    results = list(predictor.stream(run_over(gallery, batch=2)))
+    for stage, mean in predictor.speed.items():
+        assert mean == pytest.approx(sum(result.speed[stage] for result in results) / 3)
+
+
+def test_it_is_running_from_the_call_to_the_end(predictor, gallery):
+    stream = predictor.stream(run_over(gallery))
+    assert predictor.running
+    list(stream)
+    assert not predictor.running
+
+
+def test_each_result_is_given_out_before_the_next_batch_is_begun(predictor, gallery):
+    for count, _ in enumerate(predictor.stream(run_over(gallery)), start=1):
+        assert predictor.seen == count
+
+
+def test_the_folder_of_a_run_is_made_of_setting_task_project_and_name(here, tmp_path, predictor, picture):
+    for settings in ({}, {"project": "trial", "name": "first"}, {"project": str(tmp_path / "far"), "name": "7"}):
+        list(predictor.stream(run_over(picture, save=True, **settings)))
+    assert Path("runs/pose/predict/image0.jpg").is_file()
+    assert Path("runs/pose/trial/first/image0.jpg").is_file()
+    assert (tmp_path / "far" / "7" / "image0.jpg").is_file()
+
+
+def test_feature_maps_are_saved_for_every_picture_and_layer(here, predictor, gallery):
+    list(predictor.stream(run_over(gallery, visualize=True)))
+    folder = Path(predictor.save_dir)
+    layers = len(predictor.model.network.model) - 1
+    assert sorted(path.name for path in folder.iterdir()) == ["p0", "p1", "p2"]
+    assert [len(list(one.iterdir())) for one in folder.iterdir()] == [layers] * 3
+
+
+def test_without_a_source_the_default_is_opened(caplog):
+    run = open_run(PredictSettings(), None, "pose")
+    assert run.source.count == 8
+    assert f"source='{DEFAULT_SOURCE}'" in caplog.text
+
+
+def test_only_lists_of_frames_come_with_a_warning(gallery, video, caplog):
+    assert results_list(iter(()), run_over(gallery).source) == []
+    assert caplog.text == ""
+    results_list(iter(()), run_over(video).source)
+    assert "use stream=True" in caplog.text
