@@ -169,7 +169,7 @@ def _scale(data: Mapping[str, Any], name: str) -> tuple[float, float, int]:
         if not letter:
             letter = next(iter(scales))
             LOGGER.warning("%s names no scale (%s): taking '%s'", name, ", ".join(map(str, scales)), letter)
-        if letter not in scales:
+        if not isinstance(letter, str) or letter not in scales:
             raise ModelDefinitionError(f"{name}: scale '{letter}' is not one of {', '.join(map(str, scales))}")
         values = scales[letter]
     match values:

@@ -1,0 +1,65 @@
+"""From raw outputs to detections: gathering first and decoding all afterwards agree."""
+
+import pytest
+import torch
+
+from golden.networks import golden_input
+from posekit.models.yolo.decode import DecodeRule, anchor_points, decode_dense, decode_end2end
+from posekit.models.yolo.detections import detect_dense, detect_one2many, detect_one2one
+from posekit.ops.nms import Suppression
+from small_networks import small_network
+
+
+def outputs_of(network):
+    """Return raw outputs, the same without batch axis, anchor points and the rule, for each set of branches."""
+    with torch.no_grad():
+        outputs = network(golden_input(96, 128))
+    for branch, raw in outputs.items():
+        single = {key: value[0] for key, value in raw.items() if key != "feats"}
+        yield branch, raw, single, anchor_points(raw["feats"], network.strides), DecodeRule.of(network.head.spec)
+
+
+CHOICES = [
+    Suppression(),
+    Suppression(conf=0.1, iou=0.3, max_det=5),
+    Suppression(conf=0.05, classes=(1,)),
+    Suppression(conf=0.05, agnostic=True),
+    Suppression(conf=0.999),
+]
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+@pytest.mark.parametrize("name", ["yolov8n-pose", "yolo26n-pose"])
+def test_decoding_only_what_passes_equals_decoding_everything(name, choice):
+    network = small_network(name, nc=2)
+    _, raw, single, anchors, rule = next(outputs_of(network))
+    decoded = decode_dense(raw, rule, network.strides)[0, : 4 + 2]
+    gathered, dense = detect_one2many(single, anchors, rule, choice), detect_dense(decoded, choice)
+    torch.testing.assert_close(gathered.boxes, dense.boxes, atol=1e-3, rtol=1e-5)
+    torch.testing.assert_close(gathered.scores, dense.scores)
+    assert torch.equal(gathered.classes, dense.classes)
+    assert torch.equal(gathered.anchors, dense.anchors)
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_detections_keep_what_was_asked_for(choice):
+    _, _, single, anchors, rule = next(outputs_of(small_network(nc=2)))
+    found = detect_one2many(single, anchors, rule, choice)
+    assert len(found.boxes) == len(found.scores) == len(found.classes) == len(found.anchors) <= choice.max_det
+    assert (found.scores > choice.conf).all()
+    assert torch.equal(found.scores, found.scores.sort(descending=True).values)
+    assert choice.classes is None or set(found.classes.tolist()) <= set(choice.classes)
+    assert (len(found.boxes) == 0) == (choice.conf == 0.999)
+
+
+@pytest.mark.parametrize("agnostic", [False, True])
+def test_the_suppression_free_branch_gives_its_best_rows(agnostic):
+    network = small_network("yolo26n-pose", nc=2)
+    _, (_, raw, single, anchors, rule) = outputs_of(network)
+    rows = decode_end2end(raw, rule, network.strides, agnostic=agnostic)[0]
+    found = detect_one2one(single, anchors, rule, Suppression(conf=0.2, agnostic=agnostic))
+    expected = rows[rows[:, 4] > 0.2]
+    assert len(expected) > 0
+    torch.testing.assert_close(found.boxes, expected[:, :4], atol=1e-3, rtol=1e-5)
+    torch.testing.assert_close(found.scores, expected[:, 4])
+    assert torch.equal(found.classes, expected[:, 5].long())
