@@ -30,6 +30,7 @@ def error_lines(done):
         (["predict", "imgsz=big"], 1, "[height, width]"),
         (["pose", "train", "data=coco8-pose.yaml"], 1, "has no train mode yet; this release predicts"),
         (["val", "pose"], 1, "has no val mode yet"),
+        (["multitask", "predict"], 1, "has no multitask networks yet"),
         (["export", "format=onnx"], 1, "has no export mode yet"),
     ],
 )

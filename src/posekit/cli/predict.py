@@ -4,7 +4,7 @@ import logging
 
 from posekit.cli.words import Command
 from posekit.config.check import resolve
-from posekit.config.modes import DEFAULT_TASK, TASKS
+from posekit.config.modes import DEFAULT_TASK, TASKS, not_yet
 from posekit.config.predict import PredictSettings
 
 logger = logging.getLogger("posekit")
@@ -26,6 +26,8 @@ def run_predict(command: Command) -> None:
 
 
 def _default_model(task: str | None) -> str:
-    model_file = TASKS[task or DEFAULT_TASK].model
-    logger.warning("no model given: taking %s; name another with model=FILE (model=yolo11n-pose.pt)", model_file)
-    return model_file
+    chosen = TASKS[task or DEFAULT_TASK]
+    if not chosen.available:
+        raise not_yet(f"{chosen.name} networks")
+    logger.warning("no model given: taking %s; name another with model=FILE (model=yolo11n-pose.pt)", chosen.model)
+    return chosen.model

@@ -122,6 +122,7 @@ def test_a_head_may_read_any_number_of_levels():
         (changed(reg_max=0), "reg_max must be a whole number"),
         (changed(end2end=True), "end2end needs the head Pose26"),
         (changed(scale="z"), "scale 'z' is not one of t"),
+        (changed(scale=["t"]), "is not one of t"),
         (changed(scales=[1, 2]), "scales must map letters"),
         (changed(scales={"t": [1, 2]}), r"a scale is \[depth, width, max_channels\]"),
         (changed(scales={"t": [0.33, float("nan"), 1024]}), "numbers above 0"),
