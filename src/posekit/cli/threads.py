@@ -4,7 +4,7 @@ import os
 
 # GNU OpenMP's default spins for milliseconds at each of the hundreds of meeting points of a network. That is
 # cheap on an idle machine and ruinous on a busy one, where the thread waited for is not running: with one other
-# busy process on two cores a prediction took twelve times as long, and with this value twice as long.
+# busy process on two cores a prediction took twelve times as long, and two to four times with 1000 to 5000.
 SPIN_COUNT = "2000"
 
 
