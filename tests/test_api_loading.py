@@ -312,7 +312,7 @@ def test_unknown_attributes_come_from_the_network(pose_model):
 def test_what_later_releases_bring_is_one_clear_error(pose_model, name):
     assert not hasattr(pose_model, name)
     for kind in (PosekitError, NotImplementedError, AttributeError):
-        with pytest.raises(kind, match=f"has no {name} mode yet; this release predicts"):
+        with pytest.raises(kind, match=f"has no {name} mode yet; the modes of this release are"):
             getattr(pose_model, name)()
     with pytest.raises(NotInThisReleaseError):
         pose_model.train(data="coco8-pose.yaml")

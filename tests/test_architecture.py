@@ -24,8 +24,9 @@ RANKS = (
     {"api"},
     {"cli", "__main__"},
 )
-# Results.plot, show and save draw, and import the drawing room inside the method.
-INSIDE_METHODS = {("results", "viz")}
+# Results.plot, show and save draw, and import the drawing room inside the method. So does ConfusionMatrix.plot: users
+# ask the matrix itself for its figure, while metrics otherwise know nothing of drawing.
+INSIDE_METHODS = {("results", "viz"), ("metrics", "viz")}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 60
 

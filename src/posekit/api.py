@@ -11,30 +11,38 @@ from posekit.checkpoint.contents import Checkpoint
 from posekit.checkpoint.locate import locate_weights
 from posekit.checkpoint.native import save_checkpoint
 from posekit.checkpoint.read import read_checkpoint
-from posekit.config.check import build, resolve
+from posekit.config.check import AnySettings, build, resolve
 from posekit.config.field import settings_of
 from posekit.config.modes import MODES, TASKS, not_yet
 from posekit.config.old_names import current_names
 from posekit.config.predict import PredictSettings
 from posekit.config.user_settings import load_user_settings
+from posekit.config.val import ValSettings
 from posekit.engine.callbacks import Callback, check_event
 from posekit.engine.device import select_device
+from posekit.engine.distributed import join_processes
 from posekit.engine.prediction import open_run, results_list
 from posekit.engine.predictor import Predictor
+from posekit.engine.remembered_data import find_remembered
+from posekit.engine.validation import open_validation
+from posekit.engine.validator import Validator
 from posekit.errors import CheckpointError, SettingError, UnknownAttributeError
 from posekit.log import LOGGER, ensure_console
+from posekit.metrics.report import Metrics
 from posekit.models.yolo.cost import network_cost
 from posekit.models.yolo.fuse import fuse_network, is_fused
 from posekit.models.yolo.heads import Branch
 from posekit.models.yolo.loading import LoadedModel, build_model, contents_of, copy_matching, load_model
 from posekit.models.yolo.network import YoloNetwork
 from posekit.models.yolo.ready import ReadyNetwork
+from posekit.models.yolo.validation import YoloValidation
 from posekit.results import Results
 
 DEFINITION_SUFFIXES = (".yaml", ".yml")
 WEIGHT_SUFFIXES = (".pt", ".pth", ".safetensors")
 # These come before what `YOLO.overrides` remembers, and after what a call says.
 PREDICT_DEFAULTS = {"conf": 0.25, "batch": 1, "rect": True}
+VAL_DEFAULTS = {"rect": True}
 
 
 class YOLO:
@@ -63,7 +71,7 @@ class YOLO:
         self.callbacks: dict[str, list[Callback]] = {}
         self.predictor: Predictor | None = None
         self.trainer = None
-        self.metrics = None
+        self.metrics: Metrics | None = None
         self.transforms = None
         self.ckpt: Checkpoint | None = None
         self.ckpt_path: str | None = None
@@ -102,7 +110,7 @@ class YOLO:
             SourceNotFoundError, SourceTypeError, SourceValueError, UnreadableImageError: the source is.
             DisplayError: ``show=True`` without a screen.
         """
-        checked = self._predict_settings(settings)
+        checked = self._settings(PredictSettings, PREDICT_DEFAULTS, settings)
         run = open_run(checked, source, self.task)
         self.predictor = self._predictor_for(checked, predictor or Predictor)
         if checked.embed is not None:
@@ -110,6 +118,27 @@ class YOLO:
             return vectors if stream else list(vectors)
         results = self.predictor.stream(run)
         return results if stream else results_list(results, run.source)
+
+    def val(self, validator: type[Validator] | None = None, **settings: Any) -> Metrics:
+        """Measure the model against labelled pictures.
+
+        Args:
+            validator: a subclass of `Validator` to use instead.
+            **settings: see `ValSettings`; ``data`` and ``imgsz`` are remembered from training.
+
+        Returns:
+            The numbers, which are kept as `metrics`, too.
+
+        Raises:
+            UnknownSettingError, SettingTypeError, SettingError: a setting is wrong.
+            DatasetNotFoundError, DatasetError, DatasetTypeError, DatasetKeyError, SchemaError: the data set is.
+        """
+        known = VAL_DEFAULTS | {"data": find_remembered(self.overrides.get("data"))}
+        checked = self._settings(ValSettings, known, settings)
+        device = select_device(join_processes(checked.device))
+        model = YoloValidation(self._ready.get(self.loaded, checked, device))
+        self.metrics = (validator or Validator)(model, self.callbacks).run(open_validation(checked, model))
+        return self.metrics
 
     def embed(self, source: Any = None, **settings: Any) -> list[Tensor]:
         """Return one feature vector (C,) per picture, by default of the last layer before the head."""
@@ -258,14 +287,14 @@ class YOLO:
             raise CheckpointError(f"{weights}: this release reads models ending in {known}")
         return read_checkpoint(locate_weights(weights, weights_dir=Path(load_user_settings().weights_dir)))
 
-    def _predict_settings(self, given: dict[str, Any]) -> PredictSettings:
-        """Return all settings of a call: what it says, then what predict is known for, then `overrides`."""
-        known = settings_of(PredictSettings)
+    def _settings(self, owner: type[AnySettings], defaults: dict[str, Any], given: dict[str, Any]) -> AnySettings:
+        """Return all settings of a call: what it says, then what its mode is known for, then `overrides`."""
+        known = settings_of(owner)
         remembered = {key: value for key, value in current_names(self.overrides).items() if key in known}
-        chosen = remembered | PREDICT_DEFAULTS | resolve(PredictSettings, given)
+        chosen = remembered | defaults | resolve(owner, given)
         if chosen.get("imgsz") is None:
             chosen["imgsz"] = remembered.get("imgsz")
-        return build(PredictSettings, chosen)
+        return build(owner, chosen)
 
     def _predictor_for(self, settings: PredictSettings, kind: type[Predictor]) -> Predictor:
         """Return the predictor of the last call, unless it is busy, or its network no longer serves."""

@@ -102,3 +102,19 @@ class OutputError(PosekitError, OSError):
 
 class NotInThisReleaseError(PosekitError, NotImplementedError, AttributeError):
     """A known part of posekit that this release lacks; being an `AttributeError`, ``hasattr`` is False for it."""
+
+
+class DatasetNotFoundError(PosekitError, RuntimeError):
+    """A data set, or a file or folder that it names, does not exist; callers catch it as `RuntimeError`."""
+
+
+class DatasetError(PosekitError, ValueError):
+    """A data set contradicts itself, holds nothing usable, or has a form that posekit does not read."""
+
+
+class DatasetTypeError(PosekitError, TypeError):
+    """A key of a dataset YAML has a value of the wrong type."""
+
+
+class DatasetKeyError(PosekitError, KeyError):
+    """A dataset YAML lacks a key that the task needs."""

@@ -44,20 +44,24 @@ class Sample:
         image: (H, W, 3) uint8, BGR.
         path: file or URL it came from, or a made-up name such as ``image0.jpg``.
         origin: position within its source.
+        original_size: (h, w) of the picture file when `image` was resized on reading; None when it was not.
         tensor: (3, H, W) float RGB in [0, 1] when the caller handed in a ready network input.
         boxes: (N, 4) float32 corners x1 y1 x2 y2.
         classes: (N,) int64.
         keypoints: (N, K, 3) float32 x, y, visibility (0 unlabelled, 1 hidden, 2 visible); None without keypoints.
+        polygons: N outlines (P, 2) float32 x, y, (0, 2) for an object without; None without outlines.
         masks: (N, H, W) bool; None without masks.
     """
 
     image: Picture
     path: str = ""
     origin: Origin = field(default_factory=Origin)
+    original_size: tuple[int, int] | None = None
     tensor: "Tensor | None" = None
     boxes: Floats = field(default_factory=lambda: np.zeros((0, 4), np.float32))
     classes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     keypoints: Floats | None = None
+    polygons: tuple[Floats, ...] | None = None
     masks: NDArray[np.bool_] | None = None
 
     @property

@@ -131,7 +131,7 @@ def test_figures_needs_a_folder(posekit_command):
 def test_a_command_of_a_later_release_says_so(posekit_command, word):
     done = posekit_command(word)
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"has no {word} command yet; this release predicts" in done.stderr
+    assert f"has no {word} command yet; the modes of this release are" in done.stderr
 
 
 @pytest.mark.parametrize(("form", "labels"), [("yolo", "labels/train/000002.txt"), ("coco", "annotations")])

@@ -4,7 +4,10 @@ import logging
 from collections.abc import Callable
 
 from posekit.cli import specials
+from posekit.cli.check import run_check
+from posekit.cli.convert import run_convert, run_merge
 from posekit.cli.predict import run_predict
+from posekit.cli.val import run_val
 from posekit.cli.words import Command
 from posekit.config.commands import SPECIALS
 from posekit.config.modes import DEFAULT_MODE, MODES, not_yet, require_mode
@@ -20,9 +23,12 @@ SPECIAL_HANDLERS: dict[str, Callable[[Command], None]] = {
     "copy-cfg": specials.write_defaults,
     "info": specials.show_model,
     "figures": specials.write_figures,
+    "check": run_check,
+    "convert": run_convert,
+    "merge_kpt_seg": run_merge,
 }
 
-MODE_HANDLERS: dict[str, Callable[[Command], None]] = {"predict": run_predict}
+MODE_HANDLERS: dict[str, Callable[[Command], None]] = {"predict": run_predict, "val": run_val}
 
 
 def run_command(command: Command) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import MISSING, dataclass
 from typing import Any, ClassVar
 
+from posekit.config.convert import ConvertSettings, MergeSettings
 from posekit.config.field import Settings, setting
 from posekit.config.kinds import Choice, ImageSize, Kind, Optionally, Text, Whole
 from posekit.config.modes import MODES, TASKS
@@ -64,6 +65,16 @@ class FiguresSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CheckSettings(Settings):
+    """What `posekit check` takes."""
+
+    command: ClassVar[str] = "check"
+
+    data: str = setting(MISSING, Text("a YAML file"), "data set description, as for training and validation")
+    out: str | None = setting(None, Optionally(Text("a file")), "report to write; none: report.html in a run folder")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Special:
     """A command that runs no mode.
 
@@ -99,8 +110,20 @@ SPECIALS = {
             meaning="make a synthetic data set: out=FOLDER [train= val= imgsz= seed= form=yolo or coco]",
             settings=FiguresSettings,
         ),
-        Special(name="check", meaning="check a data set: data=FILE", available=False),
-        Special(name="convert", meaning="convert labels between formats", available=False),
-        Special(name="merge_kpt_seg", meaning="merge keypoint and segment labels", available=False),
+        Special(
+            name="check",
+            meaning="check a data set and write a report: data=FILE [task= out=REPORT.html]",
+            settings=CheckSettings,
+        ),
+        Special(
+            name="convert",
+            meaning="convert annotations: source=PATH out=FOLDER [form= to=yolo or coco task= names= images= pictures=]",
+            settings=ConvertSettings,
+        ),
+        Special(
+            name="merge_kpt_seg",
+            meaning="merge keypoint and segment labels: kpt=FOLDER seg=FOLDER out=FOLDER [kpt_shape= iou= layout=]",
+            settings=MergeSettings,
+        ),
     )
 }

@@ -51,7 +51,7 @@ MODES = {
     mode.name: mode
     for mode in (
         Mode(name="train", settings=TrainSettings),
-        Mode(name="val", settings=ValSettings),
+        Mode(name="val", settings=ValSettings, available=True),
         Mode(name="predict", settings=PredictSettings, available=True),
         Mode(name="export", settings=ExportSettings),
         Mode(name="track", settings=TrackSettings),
@@ -78,8 +78,8 @@ def require_mode(name: str) -> Mode:
 
 def not_yet(what: str) -> NotInThisReleaseError:
     """Return the error for a known part that this release lacks."""
-    present = " and ".join(f"{mode.name}s" for mode in MODES.values() if mode.available)
-    return NotInThisReleaseError(f"posekit {__version__} has no {what} yet; this release {present}")
+    present = ", ".join(mode.name for mode in MODES.values() if mode.available)
+    return NotInThisReleaseError(f"posekit {__version__} has no {what} yet; the modes of this release are {present}")
 
 
 def modes_by_key() -> dict[str, list[Mode]]:

@@ -33,11 +33,6 @@ class PredictSettings(DetectionSettings, RunSettings):
     show_boxes: bool = setting(True, Flag(), "draw boxes")
     line_width: int | None = setting(None, Optionally(Whole(1)), "width of drawn lines; none: by picture size", "px")
 
-    @property
-    def half(self) -> bool:
-        """Whether to compute in 16-bit floating point."""
-        return self.precision == 16
-
 
 @dataclass(frozen=True, kw_only=True)
 class TrackSettings(PredictSettings):

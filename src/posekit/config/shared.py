@@ -53,6 +53,11 @@ class RunSettings(Settings):
     exist_ok: bool = setting(False, Flag(), "write into an existing folder instead of a new, numbered one")
     verbose: bool = setting(True, Flag(), "log the progress")
 
+    @property
+    def half(self) -> bool:
+        """Whether to compute in 16-bit floating point."""
+        return self.precision == 16
+
 
 @dataclass(frozen=True, kw_only=True)
 class DetectionSettings(Settings):

@@ -19,10 +19,20 @@ def data_folder() -> Path:
     return _base("XDG_DATA_HOME", ".local/share", "LOCALAPPDATA", "AppData/Local") / "posekit"
 
 
-def _base(xdg: str, xdg_default: str, windows: str, windows_default: str) -> Path:
+def cache_folder() -> Path:
+    """Return the folder for what can be made again; POSEKIT_CACHE_DIR overrides the system's habit."""
+    chosen = os.environ.get("POSEKIT_CACHE_DIR")
+    if chosen:
+        return Path(os.path.expanduser(chosen))  # noqa: PTH111 - as above
+    return _base("XDG_CACHE_HOME", ".cache", "LOCALAPPDATA", "AppData/Local", "Library/Caches") / "posekit"
+
+
+def _base(
+    xdg: str, xdg_default: str, windows: str, windows_default: str, mac_default: str = "Library/Application Support"
+) -> Path:
     home = Path.home()
     if sys.platform == "win32":
         return Path(os.environ.get(windows) or home / windows_default)
     if os.environ.get(xdg):
         return Path(os.environ[xdg])
-    return home / ("Library/Application Support" if sys.platform == "darwin" else xdg_default)
+    return home / (mac_default if sys.platform == "darwin" else xdg_default)

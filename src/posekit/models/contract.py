@@ -1,13 +1,40 @@
 """What a model family (or the runtime of an exported file) offers to the engine."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from torch import Tensor
 
 from posekit.config.predict import PredictSettings
+from posekit.config.shared import DetectionSettings
+from posekit.config.val import ValSettings
+from posekit.ops.batch_plan import BatchPlan
 from posekit.results import Results
 from posekit.sample import Batch, Sample
 from posekit.schema import KeypointSchema
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detected:
+    """The n detections of one picture, best first, in pixels of the network input and not clipped.
+
+    Attributes:
+        boxes: (n, 4) corners x1 y1 x2 y2.
+        scores: (n,) in 0 ... 1.
+        classes: (n,) int64.
+        keypoints: (n, K, 2 or 3) x, y [confidence]; None when the network has none.
+        masks: (n, h, w) uint8, 0 or 1; None when the network has none.
+    """
+
+    boxes: Tensor
+    scores: Tensor
+    classes: Tensor
+    keypoints: Tensor | None = None
+    masks: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.scores)
 
 
 class InferenceModel(Protocol):
@@ -31,7 +58,7 @@ class InferenceModel(Protocol):
         """Place pictures into one network input; may run in a background thread."""
         ...
 
-    def run(self, batch: Batch, settings: PredictSettings) -> Any:
+    def run(self, batch: Batch, settings: DetectionSettings) -> Any:
         """Return the network's outputs for a batch."""
         ...
 
@@ -45,4 +72,42 @@ class InferenceModel(Protocol):
 
     def embed(self, batch: Batch, layers: list[int]) -> list[Tensor]:
         """Return one feature vector (C,) per picture: the mean of the named layers' maps, joined."""
+        ...
+
+
+class ValidationModel(Protocol):
+    """A model that can be measured against labelled pictures.
+
+    Attributes:
+        task: detect, segment, pose or multitask.
+        names: class names by index.
+        schema: the keypoints; None without.
+    """
+
+    task: str
+    names: dict[int, str]
+    schema: KeypointSchema | None
+
+    def adapt_val(self, settings: ValSettings) -> ValSettings:
+        """Return the settings as this model can follow them; a warning tells of each that it cannot."""
+        ...
+
+    def plan(self, sizes: Sequence[tuple[int, int]], settings: ValSettings) -> list[BatchPlan]:
+        """Return which of the pictures of sizes (h, w) go together, and into what input size."""
+        ...
+
+    def load_size(self, size: tuple[int, int], settings: ValSettings) -> tuple[int, int]:
+        """Return the (h, w) that a picture of a size is resized to when it is read."""
+        ...
+
+    def place(self, samples: list[Sample], shape: tuple[int, int]) -> Batch:
+        """Place pictures that have their load size into one input (H, W); may run in a background thread."""
+        ...
+
+    def run(self, batch: Batch, settings: DetectionSettings) -> Any:
+        """Return the network's outputs for a batch."""
+        ...
+
+    def detect(self, outputs: Any, batch: Batch, settings: ValSettings, mask_size: tuple[int, int]) -> list[Detected]:
+        """Return the detections of each picture, with masks of (h, w) where the network has them."""
         ...

@@ -97,6 +97,22 @@ def scale_masks(masks: Tensor, original_hw: tuple[int, int]) -> Tensor:
     return _resize(masks[:, rows, columns], original_hw)
 
 
+def letterboxed_to_original(masks: Tensor, letterbox: Letterbox) -> Tensor:
+    """Cut the padding of a known placement off a stack and resize it bilinearly to the original picture.
+
+    Args:
+        masks: (N, H, W) float, of the size of the network input.
+        letterbox: how the picture was placed.
+
+    Returns:
+        (N, h, w) float.
+    """
+    (top, left), (gain_y, gain_x), (height, width) = letterbox.pad, letterbox.gain, letterbox.original
+    rows, columns = max(round(height * gain_y), 1), max(round(width * gain_x), 1)
+    content = masks[:, int(top) : int(top) + rows, int(left) : int(left) + columns]
+    return _resize(content, letterbox.original)
+
+
 def letterbox_content(letterboxed_hw: tuple[int, int], original_hw: tuple[int, int]) -> tuple[slice, slice]:
     """Return the rows and columns that a picture (h, w) takes up in its centred letterbox (H, W)."""
     letterbox = Letterbox.between(letterboxed_hw, original_hw)

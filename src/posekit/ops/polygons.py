@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 from posekit.ops.letterbox import Letterbox
 
 Points = NDArray[np.float32]
-Contour = NDArray[np.int32]
+Contour = TypeVar("Contour", NDArray[np.int32], NDArray[np.float64])
+# Distances held at once while the closest points of two contours are looked for.
+_MOST_DISTANCES = 4_000_000
 
 
 def mask_to_polygon(mask: NDArray[np.uint8] | NDArray[np.bool_]) -> Points:
@@ -37,10 +40,10 @@ def join_contours(contours: Sequence[Contour]) -> Contour:
     side of the middle contours to the last one, around it, and back along their other side.
 
     Args:
-        contours: at least one (P_i, 2) int32.
+        contours: at least one (P_i, 2), int32 or float64.
 
     Returns:
-        (P, 2) int32; the contour itself when there is only one.
+        (P, 2) of the same type; the contour itself when there is only one.
     """
     if len(contours) == 1:
         return contours[0]
@@ -74,10 +77,16 @@ def polygon_to_original(polygon: Points, letterbox: Letterbox) -> Points:
 
 def _closest_points(first: Contour, second: Contour) -> tuple[int, int]:
     """Return the indices of the closest pair, the first one in row-major order when several are equal."""
-    x = first[:, None, 0] - second[None, :, 0]
-    y = first[:, None, 1] - second[None, :, 1]
-    row, column = divmod(int(np.argmin(x * x + y * y)), len(second))
-    return row, column
+    rows = max(_MOST_DISTANCES // len(second), 1)
+    best, pair = np.inf, (0, 0)
+    for start in range(0, len(first), rows):
+        x = first[start : start + rows, None, 0] - second[None, :, 0]
+        y = first[start : start + rows, None, 1] - second[None, :, 1]
+        distances = x * x + y * y
+        row, column = divmod(int(np.argmin(distances)), len(second))
+        if distances[row, column] < best:
+            best, pair = distances[row, column], (start + row, column)
+    return pair
 
 
 def _close_at(contour: Contour, start: int) -> Contour:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from posekit.data.figures.new_folder import new_folder
+from posekit.data.new_folder import new_folder
 from posekit.data.figures.scene import DEFAULTS
 from posekit.data.figures.settings import SceneSettings
 from posekit.data.figures.splits import write_pictures

@@ -1,6 +1,7 @@
 """A YOLO network made ready to predict: fused, on its device, with preparation and decoding."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import cast
 
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 from posekit.config.predict import PredictSettings
+from posekit.config.shared import DetectionSettings
 from posekit.errors import SettingError
 from posekit.models.yolo.decode import AnchorPoints, DecodeRule, anchor_points, decode_dense, decode_keypoints
 from posekit.models.yolo.detections import Detections, detect_dense, detect_one2many, detect_one2one
@@ -67,11 +69,11 @@ class YoloInference:
         size = input_size(requested, self.network.max_stride)
         if size not in (requested, (requested, requested)):
             LOGGER.warning("imgsz=%s is no multiple of the stride: rounded up to %s", requested, list(size))
-        if settings.augment and not self._can_augment:
+        if settings.augment and not self.can_augment:
             LOGGER.warning("augment=True works for detect models with suppression only: predicting without it")
         if settings.half and self.dtype != torch.float16:
             LOGGER.warning("half=True: 16-bit arithmetic needs an accelerator; computing in 32 bits on the CPU")
-        return replace(settings, imgsz=size, augment=settings.augment and self._can_augment)
+        return replace(settings, imgsz=size, augment=settings.augment and self.can_augment)
 
     def prepare(self, samples: list[Sample], settings: PredictSettings) -> Batch:
         """Letterbox pictures to ``settings.imgsz``."""
@@ -80,10 +82,10 @@ class YoloInference:
         return letterbox_batch(samples, target, rect=settings.rect, stride=stride)
 
     @torch.inference_mode()
-    def run(self, batch: Batch, settings: PredictSettings) -> BranchOutputs | Tensor:
+    def run(self, batch: Batch, settings: DetectionSettings) -> BranchOutputs | Tensor:
         """Return the raw outputs of the selected branches; with augmentation, decoded (B, 4 + nc, A)."""
         images = self._on_device(batch)
-        if settings.augment and self._can_augment:
+        if settings.augment and self.can_augment:
             levels = len(self.network.strides)
             outputs = augmented_predictions(self._predict_dense, images, self.network.max_stride, levels)
         else:
@@ -95,23 +97,37 @@ class YoloInference:
     @torch.no_grad()
     def decode(self, outputs: BranchOutputs | Tensor, batch: Batch, settings: PredictSettings) -> list[Results]:
         """Return one `Results` per picture, boxes, keypoints and masks in pixels of the original."""
-        choice = _suppression(settings)
-        pictures = list(zip(batch.samples, batch.letterboxes, strict=True))
-        if isinstance(outputs, Tensor):
-            found = [detect_dense(decoded.float(), choice) for decoded in outputs]
-            return [self._results(sample, _boxes(d, box)) for d, (sample, box) in zip(found, pictures, strict=True)]
         network = (batch.images.shape[2], batch.images.shape[3])
-        anchors = self._anchor_points(outputs["feats"], network)
-        detect = detect_one2one if self.branch == "one2one" else detect_one2many
         results = []
-        for index, (sample, letterbox) in enumerate(pictures):
-            raw = _picture(outputs, index)
-            detections = detect(raw, anchors, self.rule, choice)
+        found = self.find(outputs, network, suppression(settings))
+        for (raw, detections, points), sample, letterbox in zip(found, batch.samples, batch.letterboxes, strict=True):
             boxes = _boxes(detections, letterbox)
-            points = self._keypoints(raw, detections, anchors, letterbox)
+            if points is not None:
+                points = points_to_original(points, letterbox)
             masks = self._masks(raw, detections, boxes, sample, network, retina=settings.retina_masks)
             results.append(self._results(sample, boxes, points, masks))
         return results
+
+    def find(
+        self, outputs: BranchOutputs | Tensor, network: tuple[int, int], choice: Suppression
+    ) -> Iterator[tuple[BranchOutputs, Detections, Tensor | None]]:
+        """Yield for each picture its raw outputs, its detections and their keypoints (n, K, D) in network pixels.
+
+        Args:
+            outputs: what `run` returned; of decoded ones the raw outputs are empty.
+            network: (H, W) of the input.
+            choice: threshold and suppression.
+        """
+        if isinstance(outputs, Tensor):
+            for decoded in outputs:
+                yield {}, detect_dense(decoded.float(), choice), None
+            return
+        anchors = self._anchor_points(outputs["feats"], network)
+        detect = detect_one2one if self.branch == "one2one" else detect_one2many
+        for index in range(len(outputs["scores"])):
+            raw = _picture(outputs, index)
+            detections = detect(raw, anchors, self.rule, choice)
+            yield raw, detections, self._keypoints(raw, detections, anchors)
 
     @torch.no_grad()
     def embed(self, batch: Batch, layers: list[int]) -> list[Tensor]:
@@ -144,7 +160,8 @@ class YoloInference:
         return scaled.to(self.dtype).contiguous(memory_format=torch.channels_last)
 
     @property
-    def _can_augment(self) -> bool:
+    def can_augment(self) -> bool:
+        """Whether test-time augmentation is possible."""
         return self.task == "detect" and self.branch == "one2many"
 
     def _predict_dense(self, images: Tensor) -> Tensor:
@@ -160,19 +177,12 @@ class YoloInference:
             )
         return self._anchors[1]
 
-    def _keypoints(
-        self,
-        raw: BranchOutputs,
-        detections: Detections,
-        anchors: AnchorPoints,
-        letterbox: Letterbox,
-    ) -> Tensor | None:
-        """Return (n, K, D) in original pixels, or None when the head has no keypoints."""
+    def _keypoints(self, raw: BranchOutputs, detections: Detections, anchors: AnchorPoints) -> Tensor | None:
+        """Return (n, K, D) in network pixels, or None when the head has no keypoints."""
         if "kpts" not in raw:
             return None
         chosen = raw["kpts"][:, detections.anchors].float()
-        points = decode_keypoints(chosen, anchors.take(detections.anchors), self.rule).permute(2, 0, 1)
-        return points_to_original(points, letterbox)
+        return decode_keypoints(chosen, anchors.take(detections.anchors), self.rule).permute(2, 0, 1)
 
     def _masks(
         self,
@@ -210,7 +220,8 @@ class YoloInference:
         )
 
 
-def _suppression(settings: PredictSettings) -> Suppression:
+def suppression(settings: DetectionSettings) -> Suppression:
+    """Return how detections are chosen."""
     return Suppression(
         conf=settings.conf,
         iou=settings.iou,

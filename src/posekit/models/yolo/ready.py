@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from posekit.config.predict import PredictSettings
+from posekit.config.val import ValSettings
 from posekit.errors import SettingError
 from posekit.models.yolo.inference import YoloInference
 from posekit.models.yolo.loading import LoadedModel
@@ -19,8 +20,8 @@ class ReadyNetwork:
         self._watch: _Watch | None = None
         self._key: tuple[Any, ...] = ()
 
-    def get(self, loaded: LoadedModel, settings: PredictSettings, device: torch.device) -> YoloInference:
-        """Return `loaded` ready to predict on a device, in the precision and with the branches asked for.
+    def get(self, loaded: LoadedModel, settings: PredictSettings | ValSettings, device: torch.device) -> YoloInference:
+        """Return `loaded` ready to run on a device, in the precision and with the branches asked for.
 
         Raises:
             SettingError: ``nms`` asks for branches that the network lacks.

@@ -1,0 +1,1 @@
+"""What can be wrong with a data set although every file is readable: one check per file."""

@@ -1,0 +1,96 @@
+"""`ObjectTable`: all objects of all splits as arrays, so that checks compare them at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posekit.data.checks.finding import Example
+from posekit.data.split import Split
+from posekit.schema import KeypointSchema
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ObjectTable:
+    """N objects; coordinates are pixels of their pictures.
+
+    Attributes:
+        splits: names of the splits.
+        split: (N,) index into `splits`.
+        picture: (N,) index into the pictures of that split.
+        number: (N,) index among the objects of that picture.
+        classes: (N,) class numbers.
+        boxes: (N, 4) corners x1 y1 x2 y2.
+        keypoints: (N, K, 3) x, y, visibility; K is 0 without keypoints.
+        sizes: (N, 2) height and width of the picture.
+    """
+
+    splits: tuple[str, ...]
+    split: Indices
+    picture: Indices
+    number: Indices
+    classes: Indices
+    boxes: Floats
+    keypoints: Floats
+    sizes: Floats
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    @property
+    def labelled(self) -> NDArray[np.bool_]:
+        """(N, K) whether each keypoint is labelled."""
+        labelled: NDArray[np.bool_] = self.keypoints[..., 2] > 0
+        return labelled
+
+    @property
+    def scale(self) -> Floats:
+        """(N,) size of each object: the square root of its box's area, at least 1 px."""
+        sides = np.maximum(self.boxes[:, 2:] - self.boxes[:, :2], 0)
+        scale: Floats = np.maximum(np.sqrt(sides.prod(1)), 1.0)
+        return scale
+
+    def example(self, row: int, caption: str, keypoints: tuple[int, ...] = ()) -> Example:
+        """Return object `row` as an example."""
+        return Example(
+            split=self.splits[int(self.split[row])],
+            picture=int(self.picture[row]),
+            objects=(int(self.number[row]),),
+            keypoints=keypoints,
+            caption=caption,
+        )
+
+
+def table_of(splits: Mapping[str, Split], schema: KeypointSchema | None) -> ObjectTable:
+    """Collect the objects of all splits."""
+    points = schema.count if schema is not None else 0
+    parts: list[tuple[int, int, int, int, Floats, Floats, tuple[int, int]]] = []
+    for index, split in enumerate(splits.values()):
+        for number, labels in enumerate(split.pictures):
+            height, width = labels.size
+            size = np.array((width, height), np.float64)
+            centre, half = labels.boxes[:, :2] * size, labels.boxes[:, 2:] * size / 2
+            boxes = np.concatenate((centre - half, centre + half), 1)
+            keypoints = np.zeros((len(labels), points, 3))
+            if labels.keypoints is not None and points:
+                keypoints = labels.keypoints * np.array((width, height, 1.0))
+            parts.extend(
+                (index, number, row, int(labels.classes[row]), boxes[row], keypoints[row], labels.size)
+                for row in range(len(labels))
+            )
+    columns = list(zip(*parts, strict=True)) or [()] * 7
+    whole = [np.array(column, np.int64) for column in columns[:4]]
+    return ObjectTable(
+        splits=tuple(splits),
+        split=whole[0],
+        picture=whole[1],
+        number=whole[2],
+        classes=whole[3],
+        boxes=np.array(columns[4], np.float64).reshape(-1, 4),
+        keypoints=np.array(columns[5], np.float64).reshape(-1, points, 3),
+        sizes=np.array(columns[6], np.float64).reshape(-1, 2),
+    )

@@ -1,0 +1,150 @@
+"""The ``categories`` of a COCO file: classes and keypoints."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from posekit.data.coco.class_numbers import ClassNumbers, class_count, number_classes
+from posekit.data.coco.json_file import load_coco
+from posekit.data.coco.keypoint_lists import list_length
+from posekit.data.coco.values import UnusableValueError, quote, read_id
+from posekit.data.coco.whole_body import BODY, is_whole_body, whole_body_category
+from posekit.data.problem import Problem
+from posekit.data.problem_list import ProblemList
+from posekit.errors import DatasetError
+from posekit.schema import KeypointSchema
+from posekit.schema.from_coco import shared_schema
+
+
+@dataclass(frozen=True, kw_only=True)
+class Categories:
+    """What a COCO file says of its classes.
+
+    Attributes:
+        numbers: class number by category id; None for a category that is no class.
+        names: class names by number 0, 1, ...
+        schema: the keypoints that all classes share; None without.
+        whole_body: whether objects have the 133 points of COCO-WholeBody in five lists.
+    """
+
+    numbers: dict[int, int | None]
+    names: dict[int, str]
+    schema: KeypointSchema | None
+    whole_body: bool = False
+
+
+def read_categories(path: Path) -> tuple[dict[int, str], KeypointSchema | None, list[Problem]]:
+    """Return class names by number, keypoints, and what is wrong with the categories of a COCO JSON file.
+
+    Class numbers are the places of the category ids in ascending order.
+
+    Raises:
+        DatasetNotFoundError: there is no such file.
+        DatasetError: it is no COCO ground truth, or its keypoint lists do not fit its categories.
+        SchemaError: the categories have different keypoints.
+        DatasetTypeError: the keypoints of a category are no list of names.
+    """
+    problems = ProblemList(str(path))
+    categories = find_categories(load_coco(path), path, problems, "rank")
+    return categories.names, categories.schema, list(problems.all())
+
+
+def find_categories(content: Mapping[str, Any], path: Path, problems: ProblemList, rule: ClassNumbers) -> Categories:
+    """Return the categories of a file; errors and `problems` are those of `read_categories`.
+
+    Args:
+        content: what `load_coco` gave.
+        path: the file, for messages.
+        problems: takes entries that cannot be used, and what is doubtful about the keypoints.
+        rule: how categories become class numbers.
+    """
+    annotations = content["annotations"]
+    entries = _entries(content["categories"], problems) or _entries_of_annotations(annotations, problems)
+    numbers = number_classes(entries, rule)
+    count = class_count(numbers.values(), rule)
+    by_number = {number: entries[key] for key, number in numbers.items() if number is not None}
+    whole_body = is_whole_body(annotations)
+    if whole_body:
+        by_number = {number: _with_whole_body(entry) for number, entry in by_number.items()}
+    schema = shared_schema(
+        [by_number.get(number, {}) for number in range(count)],
+        str(path),
+        lambda text: problems.add("categories", text, "keypoint_schema"),
+    )
+    if schema is None:
+        whole_body, schema = False, _unnamed_schema(annotations, problems)
+    if schema is not None:
+        _check_lengths(annotations, BODY if whole_body else schema.count, path)
+    names = {
+        number: str(by_number[number]["name"]) if number in by_number else f"class_{number}" for number in range(count)
+    }
+    return Categories(numbers=numbers, names=names, schema=schema, whole_body=whole_body)
+
+
+def _entries(categories: Sequence[Any], problems: ProblemList) -> dict[int, dict[str, Any]]:
+    """Return the usable entries by id, each with a name."""
+    found: dict[int, dict[str, Any]] = {}
+    for position, entry in enumerate(categories):
+        place = f"categories[{position}]"
+        try:
+            if not isinstance(entry, dict):
+                raise UnusableValueError("id", f"the entry is {quote(entry)}, not a dictionary", "bad_category")
+            key = read_id(entry.get("id"), "id", "bad_category_id")
+            if key in found:
+                raise UnusableValueError("id", f"is {key} again; the first entry counts", "duplicate_category_id")
+        except UnusableValueError as error:
+            error.add_to(problems, place)
+            continue
+        name = entry.get("name")
+        if not isinstance(name, str) or not name.strip():
+            problems.add(f"{place}.name", f"is {quote(name)}: the class is called category_{key}", "bad_category_name")
+            name = f"category_{key}"
+        found[key] = {**entry, "name": name}
+    return found
+
+
+def _entries_of_annotations(annotations: Sequence[Any], problems: ProblemList) -> dict[int, dict[str, Any]]:
+    """Return an entry for each category id that annotations use, for files that list no categories."""
+    values = (entry.get("category_id") for entry in annotations if isinstance(entry, dict))
+    ids = {value for value in values if type(value) is int and value >= 0}
+    if ids:
+        text = f"lists none: the {len(ids)} category ids of the annotations are taken as classes without names"
+        problems.add("categories", text, "no_categories")
+    return {key: {"id": key, "name": f"category_{key}"} for key in ids}
+
+
+def _with_whole_body(entry: dict[str, Any]) -> dict[str, Any]:
+    names = entry.get("keypoints")
+    return whole_body_category(entry) if isinstance(names, list) and len(names) == BODY else entry
+
+
+def _unnamed_schema(annotations: Sequence[Any], problems: ProblemList) -> KeypointSchema | None:
+    """Return a schema for keypoints that no category names; None without keypoints."""
+    lengths = Counter(length for entry in annotations if (length := list_length(entry, 0)) and length % 3 == 0)
+    if not lengths:
+        return None
+    count = lengths.most_common(1)[0][0] // 3
+    text = f"name no keypoints, but annotations have {count}: posekit knows neither their limbs nor left and right"
+    problems.add("categories", text, "unnamed_keypoints")
+    return KeypointSchema(shape=(count, 3))
+
+
+def _check_lengths(annotations: Sequence[Any], count: int, path: Path) -> None:
+    """Refuse a file in which not one keypoint list has the right length: it is of another form.
+
+    Raises:
+        DatasetError: so it is.
+    """
+    lengths = Counter(length for entry in annotations if (length := list_length(entry, count)))
+    if not lengths or 3 * count in lengths:
+        return
+    length, number = lengths.most_common(1)[0]
+    points = f", those of {length // 3} points" if length % 3 == 0 else ""
+    raise DatasetError(
+        f"{path}: none of the {lengths.total()} keypoint lists fits the {count} points that the categories name: each "
+        f"needs {3 * count} values (x, y, visibility per point), but {number} have {length}{points}. Name all "
+        "points in the category's keypoints; COCO-WholeBody keeps those beyond 17 under foot_kpts, face_kpts, "
+        "lefthand_kpts and righthand_kpts"
+    )

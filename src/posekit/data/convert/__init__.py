@@ -1,0 +1,1 @@
+"""Annotations from one format to another, and label sets put together."""

@@ -1,0 +1,141 @@
+"""Writes annotations as COCO JSON."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posekit.checkpoint.atomic import replacing
+from posekit.data.annotation import AnnotationSet, ObjectAnnotation, PictureAnnotation
+from posekit.data.convert.written import Written
+from posekit.data.derived_box import derive_box
+from posekit.data.problem_list import ProblemList
+from posekit.errors import OutputError
+from posekit.schema import KeypointSchema
+
+Points = NDArray[np.float64]
+
+# Thousandths of a pixel: finer than any annotation, and short.
+_DECIMALS = 3
+
+
+def write_coco(annotations: AnnotationSet, path: Path) -> Written:
+    """Write annotations as one COCO JSON file; it appears complete or not at all.
+
+    Categories are numbered from 1 in the order of the class numbers, annotations from 1 in the order of the pictures;
+    pictures keep their ids when all have different whole numbers. ``area`` is the one that the annotations state,
+    else that of the outlines, else that of the box. An object without a box gets one around its outlines or keypoints.
+
+    Args:
+        annotations: pictures with their objects.
+        path: a file that does not exist yet.
+
+    Returns:
+        The path, and what was written and left out.
+
+    Raises:
+        OutputError: the file exists, or cannot be written.
+    """
+    if path.exists():
+        raise OutputError(f"{path} exists already: name a new file, or remove it first")
+    problems = ProblemList(str(path))
+    content = coco_content(annotations, problems)
+    try:
+        with replacing(path) as draft:
+            draft.write_text(json.dumps(content), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error.strerror or error})") from error
+    return Written(
+        path=path,
+        pictures=len(content["images"]),
+        objects=len(content["annotations"]),
+        problems=(*annotations.problems, *problems.all()),
+    )
+
+
+def coco_content(annotations: AnnotationSet, problems: ProblemList) -> dict[str, Any]:
+    """Return annotations in the form of a COCO JSON file.
+
+    Args:
+        annotations: pictures with their objects.
+        problems: takes objects that are left out because they have no box and nothing to derive one from.
+    """
+    images: list[dict[str, Any]] = []
+    objects: list[dict[str, Any]] = []
+    for number, picture in zip(_image_ids(annotations.pictures), annotations.pictures, strict=True):
+        height, width = picture.size
+        images.append({"id": number, "file_name": picture.file_name, "height": height, "width": width})
+        for position, found in enumerate(picture.objects):
+            entry = _annotation(found, picture, annotations.schema)
+            if entry is None:
+                text = "no box, and nothing to derive one from"
+                problems.add(f"object {position + 1} of {picture.file_name}", text, "no_box", objects=1)
+            else:
+                objects.append({"id": len(objects) + 1, "image_id": number} | entry)
+    categories = [_category(number, name, annotations.schema) for number, name in sorted(annotations.names.items())]
+    return {"images": images, "annotations": objects, "categories": categories}
+
+
+def _image_ids(pictures: Sequence[PictureAnnotation]) -> list[int]:
+    """Return the pictures' own ids when they can stay, else 1, 2, ..."""
+    own = [picture.image_id for picture in pictures]
+    whole = [number for number in own if isinstance(number, int)]
+    return whole if len(set(whole)) == len(own) else list(range(1, len(own) + 1))
+
+
+def _category(number: int, name: str, schema: KeypointSchema | None) -> dict[str, Any]:
+    category: dict[str, Any] = {"id": number + 1, "name": name, "supercategory": name}
+    if schema is not None and (schema.classes is None or number in schema.classes):
+        category["keypoints"] = list(schema.names)
+        category["skeleton"] = [[a + 1, b + 1] for a, b in schema.skeleton]
+    return category
+
+
+def _annotation(
+    found: ObjectAnnotation, picture: PictureAnnotation, schema: KeypointSchema | None
+) -> dict[str, Any] | None:
+    """Return an entry without ids; None for an object without any extent."""
+    box = found.box
+    if box is None:
+        derived = derive_box(found.parts, found.keypoints, picture.size)
+        if derived is None:
+            return None
+        box = derived.box
+    x1, y1, x2, y2 = box
+    entry: dict[str, Any] = {
+        "category_id": found.label + 1,
+        "bbox": _rounded(np.array((x1, y1, x2 - x1, y2 - y1))),
+        "area": round(_area(found, (x2 - x1) * (y2 - y1)), _DECIMALS),
+        "iscrowd": int(found.crowd),
+        "segmentation": [_rounded(part) for part in found.parts],
+    }
+    if schema is not None and (schema.classes is None or found.label in schema.classes):
+        points = np.zeros((schema.count, 3)) if found.keypoints is None else found.keypoints
+        entry["keypoints"] = _keypoint_values(points)
+        entry["num_keypoints"] = int((points[:, 2] > 0).sum())
+    return entry
+
+
+def _area(found: ObjectAnnotation, box_area: float) -> float:
+    """Return px² of the object."""
+    if found.area is not None:
+        return found.area
+    return sum(_polygon_area(part) for part in found.parts) or box_area
+
+
+def _polygon_area(points: Points) -> float:
+    x, y = points.T
+    return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
+
+
+def _rounded(points: Points) -> list[float]:
+    values: list[float] = points.ravel().round(_DECIMALS).tolist()
+    return values
+
+
+def _keypoint_values(points: Points) -> list[float]:
+    """Return x, y as numbers of pixels and visibility as a whole number."""
+    return [value for x, y, v in points.tolist() for value in (round(x, _DECIMALS), round(y, _DECIMALS), int(v))]

@@ -1,0 +1,28 @@
+"""`Written`: what a converter wrote, and what it left out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from posekit.data.problem import Problem
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """The outcome of a conversion.
+
+    Attributes:
+        path: the file to name in ``data=``: a dataset YAML, or a COCO JSON file.
+        pictures: how many pictures were written or listed.
+        objects: how many objects were written.
+        problems: everything that was left out or changed on the way, reading included.
+    """
+
+    path: Path
+    pictures: int
+    objects: int
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def left_out(self) -> int:
+        """How many objects were left out."""
+        return sum(problem.objects for problem in self.problems)

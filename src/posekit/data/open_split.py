@@ -1,0 +1,149 @@
+"""Open one split of a data set: its labels read and checked, whatever form they are in."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from posekit.data.coco import read_coco_split
+from posekit.data.description import DatasetDescription
+from posekit.data.find_truth import find_truth
+from posekit.data.label_cache import scan_with_cache
+from posekit.data.label_files import LabelRule
+from posekit.data.outline_counts import settle_outlines
+from posekit.data.picture_files import label_path, list_pictures, share
+from posekit.data.shared_classes import number_like
+from posekit.data.split import Split
+from posekit.errors import DatasetError, DatasetKeyError
+
+# Problems that are printed one by one; all of them are in the report.
+SHOWN_PROBLEMS = 10
+_ONE_CLASS = {0: "item"}
+_log = logging.getLogger("posekit")
+
+
+def open_split(
+    description: DatasetDescription,
+    split: str,
+    *,
+    task: str,
+    single_cls: bool = False,
+    fraction: float = 1.0,
+) -> Split:
+    """Read the labels of one split, from label files or COCO JSON, and tell what was found.
+
+    Args:
+        description: the data set.
+        split: "train", "val" or "test".
+        task: "detect", "segment", "pose" or "multitask".
+        single_cls: take all classes for one.
+        fraction: the first part of the pictures to take: up to 1.0 a share, a whole number above 1 a count.
+
+    Returns:
+        All pictures that can be used. The report of a JSON file is of all its pictures, whatever the fraction.
+
+    Raises:
+        DatasetKeyError: the data set has no such split, or no ``kpt_shape`` for a task with keypoints.
+        DatasetNotFoundError: a folder or file of the split does not exist, or holds no picture.
+        DatasetError: no picture can be used, or the labels are not what the task needs.
+    """
+    places = description.splits.get(split)
+    if not places:
+        have = ", ".join(description.splits) or "none"
+        raise DatasetKeyError(f"{description.source}: has no split {split!r}; it has {have}")
+    if _are_json(places, description.source):
+        opened = _open_json(description, split, places, task, single_cls, fraction)
+    else:
+        opened = _open_label_files(description, split, places, task, single_cls, fraction)
+    _tell(opened)
+    if not opened.pictures:
+        reason = f", the first because: {opened.report.problems[0]}" if opened.report.problems else ""
+        raise DatasetError(f"{description.source}: no picture of its split {split!r} can be used{reason}")
+    if not opened.report.objects:
+        _warn_of_no_labels(opened, places)
+    return opened
+
+
+def label_rule(description: DatasetDescription, *, task: str, single_cls: bool = False) -> LabelRule:
+    """Return what the label files of a data set are expected to hold.
+
+    Raises:
+        DatasetKeyError: it has no ``kpt_shape``, and the task needs keypoints.
+    """
+    schema = description.schema
+    if schema is None and task in ("pose", "multitask"):
+        raise DatasetKeyError(
+            f"{description.source}: the task {task} needs the key kpt_shape: [number of keypoints, 2 or 3], "
+            "such as kpt_shape: [17, 3]"
+        )
+    return LabelRule(
+        task=task,
+        nc=len(description.names),
+        kpt_shape=schema.shape if schema else None,
+        single_cls=single_cls,
+        layout=description.layout,
+        keypoint_classes=frozenset(schema.classes) if schema and schema.classes is not None else None,
+    )
+
+
+def _are_json(places: Sequence[Path], source: str) -> bool:
+    kinds = {place.suffix.lower() == ".json" for place in places}
+    if len(kinds) > 1:
+        raise DatasetError(f"{source}: a split is either COCO JSON files or folders of pictures, not both")
+    return kinds == {True}
+
+
+def _open_json(
+    description: DatasetDescription, split: str, places: Sequence[Path], task: str, single_cls: bool, fraction: float
+) -> Split:
+    folders = description.images.get(split, ())
+    read = read_coco_split(places, image_dirs=folders, task=task, single_cls=single_cls, split_name=split)
+    if not single_cls:
+        read = number_like(read, description.names, description.source)
+    schema = description.schema
+    if schema and read.schema and schema.count != read.schema.count:
+        raise DatasetError(
+            f"{description.source}: kpt_shape says {schema.count} keypoints, but the annotations of its split "
+            f"{split!r} have {read.schema.count}"
+        )
+    return replace(read, schema=schema or read.schema, pictures=share(read.pictures, fraction))
+
+
+def _open_label_files(
+    description: DatasetDescription, split: str, places: Sequence[Path], task: str, single_cls: bool, fraction: float
+) -> Split:
+    rule = label_rule(description, task=task, single_cls=single_cls)
+    scan = scan_with_cache([str(picture) for picture in list_pictures(places, fraction)], rule)
+    truth = description.annotations.get(split)
+    if truth is None and scan.pictures:
+        names = [labels.path for labels in scan.pictures]
+        truth = find_truth(names, root=description.root, places=places, split=split, task=task)
+    return Split(
+        name=split,
+        pictures=settle_outlines(scan.pictures, task=task, source=description.source),
+        names=_ONE_CLASS if single_cls and len(description.names) > 1 else description.names,
+        schema=description.schema,
+        report=scan.report,
+        truth=truth,
+    )
+
+
+def _tell(split: Split) -> None:
+    """Log what was found, and the first problems."""
+    report = split.report
+    labelled = sum(len(labels) > 0 for labels in split.pictures)
+    _log.info(
+        "%s: %d pictures with %d objects, %d backgrounds, %d corrupt",
+        split.name, labelled, report.objects, len(split.pictures) - labelled, report.corrupt,
+    )  # fmt: skip
+    for problem in report.problems[:SHOWN_PROBLEMS]:
+        _log.warning("%s", problem)
+    if len(report.problems) > SHOWN_PROBLEMS:
+        _log.warning("%s: and %d more problems", split.name, len(report.problems) - SHOWN_PROBLEMS)
+
+
+def _warn_of_no_labels(split: Split, places: Sequence[Path]) -> None:
+    hint = f"looked in {places[0]}"
+    if not split.report.found:
+        hint = f"expected label files such as {label_path(Path(split.pictures[0].path))}"
+    _log.warning("%s: none of the %d pictures has a labelled object; %s", split.name, len(split.pictures), hint)

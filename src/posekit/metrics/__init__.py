@@ -1,0 +1,1 @@
+"""How well predictions match the truth: matching, AP, curves, confusion, per-keypoint errors, COCO-exact scores."""

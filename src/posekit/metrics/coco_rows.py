@@ -1,0 +1,104 @@
+"""Detections as rows of `predictions.json`, the form that COCO's evaluators read."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posekit.errors import DatasetError
+
+Row = dict[str, Any]
+Floats = NDArray[np.floating[Any]]
+
+# COCO numbers its 80 classes from 1 to 90, with gaps.
+COCO_CATEGORY_IDS = (
+    *range(1, 12), *range(13, 26), 27, 28, *range(31, 45), *range(46, 66), 67, 70, *range(72, 83), *range(84, 91),
+)  # fmt: skip
+COCO_SPLIT_ENDINGS = ("val2017.txt", "test-dev2017.txt")
+# A longer run of digits in a file name is no picture number; it stays text.
+MOST_ID_DIGITS = 18
+
+
+def prediction_rows(
+    file_name: str,
+    boxes: Floats,
+    scores: Floats,
+    classes: NDArray[Any],
+    keypoints: Floats | None = None,
+    masks: NDArray[np.uint8] | NDArray[np.bool_] | None = None,
+    category_ids: Mapping[int, int] | None = None,
+) -> list[Row]:
+    """Return one row per detection, in the order given.
+
+    Boxes are rounded to 3 decimals and scores to 5; keypoints are not rounded.
+
+    Args:
+        file_name: picture file; its name without folders and ending is the picture's id.
+        boxes: (N, 4) corners x1 y1 x2 y2 in pixels of the original picture, clipped to it.
+        scores: (N,) 0 to 1.
+        classes: (N,) class numbers.
+        keypoints: (N, K, 2 or 3) x, y [, confidence] in the same pixels, clipped likewise.
+        masks: (N, h, w) over the original picture, nonzero inside.
+        category_ids: category id of each class number; None for class number + 1.
+
+    Raises:
+        DatasetError: a class has no category id.
+    """
+    if len(boxes) == 0:
+        return []
+    corners = np.asarray(boxes, np.float64)
+    placed = np.round(np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]]), 3).tolist()
+    rounded = np.round(np.asarray(scores, np.float64), 5).tolist()
+    categories = [_category(int(number), category_ids) for number in classes]
+    name, identity = PurePath(file_name).name, picture_id(file_name)
+    rows: list[Row] = [
+        {"image_id": identity, "file_name": name, "category_id": category, "bbox": box, "score": score}
+        for category, box, score in zip(categories, placed, rounded, strict=True)
+    ]
+    if keypoints is not None:
+        for row, values in zip(rows, keypoints.reshape(len(rows), -1).tolist(), strict=True):
+            row["keypoints"] = values
+    if masks is not None:
+        for row, mask in zip(rows, masks, strict=True):
+            row["segmentation"] = run_lengths(mask)
+    return rows
+
+
+def picture_id(file_name: str) -> int | str:
+    """Return a picture's id: its file name without folders and ending, as a number when it is all digits."""
+    stem = PurePath(file_name).stem
+    return int(stem) if stem.isdecimal() and len(stem) <= MOST_ID_DIGITS else stem
+
+
+def run_lengths(mask: NDArray[np.uint8] | NDArray[np.bool_]) -> Row:
+    """Return a mask (h, w), nonzero inside, as COCO's compressed run lengths: ``size`` [h, w], ``counts`` text."""
+    from hotcoco.mask import encode
+
+    encoded = encode(np.asarray(mask != 0))
+    return {"size": [int(side) for side in encoded["size"]], "counts": encoded["counts"].decode("ascii")}
+
+
+def is_coco_split(split: str) -> bool:
+    """Whether the path of a split is that of COCO's own list of validation or test pictures."""
+    return "coco" in split and split.endswith(COCO_SPLIT_ENDINGS)
+
+
+def category_ids_of(split: str | Sequence[str], class_count: int) -> dict[int, int]:
+    """Return the category id of each class number: COCO's own on COCO's splits, else class number + 1.
+
+    Args:
+        split: the entry of the split in the dataset YAML; only a single path can be COCO's own.
+        class_count: number of classes; COCO's own numbers fit up to 80.
+    """
+    official = isinstance(split, str) and is_coco_split(split) and class_count <= len(COCO_CATEGORY_IDS)
+    return {number: COCO_CATEGORY_IDS[number] if official else number + 1 for number in range(class_count)}
+
+
+def _category(number: int, category_ids: Mapping[int, int] | None) -> int:
+    if category_ids is None:
+        return number + 1
+    if number not in category_ids:
+        raise DatasetError(f"class {number} has no category id; classes with one are {sorted(category_ids)}")
+    return category_ids[number]

@@ -1,0 +1,85 @@
+"""What each task is scored by: the one table of metric parts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from posekit.errors import ShapeError, UnknownChoiceError
+from posekit.metrics.picture import Floats, Found, Truth
+from posekit.metrics.similarity import box_iou, mask_iou, oks
+
+Similarity = Callable[[Truth, Found, Floats], Floats]
+
+
+@dataclass(frozen=True)
+class PartKind:
+    """One way to compare detections with labels.
+
+    Attributes:
+        name: attribute of the metrics that holds the part.
+        letter: in brackets behind the part's keys.
+        title: in tables.
+        similarity: (M, N) float32 of a picture with M objects and N detections; the third argument is (K,) sigmas.
+    """
+
+    name: str
+    letter: str
+    title: str
+    similarity: Similarity
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys of the part's mean results, in order."""
+        return tuple(f"metrics/{value}({self.letter})" for value in ("precision", "recall", "mAP50", "mAP50-95"))
+
+    @property
+    def curve_names(self) -> tuple[str, ...]:
+        """Names of the part's curves, in order."""
+        names = ("Precision-Recall", "F1-Confidence", "Precision-Confidence", "Recall-Confidence")
+        return tuple(f"{name}({self.letter})" for name in names)
+
+    def compare(self, truth: Truth, found: Found, sigmas: Floats) -> Floats:
+        """Return the (M, N) similarities of one picture, which may lack labels or detections."""
+        if not len(truth) or not len(found):
+            return np.zeros((len(truth), len(found)), np.float32)
+        return self.similarity(truth, found, sigmas)
+
+
+def kinds_of(task: str) -> tuple[PartKind, ...]:
+    """Return the parts of a task, in the order of its keys.
+
+    Raises:
+        UnknownChoiceError: there is no such task.
+    """
+    if task not in TASK_PARTS:
+        raise UnknownChoiceError(f"task {task!r} is none of {', '.join(TASK_PARTS)}")
+    return TASK_PARTS[task]
+
+
+def _boxes(truth: Truth, found: Found, sigmas: Floats) -> Floats:
+    return box_iou(truth.boxes, found.boxes)
+
+
+def _masks(truth: Truth, found: Found, sigmas: Floats) -> Floats:
+    if truth.masks is None or found.masks is None:
+        raise ShapeError("masks are scored, but labels or detections hold none")
+    return mask_iou(truth.masks, found.masks)
+
+
+def _keypoints(truth: Truth, found: Found, sigmas: Floats) -> Floats:
+    if truth.keypoints is None or found.keypoints is None:
+        raise ShapeError("keypoints are scored, but labels or detections hold none")
+    return oks(truth.keypoints, truth.boxes, found.keypoints, sigmas)
+
+
+BOX = PartKind("box", "B", "Box", _boxes)
+MASK = PartKind("seg", "M", "Mask", _masks)
+POSE = PartKind("pose", "P", "Pose", _keypoints)
+
+TASK_PARTS = {
+    "detect": (BOX,),
+    "segment": (BOX, MASK),
+    "pose": (BOX, POSE),
+    "multitask": (BOX, MASK, POSE),
+}

@@ -1,0 +1,43 @@
+"""Files of the drawing room, written whole or not at all."""
+
+from pathlib import Path
+
+import cv2
+
+from posekit.checkpoint.atomic import replacing
+from posekit.errors import OutputError
+from posekit.viz.scene import Picture
+
+JPEG_QUALITY = 92
+
+
+def write_whole(path: str | Path, data: bytes) -> None:
+    """Put bytes at `path` in one step; folders are made.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    path = Path(path)
+    try:
+        with replacing(path) as temporary:
+            temporary.write_bytes(data)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def jpeg_bytes(picture: Picture, quality: int = JPEG_QUALITY) -> bytes:
+    """Encode an (H, W, 3) uint8 BGR picture.
+
+    Args:
+        picture: no side longer than 65,500 pixels, and none of them 0.
+        quality: 1 to 100.
+
+    Raises:
+        OutputError: the picture does not fit into a JPEG.
+    """
+    done = False
+    if 0 not in picture.shape:
+        done, data = cv2.imencode(".jpg", picture, (cv2.IMWRITE_JPEG_QUALITY, quality))
+    if not done:
+        raise OutputError(f"a picture of shape {picture.shape} does not fit into a JPEG: a side is 1 to 65,500 pixels")
+    return data.tobytes()

@@ -1,0 +1,191 @@
+import logging
+import pickle
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from golden.matched_pictures import FILE_NAMES, NAMES, PICTURES, arrays, evaluated, picture, sigmas
+from posekit.errors import DatasetError, SettingError, UnknownChoiceError
+from posekit.metrics.evaluator import Evaluator
+from posekit.metrics.picture import Found, Truth
+from posekit.schema import COCO_PERSON
+from posekit.schema.sigmas import resolve_sigmas
+
+
+def truth_of(*classes):
+    count = len(classes)
+    boxes = np.array([[20 * i, 0, 20 * i + 10, 10] for i in range(count)], np.float32).reshape(-1, 4)
+    return Truth(classes=np.array(classes, np.int64), boxes=boxes)
+
+
+def found_of(*classes, scores=None):
+    """Detections of these classes, each on the box of the object of the same place."""
+    scores = np.linspace(0.9, 0.5, len(classes)) if scores is None else scores
+    return Found(
+        classes=np.array(classes, np.int64), scores=np.array(scores, np.float32), boxes=truth_of(*classes).boxes
+    )
+
+
+def detect(*pictures, confusion=True):
+    evaluator = Evaluator("detect", NAMES, confusion=confusion)
+    evaluator.add([t for t, _ in pictures], [f for _, f in pictures], [f"{i}.jpg" for i in range(len(pictures))])
+    return evaluator
+
+
+def test_perfect_detections_score_as_high_as_the_rule_allows():
+    metrics = detect((truth_of(0, 1), found_of(0, 1)), (truth_of(1), found_of(1))).metrics()
+    assert metrics.box.map == pytest.approx(0.995)
+    assert metrics.box.p.tolist() == [1, 1]
+    assert metrics.seen == 2
+
+
+@pytest.mark.parametrize("found", [found_of(), found_of(0, 3)])
+def test_without_any_label_every_score_is_zero_and_one_warning_says_so(found, caplog):
+    with caplog.at_level(logging.WARNING, "posekit"):
+        metrics = detect((truth_of(), found), (truth_of(), found_of())).metrics()
+    assert [record.message for record in caplog.records] == ["no labels in 2 pictures: every score is 0"]
+    assert metrics.mean_results() == [0, 0, 0, 0]
+    assert metrics.fitness == 0
+    assert metrics.maps.tolist() == [0, 0, 0, 0]
+    assert len(metrics.box.ap50) == len(metrics.box.ap) == 0
+    assert metrics.summary() == []
+    assert [curve[1].shape for curve in metrics.curves_results] == [(0, 1000)] * 4
+
+
+def test_an_evaluator_without_pictures_has_metrics():
+    metrics = Evaluator("pose", {0: "person"}, COCO_PERSON.oks_sigmas).metrics()
+    assert metrics.results_dict["fitness"] == 0
+    assert metrics.pose.image_metrics == {}
+
+
+def test_a_class_that_is_detected_but_not_labelled_plays_no_part():
+    with_it = detect((truth_of(0), found_of(0, 3))).metrics()
+    assert with_it.results_dict == detect((truth_of(0), found_of(0))).metrics().results_dict
+    assert with_it.ap_class_index.tolist() == [0]
+    assert with_it.maps.tolist() == [pytest.approx(0.995)] * 4  # classes without labels get the mean
+
+
+def test_a_class_that_is_labelled_but_not_detected_scores_zero():
+    metrics = detect((truth_of(0, 2), found_of(0))).metrics()
+    assert metrics.box.ap.tolist() == [pytest.approx(0.995), 0]
+    assert metrics.class_result(1) == (0, 0, 0, 0)
+    assert metrics.nt_per_class.tolist() == [1, 0, 1, 0]
+
+
+def test_pictures_per_class_counts_pictures_not_objects():
+    metrics = detect((truth_of(0, 0, 2), found_of()), (truth_of(0), found_of())).metrics()
+    assert metrics.nt_per_image.tolist() == [2, 0, 1, 0]
+    assert metrics.nt_per_class.tolist() == [3, 0, 1, 0]
+
+
+def test_the_confusion_matrix_is_filled_on_request():
+    pictures = (truth_of(0, 1), found_of(0, 2))
+    assert detect(pictures).metrics().confusion_matrix.matrix.sum() == 2
+    assert not detect(pictures, confusion=False).metrics().confusion_matrix.matrix.any()
+
+
+def test_evaluators_of_several_processes_give_the_same_metrics_as_one():
+    whole = evaluated("pose17")[0].metrics()
+    parts = [Evaluator("pose", NAMES, sigmas("pose17")) for _ in range(3)]
+    for number in range(PICTURES):
+        truth, found = picture("pose17", number)
+        parts[number % 3].add([truth], [found], [FILE_NAMES[number]], [number])
+    first, *others = (pickle.loads(pickle.dumps(part)) for part in reversed(parts))
+    for other in others:
+        first.merge(other)
+    merged = first.metrics()
+    assert merged.seen == PICTURES
+    assert merged.results_dict == whole.results_dict
+    assert list(merged.pose.image_metrics) == FILE_NAMES
+    np.testing.assert_array_equal(merged.confusion_matrix.matrix, whole.confusion_matrix.matrix)
+    np.testing.assert_array_equal(merged.pose.p_curve, whole.pose.p_curve)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.permutations(range(PICTURES)), st.integers(1, 9))
+def test_the_order_of_pictures_and_batches_does_not_matter(order, batch):
+    evaluator = Evaluator("segment", NAMES, confusion=False)
+    # Few different scores, so that ties between pictures are common.
+    given_pictures = [with_coarse_scores(*picture("segment", number)) for number in order]
+    names = [FILE_NAMES[number] for number in order]
+    for begin in range(0, PICTURES, batch):
+        chosen = slice(begin, begin + batch)
+        truths, founds = zip(*given_pictures[chosen], strict=True)
+        evaluator.add(truths, founds, names[chosen], order[chosen])
+    metrics = evaluator.metrics()
+    assert metrics.results_dict == in_order().results_dict
+    assert list(metrics.box.image_metrics) == FILE_NAMES
+
+
+@cache
+def in_order():
+    pictures = [with_coarse_scores(*picture("segment", number)) for number in range(PICTURES)]
+    evaluator = Evaluator("segment", NAMES, confusion=False)
+    evaluator.add(*zip(*pictures, strict=True), FILE_NAMES)
+    return evaluator.metrics()
+
+
+def with_coarse_scores(truth, found):
+    return truth, Found(classes=found.classes, scores=np.round(found.scores, 1), boxes=found.boxes, masks=found.masks)
+
+
+def test_multitask_has_three_parts_in_order():
+    truth, found = picture("pose17", 0)
+    masks = np.zeros((max(len(truth), len(found)), 8, 8), np.uint8)
+    masks[:, 2:5, 2:5] = 1
+    truth = Truth(classes=truth.classes, boxes=truth.boxes, keypoints=truth.keypoints, masks=masks[: len(truth)])
+    found = Found(
+        classes=found.classes, scores=found.scores, boxes=found.boxes, keypoints=found.keypoints,
+        masks=masks[: len(found)],
+    )  # fmt: skip
+    evaluator = Evaluator("multitask", NAMES, sigmas("pose17"))
+    matches = evaluator.add([truth], [found], ["0.jpg"])[0]
+    np.testing.assert_array_equal(matches["pose"], arrays("pose17")["00/tp_p"])
+    metrics = evaluator.metrics()
+    assert list(metrics.parts) == list(matches) == ["box", "seg", "pose"]
+    assert metrics.fitness == metrics.box.map + metrics.seg.map + metrics.pose.map
+    assert [key[-2] for key in metrics.keys] == list("BBBBMMMMPPPP")
+
+
+def test_sigmas_are_recorded_with_the_scores():
+    choice = resolve_sigmas(COCO_PERSON)
+    assert Evaluator("pose", {0: "person"}, choice).metrics().sigmas is choice
+    assert Evaluator("pose", {0: "person"}, [0.1, 0.2]).metrics().sigmas == (0.1, 0.2)
+
+
+def test_memory_is_a_few_bytes_per_detection():
+    evaluator = Evaluator("segment", {0: "thing"})
+    masks = np.ones((100, 160, 160), np.uint8)
+    boxes = np.tile(np.array([[0, 0, 10, 10]], np.float32), (100, 1))
+    zeros = np.zeros(100, np.int64)
+    truth = Truth(classes=zeros[:1], boxes=boxes[:1], masks=masks[:1])
+    found = Found(classes=zeros, boxes=boxes, masks=masks, scores=np.linspace(1, 0, 100, dtype=np.float32))
+    evaluator.add([truth], [found], ["0.jpg"])
+    assert len(pickle.dumps(evaluator)) < 100 * 12 + 3000
+
+
+def test_mistakes_are_named():
+    with pytest.raises(UnknownChoiceError, match="'poes' is none of detect, segment, pose, multitask"):
+        Evaluator("poes", NAMES)
+    with pytest.raises(SettingError, match="'pose' scores keypoints, which needs sigmas"):
+        Evaluator("pose", NAMES)
+    with pytest.raises(DatasetError, match=r"1\.jpg: a label has class 7, but the model has 4 classes"):
+        detect((truth_of(0), found_of()), (truth_of(1, 7), found_of()))
+    with pytest.raises(ValueError, match=r"0\.jpg: detections are not sorted"):
+        detect((truth_of(0), found_of(0, 1, scores=[0.1, 0.2])))
+    with pytest.raises(ValueError, match="1 truths, 0 founds, 1 file names, 1 positions"):
+        Evaluator("detect", NAMES).add([truth_of()], [], ["a.jpg"])
+    with pytest.raises(SettingError, match="cannot be merged"):
+        Evaluator("detect", NAMES).merge(Evaluator("segment", NAMES))
+
+
+def test_a_refused_batch_leaves_no_trace():
+    evaluator = detect((truth_of(0), found_of(0)))
+    with pytest.raises(DatasetError):
+        evaluator.add([truth_of(9)], [found_of(0)], ["bad.jpg"])
+    assert evaluator.metrics().results_dict == detect((truth_of(0), found_of(0))).metrics().results_dict
+    assert evaluator.seen == 1
+    assert evaluator.metrics().confusion_matrix.matrix.sum() == 1
