@@ -8,24 +8,32 @@ from typing import Any
 
 
 class Reference:
-    """Predicts pictures in another interpreter; nothing of it is imported here.
+    """Predicts and validates in another interpreter; nothing of it is imported here.
 
     Args:
         python: interpreter of an environment that has the reference.
         model: weight file.
         preload: module to import there first; empty for none.
+        folder: working directory of its process.
     """
 
-    def __init__(self, python: str, model: str, preload: str) -> None:
+    def __init__(self, python: str, model: str, preload: str, folder: Path | None = None) -> None:
         worker = Path(__file__).with_name("reference_worker.py")
         self._process = subprocess.Popen(
-            [python, str(worker)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            [python, str(worker)], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
         self._send({"model": model, "preload": preload})
 
     def predict(self, path: Path, settings: dict[str, Any]) -> dict[str, Any]:
         """Return ``whole`` (ms), ``boxes`` rows x1 y1 x2 y2 score class, and ``keypoints`` rows for one picture."""
-        self._send({"path": str(path), "settings": settings})
+        return self._answer({"path": str(path), "settings": settings})
+
+    def validate(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """Return the ``seconds`` and the ``scores`` by key of one validation."""
+        return self._answer({"settings": settings})
+
+    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._send(request)
         assert self._process.stdout is not None
         answer = self._process.stdout.readline()
         if not answer:

@@ -1,4 +1,4 @@
-"""Runs in the reference's own environment: predicts pictures named on standard input, answers with times and rows.
+"""Runs in the reference's own environment: predicts or validates as standard input says, answers with times and rows.
 
 A process of its own, so that nothing of the reference is imported where posekit runs.
 """
@@ -7,6 +7,7 @@ import importlib
 import json
 import sys
 import time
+from typing import Any
 
 
 def main() -> None:
@@ -18,12 +19,26 @@ def main() -> None:
     model = importlib.import_module("ultralytics").YOLO(start["model"])
     for line in sys.stdin:
         request = json.loads(line)
-        begin = time.perf_counter()
-        result = model.predict(request["path"], verbose=False, device="cpu", **request["settings"])[0]
-        whole = (time.perf_counter() - begin) * 1e3
-        keypoints = [] if result.keypoints is None else result.keypoints.data.tolist()
-        answers.write(json.dumps({"whole": whole, "boxes": result.boxes.data.tolist(), "keypoints": keypoints}) + "\n")
+        answer = predict(model, request) if "path" in request else validate(model, request)
+        answers.write(json.dumps(answer) + "\n")
         answers.flush()
+
+
+def predict(model: Any, request: dict[str, Any]) -> dict[str, Any]:
+    """Return the milliseconds and the rows of one picture."""
+    begin = time.perf_counter()
+    result = model.predict(request["path"], verbose=False, device="cpu", **request["settings"])[0]
+    whole = (time.perf_counter() - begin) * 1e3
+    keypoints = [] if result.keypoints is None else result.keypoints.data.tolist()
+    return {"whole": whole, "boxes": result.boxes.data.tolist(), "keypoints": keypoints}
+
+
+def validate(model: Any, request: dict[str, Any]) -> dict[str, Any]:
+    """Return the seconds and the scores of one validation."""
+    begin = time.perf_counter()
+    metrics = model.val(verbose=False, device="cpu", plots=False, **request["settings"])
+    seconds = time.perf_counter() - begin
+    return {"seconds": seconds, "scores": {key: float(value) for key, value in metrics.results_dict.items()}}
 
 
 if __name__ == "__main__":

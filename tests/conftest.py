@@ -52,6 +52,7 @@ def here(tmp_path, monkeypatch):
     work.mkdir()
     monkeypatch.chdir(work)
     monkeypatch.setenv("POSEKIT_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.setenv("POSEKIT_CACHE_DIR", str(tmp_path / "cache"))
     for variable in ("XDG_DATA_HOME", "LOCALAPPDATA", "HOME"):
         monkeypatch.setenv(variable, str(tmp_path / "home"))
     return work

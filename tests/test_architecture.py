@@ -17,7 +17,7 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 
 # Lower ranks know nothing of higher ones; rooms of one rank may know each other, but not in a circle.
 RANKS = (
-    {"errors", "version", "log", "schema", "ops"},
+    {"errors", "version", "log", "files", "schema", "ops"},
     {"sample", "results", "config"},
     {"data", "augment", "models", "checkpoint", "metrics", "io", "viz"},
     {"engine", "export", "runtime", "track"},

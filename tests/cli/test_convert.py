@@ -23,9 +23,7 @@ def test_convert_tells_the_format_and_counts_what_was_read_and_left_out(posekit_
     assert done.returncode == 0
     said, summary, *_ = done.stdout.splitlines()
     assert said == "dogs.json is JSON of StanfordExtra (form=stanfordextra)"
-    assert (
-        summary == "1 pictures with 1 objects written to set/data.yaml (task=pose); 1 objects and 1 pictures left out"
-    )
+    assert summary == "1 picture with 1 object written to set/data.yaml (task=pose); 1 object and 1 picture left out"
     assert done.stderr.startswith("WARNING train: 2.png: there is no such picture")
     assert len(done.stderr.splitlines()) == 1
     assert (folder / "set/labels/train/1.txt").is_file()

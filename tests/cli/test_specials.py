@@ -127,7 +127,7 @@ def test_figures_needs_a_folder(posekit_command):
     assert "out=" in done.stderr
 
 
-@pytest.mark.parametrize("word", ["check", "convert", "merge_kpt_seg"])
+@pytest.mark.parametrize("word", ["check"])
 def test_a_command_of_a_later_release_says_so(posekit_command, word):
     done = posekit_command(word)
     assert (done.returncode, done.stdout) == (1, "")

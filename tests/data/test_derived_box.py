@@ -38,7 +38,10 @@ def test_fewer_than_two_places_give_no_box(rows):
     assert box_around_keypoints(points(*rows), SIZE) is None
 
 
-@given(arrays(np.float64, (5, 2), elements=st.floats(-300, 300)), st.lists(st.sampled_from((0, 1, 2)), min_size=5, max_size=5))
+@given(
+    arrays(np.float64, (5, 2), elements=st.floats(-300, 300)),
+    st.lists(st.sampled_from((0, 1, 2)), min_size=5, max_size=5),
+)
 def test_the_box_holds_all_labelled_points_and_lies_in_the_picture(xy, visibilities):
     keypoints = np.column_stack([xy, visibilities])
     box = box_around_keypoints(keypoints, SIZE)

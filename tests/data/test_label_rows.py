@@ -26,7 +26,9 @@ def square(x, y, side=10):
 def test_joined_outlines_are_the_recorded_ones():
     with np.load(GOLDEN) as golden:
         wanted = golden["coco/merge_out"]
-    joined = join_contours([square(0, 0).astype(np.int32), square(20, 0).astype(np.int32), square(20, 20).astype(np.int32)])
+    joined = join_contours(
+        [square(0, 0).astype(np.int32), square(20, 0).astype(np.int32), square(20, 20).astype(np.int32)]
+    )
     assert np.array_equal(joined, wanted)
     assert np.array_equal(join_contours([square(0, 0), square(20, 0), square(20, 20)]), wanted)
 
@@ -34,7 +36,7 @@ def test_joined_outlines_are_the_recorded_ones():
 def test_joining_long_outlines_takes_little_memory_and_finds_the_closest_points():
     angles = np.linspace(0, 2 * np.pi, 5000, endpoint=False)
     circle = np.stack([np.cos(angles), np.sin(angles)], 1) * 100
-    joined = join_contours([circle, circle + (300, 0)])
+    joined = join_contours([circle, circle + np.array((300, 0))])
     assert len(joined) == 5001 * 2
     assert joined[0] == pytest.approx((100, 0))
     assert joined[5001] == pytest.approx((200, 0))

@@ -9,7 +9,6 @@ from posekit.errors import (
     SourceTypeError,
     SourceValueError,
 )
-from posekit.io.figures import FigureSource
 from posekit.io.screen import ScreenSource
 from posekit.io.streams import StreamSource
 
@@ -33,12 +32,11 @@ def test_webcam_numbers_and_live_urls_are_streams(opened, tmp_path):
         assert (stream.count, stream.live, stream.is_video) == (count, True, True)
 
 
-def test_words_stand_for_screen_and_figures_unless_a_file_has_that_name(opened, media_folder):
+def test_the_word_screen_stands_for_it_unless_a_file_has_that_name(opened, media_folder):
     assert isinstance(opened("screen 1"), ScreenSource)
-    assert isinstance(opened("figures:2:5"), FigureSource)
-    (media_folder / "figures").mkdir()
-    (media_folder / "p0.png").rename(media_folder / "figures" / "p0.png")
-    assert shape(opened("figures")) == [["p0"]]
+    (media_folder / "screen").mkdir()
+    (media_folder / "p0.png").rename(media_folder / "screen" / "p0.png")
+    assert shape(opened("screen")) == [["p0"]]
 
 
 @pytest.mark.parametrize("source", [b"a.jpg", {"a": 1}, 1.5, True, object(), [b"a.jpg"], [[1, 2]], None])

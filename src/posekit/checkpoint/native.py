@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from posekit.checkpoint.atomic import replacing
 from posekit.checkpoint.contents import Checkpoint
 from posekit.checkpoint.plain import plain_value
 from posekit.checkpoint.record import FORMAT_KEY, from_record, plain_copy, to_record
 from posekit.checkpoint.safetensors_file import write_safetensors
 from posekit.checkpoint.tensors import TensorReader
 from posekit.errors import CheckpointError, OutputError
+from posekit.files.atomic import replacing_durably
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,7 +42,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         )
     state = {name: _owned(tensor) for name, tensor in checkpoint.state.items()}
     try:
-        with replacing(path) as temporary:
+        with replacing_durably(path) as temporary:
             writer(temporary, checkpoint, state)
     except CheckpointError as error:
         raise CheckpointError(f"{path} was not written: {error}") from error

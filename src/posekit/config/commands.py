@@ -117,7 +117,7 @@ SPECIALS = {
         ),
         Special(
             name="convert",
-            meaning="convert annotations: source=PATH out=FOLDER [form= to=yolo or coco task= names= images= pictures=]",
+            meaning="convert annotations: source=PATH out=FOLDER [form= to= task= names= images= pictures=]",
             settings=ConvertSettings,
         ),
         Special(

@@ -2,8 +2,6 @@
 
 import json
 import logging
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from posekit.config.parse import write_value
 from posekit.config.suggest import question
 from posekit.config.user_folders import config_folder, data_folder
 from posekit.errors import OutputError, SettingError, SettingTypeError
+from posekit.files.atomic import replacing_durably
 
 logger = logging.getLogger("posekit")
 
@@ -135,21 +134,9 @@ def _stored(file: Path) -> bytes | None:
 def _write(values: Mapping[str, Any]) -> None:
     file = settings_file()
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        _replace(file, json.dumps(values, indent=2))
+        with replacing_durably(file) as draft:
+            draft.write_text(json.dumps(values, indent=2), encoding="utf-8")
     except OSError as error:
         raise OutputError(
             f"the settings file {file} cannot be written ({error.strerror}); POSEKIT_CONFIG_DIR names another folder"
         ) from error
-
-
-def _replace(file: Path, text: str) -> None:
-    """Replace a file in one step, so that a crash never leaves half of it."""
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=file.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(temporary).replace(file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

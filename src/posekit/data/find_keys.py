@@ -14,10 +14,10 @@ from posekit.data.builtin_sets import YAML_SUFFIXES, builtin_keys, builtin_names
 from posekit.data.coco.values import quote
 from posekit.data.coco_layouts import coco_file_keys, coco_folder_keys
 from posekit.data.data_paths import exists, expanded
-from posekit.data.new_folder import new_folder
 from posekit.data.unpack import unpack
 from posekit.data.yaml_file import read_yaml
 from posekit.errors import DatasetError, DatasetNotFoundError, DatasetTypeError, OutputError
+from posekit.files.new_folder import new_folder
 from posekit.log import LOGGER
 
 _FINGERPRINT_BYTES = 1 << 20

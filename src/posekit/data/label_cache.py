@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from posekit.checkpoint.atomic import replacing
 from posekit.config.user_folders import cache_folder
 from posekit.data.label_files.file_bytes import read_label_bytes
 from posekit.data.label_files.rule import LabelRule
 from posekit.data.label_files.scan import UNAVAILABLE, Scan, scan_label_files
 from posekit.data.packed_scan import pack_scan, unpack_scan
 from posekit.data.picture_files import label_file_name
+from posekit.files.atomic import replacing
 from posekit.version import __version__
 
 # To be raised whenever the scan of the same files comes to something else, or is stored in another form.

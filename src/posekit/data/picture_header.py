@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MIN_SIDE = 10
 # The frame header of nearly all JPEG files lies within this; that of the others Pillow finds.
-_JPEG_HEAD_BYTES = 4096
+_JPEG_HEAD_BYTES = 2048
 _JPEG_END = b"\xff\xd9"
 _DNG_VERSION_TAG = 50706
 _SIDEWAYS = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height

@@ -1,7 +1,6 @@
 """Decoded pictures kept for the next time they are asked for: not at all, in memory, or on disk."""
 
 import logging
-import os
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from posekit.config.user_folders import cache_folder
+from posekit.files.atomic import replacing
 from posekit.sample import Picture
 
 LOGGER = logging.getLogger("posekit")
@@ -73,11 +73,8 @@ class DiskStore:
         return loaded
 
     def _keep(self, target: Path, picture: Picture) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft = target.with_name(f".{target.name}.{os.getpid()}")
-        with draft.open("wb") as file:
+        with replacing(target) as draft, draft.open("wb") as file:
             np.save(file, picture)
-        draft.replace(target)
 
 
 def open_store(cache: bool | str, sizes: Sequence[tuple[int, int]]) -> PictureStore:

@@ -8,6 +8,7 @@ from typing import Any
 from posekit.config.predict import PredictSettings
 from posekit.config.user_folders import data_folder
 from posekit.config.user_settings import load_user_settings
+from posekit.data.figures.source import is_figures, parse_figures
 from posekit.io.base import Source
 from posekit.io.sources import open_source
 from posekit.log import LOGGER
@@ -40,15 +41,22 @@ def open_run(settings: PredictSettings, source: Any, task: str) -> Run:
     if source is None:
         LOGGER.warning("no source given: taking synthetic scenes (source='%s')", DEFAULT_SOURCE)
         source = DEFAULT_SOURCE
-    opened = open_source(
+    opened = _open(source, settings)
+    base = Path(load_user_settings().runs_dir) / task / (settings.project or "")
+    return Run(settings=settings, source=opened, base=base)
+
+
+def _open(source: Any, settings: PredictSettings) -> Source:
+    """Open a source; a file or folder that exists is preferred to the word "figures"."""
+    if isinstance(source, str) and is_figures(source) and not Path(source).exists():
+        return parse_figures(source, settings.batch)
+    return open_source(
         source,
         batch=settings.batch,
         vid_stride=settings.vid_stride,
         stream_buffer=settings.stream_buffer,
         download_dir=data_folder() / "downloads",
     )
-    base = Path(load_user_settings().runs_dir) / task / (settings.project or "")
-    return Run(settings=settings, source=opened, base=base)
 
 
 def results_list(results: Iterator[Results], source: Source) -> list[Results]:

@@ -71,10 +71,19 @@ def save_verdicts(folder: Path, scored: ScoredBatch, model: ValidationModel, sch
 
 
 def _save_curves(folder: Path, title: str, part: PartMetrics, names: Sequence[str]) -> None:
-    save_pr_curve(part.px, part.prec_values, part.ap50, names, folder / f"{title}PR_curve.png")
+    path = folder / f"{title}PR_curve.png"
+    save_pr_curve(part.px, part.prec_values, part.ap50, names, path, title=f"{title}: precision and recall")
     curves = (("F1", part.f1_curve, "F1"), ("P", part.p_curve, "Precision"), ("R", part.r_curve, "Recall"))
     for short, values, label in curves:
-        save_confidence_curve(part.px, values, names, folder / f"{title}{short}_curve.png", label)
+        save_confidence_curve(
+            part.px,
+            values,
+            names,
+            folder / f"{title}{short}_curve.png",
+            label,
+            title=f"{title}: {label} over confidence",
+            operating_confidence=part.confidence,
+        )
 
 
 def _pictures(scored: ScoredBatch) -> list[Picture]:

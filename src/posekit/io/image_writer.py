@@ -1,12 +1,11 @@
 """Save drawn pictures, and single frames of videos, as JPEG files."""
 
-import contextlib
-import os
 from pathlib import Path
 
 import cv2
 
 from posekit.errors import OutputError
+from posekit.files.atomic import replacing
 from posekit.io.names import OutputNames
 from posekit.sample import Picture, Sample
 
@@ -73,12 +72,8 @@ def save_jpeg(path: Path, image: Picture) -> None:
     encoded, data = cv2.imencode(".jpg", image)
     if not encoded:
         raise OutputError(f"{path}: the picture cannot be encoded as JPEG")
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(data.tobytes())
-        partial.replace(path)
+        with replacing(path) as partial:
+            partial.write_bytes(data.tobytes())
     except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
         raise OutputError(f"{path}: cannot be written ({error.strerror})") from error

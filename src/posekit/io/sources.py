@@ -8,7 +8,6 @@ from typing import Any
 
 from posekit.errors import SettingError, SourceNotFoundError, SourceTypeError
 from posekit.io.base import Source
-from posekit.io.figures import is_figures, parse_figures
 from posekit.io.file_source import FileSource
 from posekit.io.files import exists, find_files
 from posekit.io.formats import list_formats, media_kind
@@ -39,9 +38,9 @@ def open_source(
     Args:
         source: text or path of a picture, video, folder, pattern with ``*``, ``.txt`` or ``.csv`` list of files or
             ``.streams`` list of streams; a URL of a file (downloaded) or of a stream; a webcam number such as 0 or
-            "0"; "screen", "screen NUMBER", "screen [NUMBER] X Y WIDTH HEIGHT"; "figures", "figures:COUNT",
-            "figures:COUNT:SEED"; a PIL image; a BGR array; a tensor (B, 3, H, W); a list of paths, URLs, PIL images
-            and arrays. A file or folder that exists is preferred to the words "screen" and "figures".
+            "0"; "screen", "screen NUMBER", "screen [NUMBER] X Y WIDTH HEIGHT"; a PIL image; a BGR array; a tensor
+            (B, 3, H, W); a list of paths, URLs, PIL images and arrays. A file or folder that exists is preferred
+            to the word "screen".
         batch: pictures or frames per batch. A list, a tensor and a set of streams are one batch each, whatever this is.
         vid_stride: of how many video frames one is kept.
         stream_buffer: whether live frames queue up; else the newest is taken.
@@ -86,8 +85,6 @@ def _open_text(text: Any, options: _Options) -> Source:
         return _open_streams(read_stream_list(Path(text).expanduser()), options)
     if text.split()[:1] == ["screen"] and not exists(text):
         return parse_screen(text)
-    if is_figures(text) and not exists(text):
-        return parse_figures(text, options.batch)
     return _open_files(find_files(text), options.batch, options)
 
 

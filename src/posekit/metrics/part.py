@@ -20,7 +20,8 @@ class PartMetrics:
 
     Attributes:
         nc: number of classes of the model.
-        p, r, f1: (C,) precision, recall and F1 at the one confidence where the mean F1 is best.
+        confidence: the one confidence where the mean F1 of the classes is best.
+        p, r, f1: (C,) precision, recall and F1 there.
         all_ap: (C, 10) average precision at the thresholds 0.50, 0.55 ... 0.95.
         ap_class_index: (C,) class number of each row.
         px: (1000,) confidences or recalls, 0 ... 1, that the curves are given at.
@@ -44,6 +45,7 @@ class PartMetrics:
         self.all_ap = scores.all_ap
         self.ap_class_index: Integers = scores.classes
         self.px = grid()
+        self.confidence = float(self.px[best])
         self.p_curve = scores.p_curve
         self.r_curve = scores.r_curve
         self.f1_curve = scores.f1_curve

@@ -6,8 +6,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from posekit.checkpoint.atomic import replacing
 from posekit.errors import OutputError
+from posekit.files.atomic import replacing
 from posekit.log import LOGGER
 
 

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from posekit.errors import SettingError
+from posekit.files.atomic import replacing
 
 
 def write_picture(path: str | Path, picture: NDArray[np.uint8]) -> str:
@@ -27,16 +27,11 @@ def write_picture(path: str | Path, picture: NDArray[np.uint8]) -> str:
     path = Path(path)
     if not _is_writable(path.suffix):
         raise SettingError(f"cannot write {path}: no picture format is called {path.suffix!r}; use .jpg, .png or .webp")
-    path.parent.mkdir(parents=True, exist_ok=True)
     done, encoded = cv2.imencode(path.suffix, picture)
     if not done:
         raise SettingError(f"cannot write {path}: a {picture.shape} picture does not fit the format {path.suffix}")
-    partial = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
-    try:
+    with replacing(path) as partial:
         partial.write_bytes(encoded.tobytes())
-        partial.replace(path)  # a reader never sees half a picture
-    finally:
-        partial.unlink(missing_ok=True)
     return str(path)
 
 

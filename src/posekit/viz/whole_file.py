@@ -4,8 +4,8 @@ from pathlib import Path
 
 import cv2
 
-from posekit.checkpoint.atomic import replacing
 from posekit.errors import OutputError
+from posekit.files.atomic import replacing
 from posekit.viz.scene import Picture
 
 JPEG_QUALITY = 92

@@ -165,13 +165,15 @@ def test_unusable_categories_are_told(tmp_path):
 
 def test_categories_with_different_points_are_refused(tmp_path):
     categories = [BIRD, {"id": 2, "name": "fish", "keypoints": ["fin"]}]
-    with pytest.raises(SchemaError, match="bird.*fish"):
+    with pytest.raises(SchemaError, match=r"bird.*fish"):
         read(tmp_path, content(entry(), categories=categories))
 
 
 def test_lists_that_no_category_explains_are_refused(tmp_path):
     data = content(entry(keypoints=[0] * 399), entry(keypoints=[0] * 399), categories=[PERSON])
-    with pytest.raises(DatasetError, match="none of the 2 keypoint lists fits the 17 points.*399, those of 133 points"):
+    with pytest.raises(
+        DatasetError, match=r"none of the 2 keypoint lists fits the 17 points.*399, those of 133 points"
+    ):
         read(tmp_path, data)
 
 
@@ -241,7 +243,9 @@ def test_extra_keys_of_a_category_with_hundreds_of_points_do_no_harm(tmp_path):
 
 def whole_body(**changes):
     parts = {"foot_kpts": (6, 1), "face_kpts": (68, 2), "lefthand_kpts": (21, 3), "righthand_kpts": (21, 4)}
-    lists = {key: [value for _ in range(count) for value in (number, number, 2)] for key, (count, number) in parts.items()}
+    lists = {
+        key: [value for _ in range(count) for value in (number, number, 2)] for key, (count, number) in parts.items()
+    }
     flags = {"foot_valid": True, "face_valid": True, "lefthand_valid": True, "righthand_valid": True}
     return entry(keypoints=[9, 9, 2] * 17, **lists | flags | changes)
 

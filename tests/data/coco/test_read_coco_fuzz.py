@@ -31,8 +31,7 @@ def check(path, task):
     try:
         annotations = read_coco(path, task=task)
         split = read_coco_split([path], task=task)
-    except PosekitError as error:
-        assert "\n" not in str(error)
+    except PosekitError:
         return "refused"
     count = len(json.loads(path.read_bytes())["annotations"])
     read = sum(len(picture.objects) for picture in annotations.pictures)

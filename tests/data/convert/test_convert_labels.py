@@ -68,14 +68,19 @@ def test_coco_and_back_gives_the_same_objects(dogs, tmp_path):
         np.testing.assert_allclose(*rows, atol=1e-4)
 
 
-def test_yolo_to_coco_keeps_boxes_keypoints_and_outlines(dogs, tmp_path):
-    convert_labels(dogs, tmp_path / "yolo", task="multitask")
-    converted = convert_labels(tmp_path / "yolo/data.yaml", tmp_path / "coco", to="coco", task="multitask")
+@pytest.mark.parametrize("task", ["detect", "segment", "pose", "multitask"])
+def test_coco_json_of_label_files_has_all_that_they_hold(dogs, tmp_path, task):
+    convert_labels(dogs, tmp_path / "yolo", task=task)
+    converted = convert_labels(tmp_path / "yolo/data.yaml", tmp_path / "coco", to="coco")
     assert converted.form.name == "yolo"
-    content = json.loads((tmp_path / "coco/train.json").read_text())
+    found = json.loads((tmp_path / "coco/train.json").read_text())["annotations"][0]
     original = read_stanfordextra(dogs).pictures[0].objects[0]
-    np.testing.assert_allclose(content["annotations"][0]["keypoints"], original.keypoints.ravel(), atol=0.01)
-    np.testing.assert_allclose(content["annotations"][0]["segmentation"], [original.parts[0].ravel()], atol=0.01)
+    if task in ("pose", "multitask"):
+        np.testing.assert_allclose(found["keypoints"], original.keypoints.ravel(), atol=0.01)
+    if task in ("segment", "multitask"):
+        np.testing.assert_allclose(found["segmentation"], [original.parts[0].ravel()], atol=0.01)
+    else:
+        np.testing.assert_allclose(found["bbox"], (0, 6, 30, 8), atol=0.01)
 
 
 def test_names_choose_and_order_the_keypoints(dogs, tmp_path):

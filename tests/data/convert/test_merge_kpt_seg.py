@@ -1,7 +1,10 @@
+import cv2
 import numpy as np
 import pytest
 
 from posekit.data.convert.merge_kpt_seg import merge_kpt_seg
+from posekit.data.open_split import open_split
+from posekit.data.read_description import read_description
 from posekit.errors import DatasetError, DatasetNotFoundError, OutputError, SettingError
 
 # Two keypoints. The outlines' extents are 0.1 ... 0.3 and 0.5 ... 0.9.
@@ -184,3 +187,29 @@ def test_a_folder_that_holds_something_stays_as_it_was(merge, tmp_path):
         merge({"a.txt": [SMALL_POSE]}, {"a.txt": [SMALL]})
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kpt", "out", "seg"]
+
+
+@pytest.mark.parametrize("layout", ["keypoints_polygon", "box_keypoints_polygon"])
+def test_what_was_merged_reads_as_multitask_labels(merge, tmp_path, layout):
+    merge(
+        {"a.txt": [SMALL_POSE, LARGE_POSE.replace("0.7 0.7 0.4", "0.3 0.7 0.4")]},
+        {"a.txt": [SMALL, LARGE, "1" + LARGE[1:]]},
+        layout=layout,
+    )
+    root = tmp_path / "set"
+    (root / "images").mkdir(parents=True)
+    (tmp_path / "out").rename(root / "labels")
+    cv2.imwrite(str(root / "images" / "a.png"), np.zeros((100, 100, 3), np.uint8))
+    (root / "data.yaml").write_text(
+        f"train: images\nval: images\nnames: [dog, car]\nkpt_shape: [2, 3]\nkpt_names: {{0: [nose, tail]}}\n"
+        f"layout: {layout}\n"
+    )
+    split = open_split(read_description(root / "data.yaml", task="multitask"), "val", task="multitask")
+    (labels,) = split.pictures
+    assert split.report.problems == ()
+    assert labels.classes.tolist()[:3] == [0, 0, 1]
+    assert labels.keypoints[0].ravel() == pytest.approx([0.15, 0.25, 2, 0.2, 0.2, 1])
+    assert not labels.keypoints[1:3].any()
+    assert [len(polygon) for polygon in labels.polygons][:3] == [4, 3, 3]
+    np.testing.assert_allclose(labels.boxes[:3], [[0.2] * 4, [0.7, 0.7, 0.4, 0.4], [0.7, 0.7, 0.4, 0.4]], atol=1e-6)
+    assert len(labels) == (4 if layout == "box_keypoints_polygon" else 3)

@@ -71,7 +71,9 @@ def test_a_missing_box_is_derived_and_without_any_extent_the_object_is_counted(t
     assert json.loads(written.path.read_text(encoding="utf-8"))["annotations"][0]["bbox"] == [1, 2, 10, 6]
 
 
-@pytest.mark.parametrize(("ids", "kept"), [((7, 3), [7, 3]), ((7, 7), [1, 2]), (("a", "b"), [1, 2]), ((None, 5), [1, 2])])
+@pytest.mark.parametrize(
+    ("ids", "kept"), [((7, 3), [7, 3]), ((7, 7), [1, 2]), (("a", "b"), [1, 2]), ((None, 5), [1, 2])]
+)
 def test_picture_ids_are_kept_when_they_are_different_numbers(ids, kept, tmp_path):
     pictures = tuple(one_picture(image_id=number).pictures[0] for number in ids)
     content = content_of(AnnotationSet(names=NAMES, schema=None, pictures=pictures), tmp_path)

@@ -80,15 +80,14 @@ def test_coco_to_yolo_to_coco_keeps_everything(annotations):
 def test_yolo_to_coco_to_yolo_keeps_the_label_files(annotations):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        first = write_yolo({"val": with_pictures(annotations, folder)}, folder / "1", task="pose")
-        json_file = yolo_to_coco(first.path, folder / "json", splits=["val"])["val"].path
+        written = write_yolo({"val": with_pictures(annotations, folder)}, folder / "1", task="pose")
+        json_file = yolo_to_coco(written.path, folder / "json", splits=["val"])["val"].path
         coco_to_yolo(json_file, folder / "2", image_dirs=[folder / "1"])
-        texts = []
-        for place in ("1/labels/val", "2/labels/val/val"):
-            texts.append({path.name: path.read_text(encoding="utf-8") for path in sorted((folder / place).glob("*"))})
-    assert texts[0].keys() == texts[1].keys()
-    for key, text in texts[0].items():
-        rows, again = (np.loadtxt(content.splitlines(), ndmin=2) for content in (text, texts[1][key]))
+        places = folder / "1/labels/val", folder / "2/labels/val/val"
+        first, second = ({path.name: path.read_text(encoding="utf-8") for path in place.glob("*")} for place in places)
+    assert first.keys() == second.keys()
+    for key, text in first.items():
+        rows, again = (np.loadtxt(content.splitlines(), ndmin=2) for content in (text, second[key]))
         assert np.allclose(rows, again, atol=1e-4)  # a thousandth of a pixel of a picture of ten
 
 

@@ -69,7 +69,7 @@ def _are_numbers(values: list[Any]) -> bool:
     if not values or not _NUMBERS.issuperset(map(type, values)):
         return not values
     # With a NaN among them, the extremes depend on the order; then the sum is NaN.
-    return -LARGEST <= min(values) and max(values) <= LARGEST and not isnan(sum(values))
+    return min(values) >= -LARGEST and max(values) <= LARGEST and not isnan(sum(values))
 
 
 def read_id(value: Any, field: str, code: str) -> int:

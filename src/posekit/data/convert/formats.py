@@ -78,8 +78,9 @@ def _read_coco(source: Path, options: ReadOptions) -> Splits:
 
 
 def _read_yolo(source: Path, options: ReadOptions) -> Splits:
-    task = options.task or "pose"
-    description = read_description(source, task=task)
+    description = read_description(source, task=options.task or "detect")
+    # Pose rows are multitask rows without an outline, boxes and outlines are both read for detection.
+    task = options.task or ("multitask" if description.schema else "detect")
     return {
         split: split_annotations(open_split(description, split, task=task), description.root)
         for split in description.splits

@@ -9,9 +9,9 @@ import numpy as np
 from posekit.data.convert.match_boxes import match_boxes
 from posekit.data.convert.merge_rows import MergeRow, read_rows, told_kpt_shape
 from posekit.data.label_files.rule import LAYOUTS
-from posekit.data.new_folder import new_folder
 from posekit.data.problem import Problem
 from posekit.errors import DatasetError, DatasetNotFoundError, SettingError
+from posekit.files.new_folder import new_folder
 
 WITH_BOX, WITHOUT_BOX = LAYOUTS
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.checkpoint.atomic import replacing
 from posekit.data.annotation import AnnotationSet, ObjectAnnotation, PictureAnnotation
 from posekit.data.convert.written import Written
 from posekit.data.derived_box import derive_box
 from posekit.data.problem_list import ProblemList
 from posekit.errors import OutputError
+from posekit.files.atomic import replacing
 from posekit.schema import KeypointSchema
 
 Points = NDArray[np.float64]

@@ -10,9 +10,9 @@ from posekit.data.convert.picture_names import PictureNames
 from posekit.data.convert.picture_transfer import PictureTransfer, bring_picture, check_transfer
 from posekit.data.convert.write_coco import write_coco
 from posekit.data.convert.written import Written
-from posekit.data.new_folder import new_folder
 from posekit.data.problem_list import ProblemList
 from posekit.errors import DatasetError
+from posekit.files.new_folder import new_folder
 
 
 def write_coco_set(splits: Mapping[str, AnnotationSet], folder: Path, *, pictures: PictureTransfer = "link") -> Written:

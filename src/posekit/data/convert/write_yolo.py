@@ -14,9 +14,9 @@ from posekit.data.convert.picture_transfer import PictureTransfer, bring_picture
 from posekit.data.convert.written import Written
 from posekit.data.differing_part import differing_part
 from posekit.data.label_rows import TASKS_WITH_KEYPOINTS, LabelRows
-from posekit.data.new_folder import new_folder
 from posekit.data.problem_list import ProblemList
 from posekit.errors import DatasetError
+from posekit.files.new_folder import new_folder
 from posekit.io.formats import IMAGE_SUFFIXES
 from posekit.schema import KeypointSchema
 

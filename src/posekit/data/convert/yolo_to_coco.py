@@ -10,11 +10,11 @@ from posekit.data.annotation import AnnotationSet, ObjectAnnotation, PictureAnno
 from posekit.data.convert.write_coco import write_coco
 from posekit.data.convert.written import Written
 from posekit.data.labels import PictureLabels
-from posekit.data.new_folder import new_folder
 from posekit.data.open_split import open_split
 from posekit.data.read_description import read_description
 from posekit.data.split import Split
 from posekit.errors import DatasetKeyError
+from posekit.files.new_folder import new_folder
 
 
 def yolo_to_coco(

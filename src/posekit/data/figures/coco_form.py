@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from posekit.data.figures.mask_polygons import mask_polygons
-from posekit.data.new_folder import new_folder
 from posekit.data.figures.scene import DEFAULTS
 from posekit.data.figures.settings import SceneSettings
 from posekit.data.figures.splits import write_pictures
+from posekit.files.new_folder import new_folder
 from posekit.sample import Sample
 from posekit.schema import COCO_PERSON
 

@@ -39,6 +39,8 @@ def _class_faults(rows: list[int], classes: Floats, rule: LabelRule) -> list[Fau
     end = _MAX_CLASS if rule.single_cls else rule.nc
     expected = "a whole number from 0" if rule.single_cls else f"0 to {rule.nc - 1} (nc is {rule.nc})"
     fractional = classes != np.floor(classes)
+    if not fractional.any() and classes.min() >= 0 and classes.max() < end:
+        return []
     outside = ~fractional & ((classes < 0) | (classes >= end))
     return [
         *(

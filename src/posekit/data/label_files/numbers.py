@@ -50,7 +50,7 @@ def read_numbers(text: RowText) -> tuple[Numbers, list[Fault]]:
     """Turn words into numbers; rows with a word that is none are left out, each with a fault."""
     if not any(b"_" in line for line in text.lines):  # float() would read 1_0 as ten
         try:
-            flat = _float32([float(word) for word in chain.from_iterable(text.words)])
+            flat = _float32(list(map(float, chain.from_iterable(text.words))))
         except ValueError:
             pass  # some word is no number: found below
         else:

@@ -82,7 +82,7 @@ def save_confusion_matrix(matrix: ArrayLike, names: Sequence[str], path: str | P
 
 def _column_shares(counts: Matrix) -> Matrix:
     """Divide by the column sums; columns without objects stay 0."""
-    sums = counts.sum(axis=1, keepdims=True)
+    sums = counts.sum(axis=0, keepdims=True)
     shares: Matrix = np.divide(counts, sums, out=np.zeros_like(counts), where=sums > 0)
     return shares
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from posekit.data.figures.source import is_figures, parse_figures
 from posekit.errors import SourceValueError
-from posekit.io.figures import is_figures, parse_figures
 
 
 def test_pictures_come_in_batches_without_their_labels():

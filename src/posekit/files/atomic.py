@@ -1,9 +1,10 @@
-"""Replaces a file in one step, so that a crash never leaves half a file under its name."""
+"""Replaces a file in one step, so that nobody ever sees half a file under its name."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 
 @contextmanager
@@ -17,11 +18,18 @@ def replacing(path: Path) -> Iterator[Path]:
         path: the file to write or replace.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{uuid4().hex[:12]}.tmp")
     try:
         yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())  # the content must be on disk before the name points at it
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_durably(path: Path) -> Iterator[Path]:
+    """As `replacing`; besides, the content is on disk before the name points at it, so it survives a power cut."""
+    with replacing(path) as temporary:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())

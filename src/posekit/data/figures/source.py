@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Generator
 
+from posekit.data.figures.scene import scenes
 from posekit.errors import SourceValueError
 from posekit.io.base import Source
 from posekit.sample import Origin, Sample
@@ -26,8 +27,6 @@ class FigureSource(Source):
         self._batch = batch
 
     def _batches(self) -> Generator[list[Sample], None, None]:
-        from posekit.data.figures import scenes
-
         scene = enumerate(scenes(self.count, self._seed), start=1)
         while drawn := list(itertools.islice(scene, self._batch)):
             yield [

@@ -2,8 +2,8 @@
 
 import pytest
 
-from posekit.data.new_folder import new_folder
 from posekit.errors import OutputError
+from posekit.files.new_folder import new_folder
 
 
 def test_the_folder_appears_when_the_block_ends_well(tmp_path):
@@ -16,9 +16,13 @@ def test_the_folder_appears_when_the_block_ends_well(tmp_path):
 
 
 def test_an_error_leaves_nothing(tmp_path):
-    with pytest.raises(ZeroDivisionError), new_folder(tmp_path / "b") as draft:
-        (draft / "x").write_text("x", encoding="utf-8")
-        _ = 1 / 0
+    def fail():
+        with new_folder(tmp_path / "b") as draft:
+            (draft / "x").write_text("x", encoding="utf-8")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,0 +1,1 @@
+"""How files and folders come into being: whole, or not at all."""

@@ -1,0 +1,17 @@
+"""A run opens what the user named; the word figures stands for made scenes."""
+
+import pytest
+
+from posekit.config.predict import PredictSettings
+from posekit.data.figures.source import FigureSource
+from posekit.engine.prediction import open_run
+
+
+@pytest.mark.parametrize("source", ["figures", "figures:2:5", None])
+def test_figures_are_made_scenes_also_when_nothing_is_named(here, source):
+    assert isinstance(open_run(PredictSettings(), source, "pose").source, FigureSource)
+
+
+def test_a_folder_of_that_name_is_preferred(here, gallery):
+    gallery.rename(here / "figures")
+    assert not isinstance(open_run(PredictSettings(), "figures", "pose").source, FigureSource)
