@@ -4,12 +4,16 @@ import cv2
 import numpy as np
 import pytest
 import yaml
+from hypothesis import settings
 
 from golden.fill import image
 from posekit.cli.threads import limit_spinning
 
 # Before anything imports PyTorch: tests often run beside other work, on few processors.
 limit_spinning()
+# An example may take any time: on a busy machine a deadline fails tests that find nothing wrong.
+settings.register_profile("posekit", deadline=None)
+settings.load_profile("posekit")
 
 
 @pytest.fixture(scope="session")

@@ -308,7 +308,7 @@ def test_unknown_attributes_come_from_the_network(pose_model):
         _ = pose_model.strydes
 
 
-@pytest.mark.parametrize("name", ["train", "val", "track", "export", "benchmark", "tune"])
+@pytest.mark.parametrize("name", ["train", "track", "export", "benchmark", "tune"])
 def test_what_later_releases_bring_is_one_clear_error(pose_model, name):
     assert not hasattr(pose_model, name)
     for kind in (PosekitError, NotImplementedError, AttributeError):

@@ -1,6 +1,7 @@
 """`YOLO`: the object that users hold. Thin: every method hands over to the room that does the work."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -133,8 +134,9 @@ class YOLO:
             UnknownSettingError, SettingTypeError, SettingError: a setting is wrong.
             DatasetNotFoundError, DatasetError, DatasetTypeError, DatasetKeyError, SchemaError: the data set is.
         """
-        known = VAL_DEFAULTS | {"data": find_remembered(self.overrides.get("data"))}
-        checked = self._settings(ValSettings, known, settings)
+        checked = self._settings(ValSettings, VAL_DEFAULTS | {"data": None}, settings)
+        if checked.data is None:
+            checked = replace(checked, data=find_remembered(self.overrides.get("data")))
         device = select_device(join_processes(checked.device))
         model = YoloValidation(self._ready.get(self.loaded, checked, device))
         self.metrics = (validator or Validator)(model, self.callbacks).run(open_validation(checked, model))

@@ -118,3 +118,7 @@ class DatasetTypeError(PosekitError, TypeError):
 
 class DatasetKeyError(PosekitError, KeyError):
     """A dataset YAML lacks a key that the task needs."""
+
+
+class TrainingError(PosekitError, RuntimeError):
+    """A training cannot go on: its numbers have become useless, or its memory does not suffice."""

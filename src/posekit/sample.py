@@ -1,13 +1,13 @@
 """`Sample`, one picture with its objects, and `Batch`, pictures stacked for a network."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, device
 
     from posekit.ops.letterbox import Letterbox
 
@@ -71,15 +71,50 @@ class Sample:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Targets:
+    """The n objects of a batch of B pictures, those of one picture together, in the order of the pictures.
+
+    Attributes:
+        pictures: (n,) int64 index of the picture.
+        classes: (n,) int64.
+        boxes: (n, 4) float32 centre x, centre y, width, height as fractions of the network input.
+        keypoints: (n, K, 3) float32 x, y as the same fractions, visibility; None without keypoints.
+        masks: with `overlap` (B, h, w) index maps, 0 background, i + 1 the i-th object of the picture; else
+            (n, h, w) 0 or 1; None without masks.
+        overlap: which of the two forms `masks` has.
+        semantic: (B, h, w) float32 class of the object over each pixel, arbitrary where there is none; None without
+            masks.
+    """
+
+    pictures: "Tensor"
+    classes: "Tensor"
+    boxes: "Tensor"
+    keypoints: "Tensor | None" = None
+    masks: "Tensor | None" = None
+    overlap: bool = True
+    semantic: "Tensor | None" = None
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def to(self, device: "device") -> "Targets":
+        """Return the targets on a device."""
+        moved = {name: value.to(device) for name, value in vars(self).items() if hasattr(value, "to")}
+        return replace(self, **moved)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Batch:
     """Pictures ready for a network, and the way back to the originals.
 
     Attributes:
         images: (B, 3, H, W) RGB: uint8, or float in [0, 1].
         samples: the B pictures they were made from, in order.
-        letterboxes: for each picture how it was placed into (H, W).
+        letterboxes: for each picture how it was placed into (H, W); empty in training.
+        targets: the objects, for training; None elsewhere.
     """
 
     images: "Tensor"
     samples: list[Sample]
     letterboxes: "list[Letterbox]"
+    targets: Targets | None = None

@@ -1,4 +1,4 @@
-"""``posekit val``: the table, the order of words, one line for a mistake."""
+"""``posekit val``: the table, what is written, one line for a mistake."""
 
 import pytest
 import yaml
@@ -11,9 +11,10 @@ def people(tmp_path):
     return write_yolo_dataset(tmp_path / "people", train=1, val=4, settings=SceneSettings(size=(96, 128)))
 
 
-@pytest.mark.parametrize("words", [("pose", "val"), ("val", "pose"), ("mode=val",)])
-def test_it_prints_the_table_whatever_the_order_of_words(words, weights, people, posekit_command):
-    done = posekit_command(*words, f"model={weights()}", f"data={people}", "device=cpu", "batch=1", "plots=False")
+def test_it_prints_the_table(weights, people, posekit_command):
+    done = posekit_command(
+        "val", "pose", f"model={weights()}", f"data={people}", "device=cpu", "batch=1", "plots=False"
+    )
     assert done.returncode == 0, done.stderr
     assert "Pose(P" in done.stdout
     assert "all          4" in done.stdout
@@ -39,10 +40,6 @@ def test_without_data_the_one_remembered_by_the_model_is_taken(people, weights, 
     ("change", "text"),
     [
         ({"kpt_shape": None}, "No `kpt_shape` in the "),
-        ({"val": "elsewhere"}, "elsewhere"),
-        ({"names": {0: "person", 2: "dog"}}, "names"),
-        ({"kpt_shape": [3, 3], "flip_idx": None, "kpt_names": None, "skeleton": None, "kpt_oks_sigmas": None}, "3"),
-        ({"kpt_shape": "many"}, "kpt_shape"),
         ({"download": "bash get.sh", "val": "elsewhere"}, "bash get.sh"),
     ],
 )

@@ -99,10 +99,3 @@ def test_names_may_be_written_with_escapes(root):
 def test_damaged_files_are_passed_over(root, content):
     (root / "keypoints.json").write_bytes(content)
     assert find(root) is None
-
-
-def test_what_is_used_is_said(root, caplog):
-    truth = write(root / "keypoints.json")
-    with caplog.at_level("INFO", logger="posekit"):
-        find(root)
-    assert f"{truth}: taken as the COCO truth of the split val" in caplog.text

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from data.label_files.mutations import BOXLESS, DETECT, POSE, RULES, SEGMENT, mutations
@@ -214,7 +214,6 @@ def test_a_scan_without_a_package_it_needs_is_not_kept(tmp_path, cache, monkeypa
     assert not cache.exists()
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 2**32), rule=st.sampled_from(RULES))
 def test_any_scan_survives_being_packed(seed, rule, tmp_path_factory):
     folder = tmp_path_factory.mktemp("packed")

@@ -62,11 +62,11 @@ def test_a_split_of_label_files_is_read(make):
     assert (split.report.found, split.report.missing, split.report.empty) == (2, 1, 1)
 
 
-def test_what_was_found_is_said_with_the_first_problems(make, caplog):
+def test_the_first_problems_are_said_and_the_summary_counts_all(make, caplog):
     texts = [ROW, None, *["0 x"] * (SHOWN_PROBLEMS + 3)]
     with caplog.at_level(logging.INFO, logger="posekit"):
         split = open_split(make(*texts), "val", task="pose")
-    assert f"val: 1 pictures with 1 objects, 1 backgrounds, {SHOWN_PROBLEMS + 3} corrupt" in caplog.text
+    assert f"val: 1 pictures with 1 objects, 1 backgrounds, {SHOWN_PROBLEMS + 3} corrupt" in split.summary
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == SHOWN_PROBLEMS + 1
     told = "0.txt:1:3: 'x' is no number; expected one such as 0.25; the picture is left out with its 1 object"
@@ -170,3 +170,33 @@ def test_coco_json_with_another_number_of_keypoints_is_refused(make, tmp_path):
     description = make(None, splits={"val": (path,)}, images={"val": (tmp_path / "images" / "val",)})
     with pytest.raises(DatasetError, match="kpt_shape says 2 keypoints, but the annotations of its split 'val' have 3"):
         open_split(description, "val", task="pose")
+
+
+def test_the_summary_names_the_coco_truth(make):
+    description = make(ROW)
+    truth = description.root / "keypoints.json"
+    truth.write_text('{"images": [{"id": 1, "file_name": "0.png"}], "annotations": [{"keypoints": []}]}')
+    names = [path.name for path in (description.root / "images/val").iterdir()]
+    truth.write_text(truth.read_text().replace("0.png", names[0]))
+    split = open_split(description, "val", task="pose")
+    assert split.truth == truth
+    assert split.summary.endswith(f"COCO truth in {truth}")
+    assert split.source == str(description.root / "images/val")
+
+
+def test_pictures_named_twice_count_once_in_scores_and_twice_in_training(make, tmp_path, caplog):
+    caplog.set_level(logging.WARNING, "posekit")
+    folder = tmp_path / "images" / "val"
+    description = make(ROW, ROW, splits={"val": (folder, folder), "train": (folder, folder)})
+    assert len(open_split(description, "val", task="pose").pictures) == 2
+    assert "val: names 2 pictures again; each counts once" in caplog.text
+    assert len(open_split(description, "train", task="pose").pictures) == 4
+
+
+def test_the_summary_counts_the_objects_of_the_part_that_was_taken(make, tmp_path):
+    file = write_coco(tmp_path / "t.json", count=4)
+    description = make("", splits={"val": (file,)}, schema=None)
+    for number in range(4):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.zeros((40, 50, 3), np.uint8))
+    opened = open_split(description, "val", task="pose", fraction=3)
+    assert opened.summary.startswith("val: 3 pictures with 3 objects, ")

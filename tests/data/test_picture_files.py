@@ -2,7 +2,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from posekit.data.picture_files import label_path, list_pictures, share
@@ -59,7 +59,7 @@ def test_places_without_pictures_are_told(gallery, tmp_path):
     with pytest.raises(DatasetNotFoundError, match=r"nowhere: no such file or folder"):
         list_pictures([gallery, tmp_path / "nowhere"])
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DatasetNotFoundError, match=r"empty: the folder names no picture; .* jpg"):
+    with pytest.raises(DatasetNotFoundError, match=r"empty: the folder holds no picture; .* jpg"):
         list_pictures([tmp_path / "empty"])
     (tmp_path / "list.txt").write_text("a.mp4\n")
     with pytest.raises(DatasetNotFoundError, match=r"list\.txt: the list names no picture"):
@@ -82,7 +82,6 @@ def test_a_fraction_that_is_neither_share_nor_count_is_refused(fraction):
         share(range(10), fraction)
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(["images", "labels", "a", "images2", "c.d"]), min_size=1, max_size=6))
 def test_only_the_last_folder_named_images_becomes_labels(folders):
     picture = Path(os.sep, *folders, "x.y.jpg")
@@ -92,3 +91,8 @@ def test_only_the_last_folder_named_images_becomes_labels(folders):
         last = len(folders) - 1 - folders[::-1].index("images")
         folders = [*folders[:last], "labels", *folders[last + 1 :]]
     assert label.parent == Path(os.sep, *folders)
+
+
+def test_a_link_to_itself_is_listed_so_that_reading_it_says_what_is_wrong(tmp_path):
+    (tmp_path / "round.jpg").symlink_to("round.jpg")
+    assert list_pictures([tmp_path]) == [tmp_path / "round.jpg"]

@@ -7,6 +7,7 @@ import pytest
 
 from golden.fill import image
 from posekit.data.picture_store import DiskStore, MemoryStore, NoStore, free_memory, open_store
+from posekit.errors import OutputError
 
 
 class Reader:
@@ -84,3 +85,9 @@ def test_pictures_that_do_not_fit_into_memory_are_read_each_time_and_that_is_sai
 def test_the_free_memory_is_a_sensible_number():
     free = free_memory()
     assert free is None or 2**20 < free < 2**50
+
+
+def test_a_cache_folder_that_cannot_be_made_is_named(path, tmp_path):
+    (tmp_path / "kept").write_text("in the way")
+    with pytest.raises(OutputError, match=r"cache=disk: .*kept.* cannot be written .* POSEKIT_CACHE_DIR"):
+        DiskStore(tmp_path / "kept").get(str(path), (96, 128), Reader())

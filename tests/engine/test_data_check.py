@@ -78,3 +78,13 @@ def test_the_console_says_counts_and_findings(here, people):
     lines = console_lines(check_dataset(str(people)))
     assert lines[0].startswith("train: 12 pictures")
     assert any(line.startswith("ERROR 1 picture stands in several splits") for line in lines)
+
+
+@pytest.mark.parametrize("task", ["detect", "segment"])
+def test_data_sets_without_keypoints_are_checked_too(here, tmp_path, task):
+    (tmp_path / "set.yaml").write_text("figures: {train: 3, val: 2, imgsz: 160}\n")
+    check = check_dataset(str(tmp_path / "set.yaml"), task=task)
+    assert check.errors == 0
+    assert check.schema is None
+    write_report(check, tmp_path / "report.html")
+    assert "train" in (tmp_path / "report.html").read_text()

@@ -4,9 +4,11 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import posekit
 from posekit.data.figures import SceneSettings, write_yolo_dataset
 from posekit.engine import distributed
 
@@ -40,7 +42,7 @@ def test_two_processes_get_the_numbers_of_one(here, weights, tmp_path):
     script = tmp_path / "measure.py"
     script.write_text(SCRIPT)
     words = [str(script), str(weights()), str(data)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(posekit.__file__).parents[1])}
     subprocess.run([sys.executable, *words, str(tmp_path / "alone")], check=True, env=environment)
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     done = subprocess.run(

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from golden.matched_pictures import FOLDER
@@ -72,7 +72,6 @@ def test_all_right_is_nearly_one_and_all_wrong_is_zero(right, expected):
     assert average_precision(line) == pytest.approx(expected, abs=1e-12)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_wrong_detections_below_all_right_ones_change_no_ap(seed):
     random = np.random.default_rng(seed)
@@ -83,7 +82,6 @@ def test_wrong_detections_below_all_right_ones_change_no_ap(seed):
     assert with_them == pytest.approx(without)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_classes_do_not_touch_each_other(seed):
     random = np.random.default_rng(seed)

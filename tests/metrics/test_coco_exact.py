@@ -84,7 +84,7 @@ def spread(seed, points):
     return np.random.default_rng(seed).uniform(0.02, 0.2, points).tolist()
 
 
-@settings(max_examples=500, deadline=None, derandomize=True)
+@settings(max_examples=500, derandomize=True)
 @given(
     seed=st.integers(0, 2**32 - 1),
     points=st.sampled_from([1, 2, 5, 17, 21]),
@@ -100,7 +100,7 @@ def test_scores_equal_the_official_evaluators(seed, points, decimals, kind, with
     assert_official(scores, official(truth, seen, kind, sigmas=sigmas), truth)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, derandomize=True)
 @given(seed=st.integers(0, 2**32 - 1), kind=st.sampled_from(["bbox", "keypoints"]))
 def test_more_detections_than_the_limit_equal_the_official_evaluators(seed, kind):
     truth, rows = random_case(seed, points=5, decimals=2, crowded=True)
@@ -109,7 +109,7 @@ def test_more_detections_than_the_limit_equal_the_official_evaluators(seed, kind
     assert_official(scores, official(truth, only(rows, kind), kind, sigmas=sigmas), truth)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(seed=st.integers(0, 2**32 - 1), kind=st.sampled_from(KINDS))
 def test_only_the_pictures_asked_for_count(seed, kind):
     truth, rows = random_case(seed, points=3, decimals=6)
@@ -185,7 +185,7 @@ def test_the_order_in_which_pictures_are_collected_and_merged_changes_nothing():
     assert collectors[0].scores() == expected
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32 - 1), kind=st.sampled_from(KINDS))
 def test_handing_the_evaluator_few_pictures_at_a_time_changes_nothing(seed, kind, monkeypatch):
     monkeypatch.setattr(coco_evaluator, "PICTURES_AT_ONCE", 1)

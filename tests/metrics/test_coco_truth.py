@@ -162,8 +162,8 @@ def test_numbers_follow_the_order_of_ids():
         ('{"images": {}}', "'images' is a dict, expected a list"),
         ('{"images": [], "annotations": []}', "'categories' is missing"),
         ("{", "no valid JSON"),
-        ("[" * 100_000, "no valid JSON"),
-        ("\udcff", "no valid JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ("\udcff", "is no text"),
     ],
 )
 def test_files_of_another_form_are_refused_by_name(tmp_path, content, message):
@@ -175,9 +175,9 @@ def test_files_of_another_form_are_refused_by_name(tmp_path, content, message):
 
 
 def test_missing_files_and_folders_are_named(tmp_path):
-    with pytest.raises(DatasetNotFoundError, match=r"none\.json does not exist"):
+    with pytest.raises(DatasetNotFoundError, match=r"none\.json: there is no such annotation file"):
         read_truth(tmp_path / "none.json")
-    with pytest.raises(DatasetError, match="cannot be read"):
+    with pytest.raises(DatasetError, match="is a folder"):
         read_truth(tmp_path)
 
 
@@ -209,7 +209,7 @@ def changed(content, path, choice):
         content[last] = copy.deepcopy(choice)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_mutated_truth_and_rows_never_crash(seed):
     draw = random.Random(seed)
@@ -225,7 +225,7 @@ def test_mutated_truth_and_rows_never_crash(seed):
         assert all(value == -1 or 0 <= value <= 1 for value in values)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(seed=st.integers(0, 2**32 - 1), kind=st.sampled_from(KINDS))
 def test_unusable_entries_beside_usable_ones_change_no_score(seed, kind):
     truth, rows = random_case(seed, points=2, decimals=6)

@@ -104,7 +104,7 @@ def test_evaluators_of_several_processes_give_the_same_metrics_as_one():
     np.testing.assert_array_equal(merged.pose.p_curve, whole.pose.p_curve)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.permutations(range(PICTURES)), st.integers(1, 9))
 def test_the_order_of_pictures_and_batches_does_not_matter(order, batch):
     evaluator = Evaluator("segment", NAMES, confusion=False)

@@ -46,7 +46,7 @@ def plain_match(similarity, truth, found):
     return right
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 8))
 def test_matching_many_pictures_at_once_is_the_plain_rule_for_each(seed, count):
     random = np.random.default_rng(seed)

@@ -6,7 +6,7 @@ import pytest
 
 from golden.matched_pictures import CASES, FOLDER, arrays, evaluated
 from posekit.errors import UnknownAttributeError
-from posekit.metrics.table import header, rows, speed_line
+from posekit.metrics.table import header, rows
 
 
 @pytest.fixture(scope="module")
@@ -98,12 +98,6 @@ def test_console_table_is_the_recorded_one(metrics, report):
 def test_a_model_of_one_class_has_one_row(pose):
     pose.names = {0: "person"}
     assert len(rows(pose, per_class=True)) == 1
-
-
-def test_speed_is_one_line(pose):
-    pose.speed |= {"inference": 12.34}
-    line = "Speed: 0.0ms preprocess, 12.3ms inference, 0.0ms loss, 0.0ms postprocess per image"
-    assert speed_line(pose.speed) == line
 
 
 def test_coco_numbers_follow_the_own_ones(pose):

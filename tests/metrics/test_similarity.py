@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from golden.matched_pictures import CASES, PICTURES, arrays, picture, sigmas
@@ -32,7 +32,6 @@ def test_similarities_are_the_recorded_ones(case, number):
     np.testing.assert_allclose(second, expected[f"{number:02d}/{CASES[case][3]}"], rtol=0, atol=2e-7)
 
 
-@settings(deadline=None)
 @given(seeds, st.integers(0, 4), st.integers(0, 4))
 def test_box_iou_is_what_it_says_pair_by_pair(seed, m, n):
     random = np.random.default_rng(seed)
@@ -48,7 +47,6 @@ def test_box_iou_is_what_it_says_pair_by_pair(seed, m, n):
             assert result[i, j] == pytest.approx(shared / (areas - shared + 1e-7), rel=1e-4, abs=1e-6)
 
 
-@settings(deadline=None)
 @given(seeds, st.integers(1, 6))
 def test_oks_is_what_it_says_pair_by_pair(seed, k):
     random = np.random.default_rng(seed)

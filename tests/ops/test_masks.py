@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import posekit.ops.masks as masks_module
+from posekit.ops.letterbox import Letterbox
 from posekit.ops.masks import (
     assemble_masks_at_network_size,
     assemble_masks_at_original_size,
     assemble_masks_at_prototype_size,
     crop_masks,
     letterbox_content,
+    letterboxed_to_original,
     nonempty_masks,
     scale_masks,
 )
@@ -80,6 +82,7 @@ def test_no_instances_give_empty_stacks():
     assert assemble_masks_at_network_size(protos, coefficients, boxes, (64, 96)).shape == (0, 64, 96)
     assert assemble_masks_at_prototype_size(protos, coefficients, boxes, (64, 96)).shape == (0, 16, 24)
     assert assemble_masks_at_original_size(protos, coefficients, boxes, (33, 50)).shape == (0, 33, 50)
+    assert letterboxed_to_original(torch.zeros(0, 64, 96), Letterbox.between((64, 96), (33, 50))).shape == (0, 33, 50)
     assert nonempty_masks(torch.zeros(0, 4, 4)).shape == (0,)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posekit.ops.letterbox import Letterbox
-from posekit.ops.polygons import join_contours, mask_to_polygon, polygon_to_original
+from posekit.ops.polygons import join_contours, mask_to_polygon, polygon_area, polygon_to_original
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -79,3 +79,11 @@ def test_points_return_from_the_letterbox_to_where_they_were(x, y):
 def test_points_in_the_padding_are_clipped_to_the_picture():
     padding = np.array([[-3, 0], [170, 159]], np.float32)
     assert polygon_to_original(padding, Letterbox.between((160, 160), (100, 300))).tolist() == [[0, 0], [300, 100]]
+
+
+@pytest.mark.parametrize("turned", [1, -1])
+def test_the_area_of_a_polygon_does_not_depend_on_its_turn_or_place(turned):
+    triangle = np.array([[0, 0], [6, 0], [0, 4]], np.float32)[::turned]
+    assert polygon_area(triangle) == pytest.approx(12)
+    assert polygon_area(triangle + 1_000_000) == pytest.approx(12)
+    assert polygon_area(np.zeros((0, 2), np.float32)) == 0

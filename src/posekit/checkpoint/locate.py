@@ -1,12 +1,12 @@
 """Finds the weights that a name stands for: on disk, else in the catalogue."""
 
-import logging
 from pathlib import Path
 
 from posekit.checkpoint.catalogue import PublishedWeights, published, similar_names
 from posekit.checkpoint.checksum import check_record
 from posekit.checkpoint.download import download
 from posekit.errors import DownloadError, WeightsNotFoundError
+from posekit.log import LOGGER
 
 
 def locate_weights(name: str | Path, *, weights_dir: Path) -> Path:
@@ -50,8 +50,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _fetched(entry: PublishedWeights, target: Path) -> Path:
-    log = logging.getLogger("posekit")
-    log.warning(
+    LOGGER.warning(
         "downloading %s from %s; these weights are under %s, not under posekit's licence",
         entry.filename,
         entry.url,
@@ -65,9 +64,9 @@ def _fetched(entry: PublishedWeights, target: Path) -> Path:
             f"{error}. Put the file from {entry.url} into either folder"
         ) from error
     if entry.sha256 is None:
-        log.warning("%s: no published checksum is known; the sum was recorded, unverified", entry.filename)
+        LOGGER.warning("%s: no published checksum is known; the sum was recorded, unverified", entry.filename)
     else:
-        log.info("%s: checksum verified", entry.filename)
+        LOGGER.info("%s: checksum verified", entry.filename)
     return path
 
 

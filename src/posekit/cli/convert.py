@@ -1,6 +1,5 @@
 """The commands ``posekit convert`` and ``posekit merge_kpt_seg``."""
 
-import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -9,13 +8,13 @@ from posekit.cli.words import Command
 from posekit.config.check import build
 from posekit.config.convert import ConvertSettings, MergeSettings
 from posekit.errors import UnknownSettingError
+from posekit.log import LOGGER
 
 if TYPE_CHECKING:
     from posekit.data.convert.convert_labels import Converted
     from posekit.data.convert.merge_kpt_seg import Merged
     from posekit.data.problem import Problem
 
-logger = logging.getLogger("posekit")
 
 MAX_SHOWN = 10
 
@@ -44,7 +43,7 @@ def run_convert(command: Command) -> None:
         class_numbers=settings.class_numbers,
     )
     if settings.form is None:
-        logger.info("%s is %s (form=%s)", source, converted.form.title, converted.form.name)
+        LOGGER.info("%s is %s (form=%s)", source, converted.form.title, converted.form.name)
     _warn(converted.written.problems)
     say_answer(_summary(converted, settings.to))
 
@@ -69,9 +68,9 @@ def run_merge(command: Command) -> None:
 
 def _warn(problems: "Sequence[Problem]") -> None:
     for problem in problems[:MAX_SHOWN]:
-        logger.warning("%s", problem)
+        LOGGER.warning("%s", problem)
     if len(problems) > MAX_SHOWN:
-        logger.warning("and %d more such lines", len(problems) - MAX_SHOWN)
+        LOGGER.warning("and %d more such lines", len(problems) - MAX_SHOWN)
 
 
 def _summary(converted: "Converted", to: str) -> str:

@@ -1,10 +1,7 @@
 """The model that a command takes when none is named."""
 
-import logging
-
 from posekit.config.modes import DEFAULT_TASK, TASKS, not_yet
-
-logger = logging.getLogger("posekit")
+from posekit.log import LOGGER
 
 
 def default_model(task: str | None) -> str:
@@ -16,5 +13,5 @@ def default_model(task: str | None) -> str:
     chosen = TASKS[task or DEFAULT_TASK]
     if not chosen.available:
         raise not_yet(f"{chosen.name} networks")
-    logger.warning("no model given: taking %s; name another with model=FILE (model=yolo11n-pose.pt)", chosen.model)
+    LOGGER.warning("no model given: taking %s; name another with model=FILE (model=yolo11n-pose.pt)", chosen.model)
     return chosen.model

@@ -1,6 +1,5 @@
 """Which function runs a command."""
 
-import logging
 from collections.abc import Callable
 
 from posekit.cli import specials
@@ -9,10 +8,8 @@ from posekit.cli.convert import run_convert, run_merge
 from posekit.cli.predict import run_predict
 from posekit.cli.val import run_val
 from posekit.cli.words import Command
-from posekit.config.commands import SPECIALS
-from posekit.config.modes import DEFAULT_MODE, MODES, not_yet, require_mode
-
-logger = logging.getLogger("posekit")
+from posekit.config.modes import DEFAULT_MODE, MODES, require_mode
+from posekit.log import LOGGER
 
 SPECIAL_HANDLERS: dict[str, Callable[[Command], None]] = {
     "help": specials.show_help,
@@ -38,12 +35,10 @@ def run_command(command: Command) -> None:
         PosekitError: the command is not in this release, or it failed.
     """
     if command.special is not None:
-        if not SPECIALS[command.special].available:
-            raise not_yet(f"{command.special} command")
         SPECIAL_HANDLERS[command.special](command)
         return
     mode = command.settings.mode
     if mode is None:
         mode = DEFAULT_MODE
-        logger.warning("no mode given: taking %s; modes are %s", mode, ", ".join(MODES))
+        LOGGER.warning("no mode given: taking %s; modes are %s", mode, ", ".join(MODES))
     MODE_HANDLERS[require_mode(mode).name](command)

@@ -30,7 +30,7 @@ Other commands
 def usage() -> str:
     """Return the general help text."""
     later = ", ".join(mode.name for mode in MODES.values() if not mode.available)
-    specials = [special for special in SPECIALS.values() if special.available]
+    specials = list(SPECIALS.values())
     width = max(len(special.name) for special in specials)
     return _USAGE.format(
         tasks=" ".join(TASKS),

@@ -1,6 +1,5 @@
 """What the words of a command line mean: task, mode, special command, settings."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +13,7 @@ from posekit.config.old_names import IGNORED, PRECISION_FLAGS, PRECISION_NAMES, 
 from posekit.config.parse import join_words, read_pair, read_value
 from posekit.config.suggest import question
 from posekit.errors import UnknownSettingError
-
-logger = logging.getLogger("posekit")
+from posekit.log import LOGGER
 
 # Special commands that also answer to their first letter; of the three with a c, the first has it.
 LETTERED = ("help", "checks", "version", "settings", "cfg", "copy-cfg")
@@ -100,7 +98,7 @@ def _bare(word: str) -> tuple[str, Any]:
     key = word.lstrip("-").replace("-", "_")
     if key in _flags():
         if key != word:
-            logger.warning("'%s': dashes are not needed; write %s", word, key)
+            LOGGER.warning("'%s': dashes are not needed; write %s", word, key)
         return key, True
     if key in _keys():
         raise UnknownSettingError(f"'{word}' needs a value: write {key}=VALUE")

@@ -1,6 +1,5 @@
 """From keys and values as users give them to a group of checked settings."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import MISSING
 from typing import Any, TypeVar
@@ -14,8 +13,7 @@ from posekit.config.old_names import current_names
 from posekit.config.parse import write_value
 from posekit.config.suggest import question
 from posekit.errors import UnknownSettingError
-
-logger = logging.getLogger("posekit")
+from posekit.log import LOGGER
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
 
@@ -65,7 +63,7 @@ def _known(owner: type[Settings], values: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in values.items():
         if key not in own:
             _check_elsewhere(key, value)
-            logger.warning("'%s' has no effect in %s", key, owner.command)
+            LOGGER.warning("'%s' has no effect in %s", key, owner.command)
     return {key: value for key, value in values.items() if key in own}
 
 

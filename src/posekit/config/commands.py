@@ -82,13 +82,11 @@ class Special:
         name: the word users type.
         meaning: what it does, for the help text.
         settings: what it takes besides `CommandSettings`.
-        available: whether this release has it.
     """
 
     name: str
     meaning: str
     settings: type[Settings] = NoSettings
-    available: bool = True
 
 
 SPECIALS = {

@@ -1,13 +1,11 @@
 """Settings under names of older releases, and the several ways to ask for a precision."""
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
 from posekit.config.kinds import Flag
 from posekit.errors import SettingError
-
-logger = logging.getLogger("posekit")
+from posekit.log import LOGGER
 
 # old name -> (name, whether the meaning is reversed)
 RENAMED = {
@@ -48,7 +46,7 @@ def current_names(values: Mapping[str, Any]) -> dict[str, Any]:
     current: dict[str, Any] = {}
     for key, value in values.items():
         if key in IGNORED:
-            logger.warning("'%s' has no effect: %s", key, IGNORED[key])
+            LOGGER.warning("'%s' has no effect: %s", key, IGNORED[key])
         elif key in RENAMED:
             name, renamed = _renamed(key, value)
             if name in values:
@@ -63,7 +61,7 @@ def _renamed(key: str, value: Any) -> tuple[str, Any]:
     name, reversed_meaning = RENAMED[key]
     if reversed_meaning and value is not None:
         value = not Flag().read(key, value)
-    logger.warning("'%s' is an old name: use %s=%s", key, name, value)
+    LOGGER.warning("'%s' is an old name: use %s=%s", key, name, value)
     return name, value
 
 

@@ -1,15 +1,13 @@
 """From words of a command line to keys and values, and from values back to text."""
 
 import ast
-import logging
 import re
 import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from posekit.errors import UnknownSettingError
-
-logger = logging.getLogger("posekit")
+from posekit.log import LOGGER
 
 # Their values stay as typed: a run may be called "123" or "true".
 TEXT_KEYS = frozenset({"name", "project", "out", "datasets_dir", "weights_dir", "runs_dir"})
@@ -56,9 +54,9 @@ def read_pair(word: str) -> tuple[str, str] | None:
     key, value = match["key"].replace("-", "_"), match["value"].strip()
     if value.endswith(","):
         value = value.rstrip(",").rstrip()
-        logger.warning("'%s': the trailing comma is not needed; separate settings by spaces", word)
+        LOGGER.warning("'%s': the trailing comma is not needed; separate settings by spaces", word)
     if match["dashes"]:
-        logger.warning("'%s': dashes are not needed; write %s=%s", word, key, value)
+        LOGGER.warning("'%s': dashes are not needed; write %s=%s", word, key, value)
     if not value:
         raise UnknownSettingError(f"'{key}=' has no value: write {key}=VALUE, or {key}=none for the default")
     if _open_bracket(value) or (value[-1] in "])" and _CLOSING_TO_OPENING[value[-1]] not in value):

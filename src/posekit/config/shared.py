@@ -1,6 +1,5 @@
 """Settings that several modes share; a mode that wants another default says only that."""
 
-import logging
 from dataclasses import dataclass
 
 from posekit.config.field import Settings, again, setting
@@ -17,8 +16,7 @@ from posekit.config.kinds import (
     Text,
     Whole,
 )
-
-logger = logging.getLogger("posekit")
+from posekit.log import LOGGER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,17 +103,14 @@ class DataSettings(RunSettings):
     cache: bool | str = setting(
         False, Either(Flag(), Choice(("ram", "disk"))), "keep decoded pictures in ram or on disk"
     )
-    workers: int = setting(8, Whole(), "processes that load pictures")
+    workers: int = setting(8, Whole(), "background workers that load pictures")
     single_cls: bool = setting(False, Flag(), "treat all classes as one")
     overlap_mask: bool = setting(True, Flag(), "one index map per picture instead of one mask per object")
-    mask_ratio: int = setting(4, Whole(1), "masks are this many times smaller than the input")
     plots: bool = setting(True, Flag(), "draw figures")
-    compile: bool | str = setting(False, Either(Flag(), Text("a mode of torch.compile")), "compile the network")
-    channels_last: bool | None = setting(None, Optionally(Flag()), "channels-last memory layout; none: on CUDA")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if isinstance(self.imgsz, tuple):
             side = max(self.imgsz)
-            logger.warning("imgsz=%s: %s takes one whole number, so %d is used", list(self.imgsz), self.command, side)
+            LOGGER.warning("imgsz=%s: %s takes one whole number, so %d is used", list(self.imgsz), self.command, side)
             object.__setattr__(self, "imgsz", side)

@@ -59,6 +59,9 @@ class TrainSettings(AugmentationSettings, OptimizerSettings, DataSettings):
     amp: bool | str = setting(
         True, Either(Flag(), Choice(("fp16", "bf16", "fp32"))), "mixed precision: true or fp16, bf16, false or fp32"
     )
+    mask_ratio: int = setting(4, Whole(1), "masks are this many times smaller than the input")
+    compile: bool | str = setting(False, Either(Flag(), Text("a mode of torch.compile")), "compile the network")
+    channels_last: bool | None = setting(None, Optionally(Flag()), "channels-last memory layout; none: on CUDA")
     freeze: int | tuple[int | str, ...] | None = setting(
         None,
         Optionally(Either(Whole(), Listing(Either(Whole(), Text())))),

@@ -1,7 +1,6 @@
 """The user's own settings: folders and loggers, kept in one JSON file."""
 
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,7 @@ from posekit.config.suggest import question
 from posekit.config.user_folders import config_folder, data_folder
 from posekit.errors import OutputError, SettingError, SettingTypeError
 from posekit.files.atomic import replacing_durably
-
-logger = logging.getLogger("posekit")
+from posekit.log import LOGGER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +96,7 @@ def _known(values: Mapping[str, Any], place: str) -> dict[str, Any]:
         if key not in settings_of(UserSettings):
             known = settings_of(UserSettings)
             hint = question(key, known, defaults) or f": known are {', '.join(known)}"
-            logger.warning("%s: '%s' is not a known setting%s", place, key, hint)
+            LOGGER.warning("%s: '%s' is not a known setting%s", place, key, hint)
     return {key: value for key, value in values.items() if key in settings_of(UserSettings)}
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from posekit.data.problem import Problem
 from posekit.schema import KeypointSchema
 
+Box = tuple[float, float, float, float]  # corners x1, y1, x2, y2
 Points = NDArray[np.float64]
 
 
@@ -26,7 +27,7 @@ class ObjectAnnotation:
     """
 
     label: int
-    box: tuple[float, float, float, float] | None = None
+    box: Box | None = None
     keypoints: Points | None = None
     parts: tuple[Points, ...] = ()
     crowd: bool = False

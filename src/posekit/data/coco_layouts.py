@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from posekit.config.task_parts import TASKS_WITH_KEYPOINTS
 from posekit.errors import DatasetError
 
 _SPLIT_FOLDERS = {"train": ("train",), "val": ("valid", "val", "validation"), "test": ("test",)}
@@ -14,7 +15,6 @@ _SPLIT_WORD = re.compile(rf"(?<![a-z])({'|'.join(_SPLIT_WORDS)})(?![a-z])", re.I
 
 # Files that lie beside the object annotations of COCO, and say nothing of single objects.
 _OTHER_ANNOTATIONS = ("captions", "image_info", "panoptic", "stuff")
-_NAME_FOR_TASK = {"pose": "keypoints", "multitask": "keypoints", "detect": "instances", "segment": "instances"}
 
 
 def coco_file_keys(path: Path) -> dict[str, Any]:
@@ -63,7 +63,8 @@ def _files_by_name(folder: Path, task: str) -> dict[str, Path]:
 
 
 def _one_of(files: Sequence[Path], use: str, task: str) -> Path:
-    fitting = [file for file in files if _NAME_FOR_TASK.get(task, "") in file.stem] if len(files) > 1 else files
+    kind = "keypoints" if task in TASKS_WITH_KEYPOINTS else "instances"
+    fitting = [file for file in files if kind in file.stem] if len(files) > 1 else files
     if len(fitting) == 1:
         return fitting[0]
     listed = ", ".join(file.name for file in (fitting or files)[:10])

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from posekit.data.coco.values import quote
+from posekit.data.label_files.rule import LAYOUTS
 from posekit.errors import DatasetError, DatasetTypeError
 from posekit.log import LOGGER
 
 SPLITS = ("train", "val", "test")
-LAYOUTS = ("box_keypoints_polygon", "keypoints_polygon")
 KNOWN_KEYS = (
     "path", "train", "val", "validation", "test", "minival", "names", "nc", "channels", "kpt_shape", "flip_idx",
     "flip_idx_ud", "kpt_names", "skeleton", "kpt_oks_sigmas", "download", "annotations", "images", "layout", "figures",

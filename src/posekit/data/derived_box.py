@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Box = tuple[float, float, float, float]
-Points = NDArray[np.float64]
+from posekit.data.annotation import Box, Points
 
 # Joints lie inside the body: a box through the outermost ones cuts off head, hands and feet.
 MARGIN = 0.1

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from posekit.config.suggest import question
+from posekit.config.task_parts import TASKS_WITH_OUTLINES
 from posekit.data.coco.values import quote
 from posekit.data.coco_layouts import coco_folder_keys
 from posekit.data.data_keys import SPLITS
 from posekit.data.figures import SceneSettings, write_coco_dataset, write_yolo_dataset
 from posekit.data.find_keys import FoundKeys
-from posekit.data.label_rows import TASKS_WITH_OUTLINES
 from posekit.data.yaml_file import read_yaml
 from posekit.errors import DatasetError, DatasetTypeError, OutputError
 from posekit.log import LOGGER

@@ -1,11 +1,13 @@
 """Find the COCO JSON file that holds the truth of pictures with label files: for COCO's own way of scoring."""
 
 import json
-import logging
 import mmap
 import re
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+
+from posekit.config.task_parts import TASKS_WITH_KEYPOINTS
+from posekit.log import LOGGER
 
 _SPLIT_WORDS = {
     "train": frozenset({"train", "training"}),
@@ -13,9 +15,7 @@ _SPLIT_WORDS = {
     "test": frozenset({"test", "testing"}),
 }
 _KINDS = ("keypoints", "instances", "annotations")
-_KEYPOINT_TASKS = frozenset({"pose", "multitask"})
 _FILE_NAME = re.compile(rb'"file_name"\s*:\s*("(?:[^"\\]|\\.)*")')
-_log = logging.getLogger("posekit")
 
 
 def find_truth(pictures: Sequence[str], *, root: Path, places: Sequence[Path], split: str, task: str) -> Path | None:
@@ -36,8 +36,7 @@ def find_truth(pictures: Sequence[str], *, root: Path, places: Sequence[Path], s
     folders = [place if place.is_dir() else place.parent for place in places]
     candidates = _candidates(root, folders, split)
     for path in sorted(candidates, key=lambda path: _rank(path, folders, split, task)):
-        if _covers(path, wanted, keypoints=task in _KEYPOINT_TASKS):
-            _log.info("%s: taken as the COCO truth of the split %s", path, split)
+        if _covers(path, wanted, keypoints=task in TASKS_WITH_KEYPOINTS):
             return path
     return None
 
@@ -62,7 +61,7 @@ def _words(name: str) -> set[str]:
 def _rank(path: Path, folders: Sequence[Path], split: str, task: str) -> tuple[bool, bool, int, int, str]:
     """Return what likely files come first by: named like a folder, like the split, of the kind that fits, small."""
     stem = path.stem.lower()
-    order = _KINDS if task in _KEYPOINT_TASKS else ("instances", "annotations", "keypoints")
+    order = _KINDS if task in TASKS_WITH_KEYPOINTS else ("instances", "annotations", "keypoints")
     like_folder = any(folder.name.lower() in stem for folder in folders)
     like_split = bool(_words(stem) & _SPLIT_WORDS.get(split, frozenset({split})))
     kind = min(index for index, word in enumerate(order) if word in stem)
@@ -81,5 +80,5 @@ def _covers(path: Path, wanted: Collection[str], *, keypoints: bool) -> bool:
                 if not missing:
                     return True
     except (OSError, ValueError) as error:
-        _log.debug("%s: not looked at as COCO truth (%s)", path, error)
+        LOGGER.debug("%s: not looked at as COCO truth (%s)", path, error)
     return False

@@ -1,7 +1,6 @@
 """Labels of pictures that were scanned before: kept in the user's cache folder, found again by what was scanned."""
 
 import hashlib
-import logging
 import os
 import zipfile
 import zlib
@@ -17,6 +16,7 @@ from posekit.data.label_files.scan import UNAVAILABLE, Scan, scan_label_files
 from posekit.data.packed_scan import pack_scan, unpack_scan
 from posekit.data.picture_files import label_file_name
 from posekit.files.atomic import replacing
+from posekit.log import LOGGER
 from posekit.version import __version__
 
 # To be raised whenever the scan of the same files comes to something else, or is stored in another form.
@@ -27,7 +27,6 @@ _DAMAGE = (
     OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, RuntimeError, MemoryError,
     zipfile.BadZipFile, zlib.error, Warning,
 )  # fmt: skip
-_log = logging.getLogger("posekit")
 
 
 def scan_with_cache(pictures: Sequence[str], rule: LabelRule) -> Scan:
@@ -85,7 +84,7 @@ def _load(path: Path, key: str, pictures: Sequence[str]) -> Scan | None:
         scan = unpack_scan(arrays, pictures)
         os.utime(path)  # the least used ones are removed first
     except _DAMAGE as error:
-        _log.debug("%s: the label cache is not usable (%s); the label files are read again", path, error)
+        LOGGER.debug("%s: the label cache is not usable (%s); the label files are read again", path, error)
         return None
     return scan
 
@@ -96,7 +95,7 @@ def _store(path: Path, key: str, scan: Scan, pictures: Sequence[str]) -> None:
             np.savez(file, allow_pickle=False, key=np.array(key), **pack_scan(scan, pictures))
         _remove_oldest(path.parent)
     except OSError as error:
-        _log.debug("%s: the label cache cannot be written (%s)", path, error)
+        LOGGER.debug("%s: the label cache cannot be written (%s)", path, error)
 
 
 def _remove_oldest(folder: Path) -> None:

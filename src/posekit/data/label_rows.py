@@ -3,19 +3,15 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from posekit.data.annotation import ObjectAnnotation, PictureAnnotation
-from posekit.data.derived_box import Box, derive_box
+from posekit.config.task_parts import TASKS_WITH_KEYPOINTS, TASKS_WITH_OUTLINES
+from posekit.data.annotation import Box, ObjectAnnotation, PictureAnnotation, Points
+from posekit.data.derived_box import derive_box
 from posekit.data.problem_list import ProblemList
 from posekit.ops.polygons import join_contours
 
-Points = NDArray[np.float64]
-
 # Label files may hold coordinates this far outside the picture, as a share of its side.
 TOLERANCE = 0.01
-TASKS_WITH_KEYPOINTS = frozenset({"pose", "multitask"})
-TASKS_WITH_OUTLINES = frozenset({"segment", "multitask"})
 
 # Nothing is wrong with such objects: one problem counts them all.
 _ORDINARY = frozenset({"crowd", "no_labelled_keypoint"})

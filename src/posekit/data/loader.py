@@ -44,15 +44,16 @@ class PictureLoader:
             UnreadableImageError: a picture cannot be decoded, or is not of the size that its header said.
         """
         if self._pool is None:
-            return [self._load(index) for index in indices]
-        return list(self._pool.map(self._load, indices))
+            return [self.sample(index) for index in indices]
+        return list(self._pool.map(self.sample, indices))
 
     def close(self) -> None:
         """End the threads; harmless when repeated."""
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _load(self, index: int) -> Sample:
+    def sample(self, index: int) -> Sample:
+        """Return one picture; see `load`."""
         labels, size = self._pictures[index], self._sizes[index]
         image = self._store.get(labels.path, size, lambda: _read(labels, size))
         return labelled_sample(image, labels)

@@ -1,10 +1,10 @@
 """Open one split of a data set: its labels read and checked, whatever form they are in."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from posekit.config.task_parts import TASKS_WITH_KEYPOINTS
 from posekit.data.coco import read_coco_split
 from posekit.data.description import DatasetDescription
 from posekit.data.find_truth import find_truth
@@ -15,11 +15,11 @@ from posekit.data.picture_files import label_path, list_pictures, share
 from posekit.data.shared_classes import number_like
 from posekit.data.split import Split
 from posekit.errors import DatasetError, DatasetKeyError
+from posekit.log import LOGGER
 
 # Problems that are printed one by one; all of them are in the report.
 SHOWN_PROBLEMS = 10
 _ONE_CLASS = {0: "item"}
-_log = logging.getLogger("posekit")
 
 
 def open_split(
@@ -30,7 +30,7 @@ def open_split(
     single_cls: bool = False,
     fraction: float = 1.0,
 ) -> Split:
-    """Read the labels of one split, from label files or COCO JSON, and tell what was found.
+    """Read the labels of one split, from label files or COCO JSON, and warn of the first problems.
 
     Args:
         description: the data set.
@@ -55,13 +55,13 @@ def open_split(
         opened = _open_json(description, split, places, task, single_cls, fraction)
     else:
         opened = _open_label_files(description, split, places, task, single_cls, fraction)
-    _tell(opened)
+    _warn_of_problems(opened)
     if not opened.pictures:
         reason = f", the first because: {opened.report.problems[0]}" if opened.report.problems else ""
         raise DatasetError(f"{description.source}: no picture of its split {split!r} can be used{reason}")
     if not opened.report.objects:
         _warn_of_no_labels(opened, places)
-    return opened
+    return replace(opened, source=str(places[0]))
 
 
 def label_rule(description: DatasetDescription, *, task: str, single_cls: bool = False) -> LabelRule:
@@ -71,7 +71,7 @@ def label_rule(description: DatasetDescription, *, task: str, single_cls: bool =
         DatasetKeyError: it has no ``kpt_shape``, and the task needs keypoints.
     """
     schema = description.schema
-    if schema is None and task in ("pose", "multitask"):
+    if schema is None and task in TASKS_WITH_KEYPOINTS:
         raise DatasetKeyError(
             f"{description.source}: the task {task} needs the key kpt_shape: [number of keypoints, 2 or 3], "
             "such as kpt_shape: [17, 3]"
@@ -113,7 +113,10 @@ def _open_label_files(
     description: DatasetDescription, split: str, places: Sequence[Path], task: str, single_cls: bool, fraction: float
 ) -> Split:
     rule = label_rule(description, task=task, single_cls=single_cls)
-    scan = scan_with_cache([str(picture) for picture in list_pictures(places, fraction)], rule)
+    pictures = list_pictures(places)
+    if split != "train":
+        pictures = _each_once(pictures, split)
+    scan = scan_with_cache([str(picture) for picture in share(pictures, fraction)], rule)
     truth = description.annotations.get(split)
     if truth is None and scan.pictures:
         names = [labels.path for labels in scan.pictures]
@@ -128,22 +131,24 @@ def _open_label_files(
     )
 
 
-def _tell(split: Split) -> None:
-    """Log what was found, and the first problems."""
+def _each_once(pictures: Sequence[Path], split: str) -> list[Path]:
+    """Return pictures without repeats, which would weigh some more than others in scores."""
+    once = list(dict.fromkeys(pictures))
+    if len(once) < len(pictures):
+        LOGGER.warning("%s: names %d pictures again; each counts once", split, len(pictures) - len(once))
+    return once
+
+
+def _warn_of_problems(split: Split) -> None:
     report = split.report
-    labelled = sum(len(labels) > 0 for labels in split.pictures)
-    _log.info(
-        "%s: %d pictures with %d objects, %d backgrounds, %d corrupt",
-        split.name, labelled, report.objects, len(split.pictures) - labelled, report.corrupt,
-    )  # fmt: skip
     for problem in report.problems[:SHOWN_PROBLEMS]:
-        _log.warning("%s", problem)
+        LOGGER.warning("%s", problem)
     if len(report.problems) > SHOWN_PROBLEMS:
-        _log.warning("%s: and %d more problems", split.name, len(report.problems) - SHOWN_PROBLEMS)
+        LOGGER.warning("%s: and %d more problems", split.name, len(report.problems) - SHOWN_PROBLEMS)
 
 
 def _warn_of_no_labels(split: Split, places: Sequence[Path]) -> None:
     hint = f"looked in {places[0]}"
     if not split.report.found:
         hint = f"expected label files such as {label_path(Path(split.pictures[0].path))}"
-    _log.warning("%s: none of the %d pictures has a labelled object; %s", split.name, len(split.pictures), hint)
+    LOGGER.warning("%s: none of the %d pictures has a labelled object; %s", split.name, len(split.pictures), hint)

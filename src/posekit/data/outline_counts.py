@@ -1,13 +1,11 @@
 """Whether the objects of a split have the outlines that its task needs."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
 from posekit.data.labels import PictureLabels
 from posekit.errors import DatasetError
-
-_log = logging.getLogger("posekit")
+from posekit.log import LOGGER
 
 
 def settle_outlines(pictures: Sequence[PictureLabels], *, task: str, source: str) -> tuple[PictureLabels, ...]:
@@ -33,7 +31,7 @@ def settle_outlines(pictures: Sequence[PictureLabels], *, task: str, source: str
         raise DatasetError(
             f"{source}: {told}, but the task segment needs one for each: label rows of class x1 y1 x2 y2 x3 y3 ..."
         )
-    _log.warning("%s: %s; no outline is used, only the boxes", source, told)
+    LOGGER.warning("%s: %s; no outline is used, only the boxes", source, told)
     return tuple(replace(labels, polygons=None) for labels in pictures)
 
 

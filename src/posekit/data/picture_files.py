@@ -70,9 +70,9 @@ def _pictures_of(place: Path) -> list[str]:
     else:
         found = [name for name in _entries(place) if _is_picture(name)]
     if not found:
-        kind = "folder" if place.is_dir() else "list"
+        kind = "folder holds" if place.is_dir() else "list names"
         suffixes = " ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
-        raise DatasetNotFoundError(f"{place}: the {kind} names no picture; pictures end in one of {suffixes}")
+        raise DatasetNotFoundError(f"{place}: the {kind} no picture; pictures end in one of {suffixes}")
     return found
 
 
@@ -91,10 +91,17 @@ def _walk(folder: str, above: set[tuple[int, int]]) -> Iterator[str]:
     if here in above:
         return
     for entry in entries:
-        if entry.is_dir():
+        if _is_folder(entry):
             yield from _walk(entry.path, above | {here})
         else:
             yield entry.path
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself: what is wrong with it is said where it is opened
+        return False
 
 
 def _entries(place: Path) -> list[str]:

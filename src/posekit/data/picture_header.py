@@ -2,13 +2,11 @@
 
 import os
 import stat
-import struct
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from posekit.errors import UnreadableImageError
-from posekit.io.decode import MAX_PIXELS, read_image
+from posekit.io.decode import DECODE_ERRORS, DNG_VERSION_TAG, MAX_PIXELS, read_image
 from posekit.io.jpeg_scan import scan_jpeg
 from posekit.io.magic import HEAD_BYTES, identify
 
@@ -19,17 +17,11 @@ MIN_SIDE = 10
 # The frame header of nearly all JPEG files lies within this; that of the others Pillow finds.
 _JPEG_HEAD_BYTES = 2048
 _JPEG_END = b"\xff\xd9"
-_DNG_VERSION_TAG = 50706
 _SIDEWAYS = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
 _PILLOW_NAMES = {
     "AVIF": "AVIF", "BMP": "BMP", "GIF": "GIF", "JPEG": "JPEG", "JPEG 2000": "JPEG2000", "PNG": "PNG", "TIFF": "TIFF",
     "WebP": "WEBP",
 }  # fmt: skip
-# What Pillow is known to raise on damaged headers; Warning: when the caller turned warnings into errors.
-_HEADER_ERRORS = (
-    OSError, ValueError, SyntaxError, EOFError, RuntimeError, MemoryError, LookupError, TypeError, ArithmeticError,
-    AttributeError, struct.error, zlib.error, Warning,
-)  # fmt: skip
 
 
 def picture_size(path: str) -> tuple[int, int]:
@@ -95,7 +87,7 @@ def _pillow_size(file: BinaryIO, name: str) -> tuple[int, int] | None:
                 return None
             sideways = _orientation(image) in _SIDEWAYS
             return _allowed(image.width, image.height) if sideways else _allowed(image.height, image.width)
-    except (*_HEADER_ERRORS, Image.DecompressionBombError):
+    except (*DECODE_ERRORS, Image.DecompressionBombError):
         return None
 
 
@@ -104,7 +96,7 @@ def _needs_decoding(image: "Image", file: BinaryIO) -> bool:
     if image.mode in ("I", "F"):
         return True
     if image.format == "TIFF":
-        return _DNG_VERSION_TAG in getattr(image, "tag_v2", ())
+        return DNG_VERSION_TAG in getattr(image, "tag_v2", ())
     return image.format == "PNG" and ("XML:com.adobe.xmp" in image.info or _has_late_orientation(file))
 
 

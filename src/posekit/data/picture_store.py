@@ -1,6 +1,5 @@
 """Decoded pictures kept for the next time they are asked for: not at all, in memory, or on disk."""
 
-import logging
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -9,10 +8,11 @@ from typing import Protocol
 import numpy as np
 
 from posekit.config.user_folders import cache_folder
+from posekit.errors import OutputError
 from posekit.files.atomic import replacing
+from posekit.log import LOGGER
 from posekit.sample import Picture
 
-LOGGER = logging.getLogger("posekit")
 # Share of the free memory that kept pictures may take.
 MEMORY_SHARE = 0.5
 
@@ -73,8 +73,14 @@ class DiskStore:
         return loaded
 
     def _keep(self, target: Path, picture: Picture) -> None:
-        with replacing(target) as draft, draft.open("wb") as file:
-            np.save(file, picture)
+        try:
+            with replacing(target) as draft, draft.open("wb") as file:
+                np.save(file, picture)
+        except OSError as error:
+            raise OutputError(
+                f"cache=disk: {target} cannot be written ({error.strerror or error}); POSEKIT_CACHE_DIR names another "
+                "folder"
+            ) from error
 
 
 def open_store(cache: bool | str, sizes: Sequence[tuple[int, int]]) -> PictureStore:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from posekit.config.task_parts import TASKS_WITH_KEYPOINTS
 from posekit.config.user_settings import load_user_settings
 from posekit.data import data_keys
 from posekit.data.coco.categories import read_categories
@@ -11,7 +12,6 @@ from posekit.data.data_paths import RootSearch, exists, find_root, split_path
 from posekit.data.description import DatasetDescription
 from posekit.data.drawn_figures import drawn_keys
 from posekit.data.find_keys import FoundKeys, find_keys
-from posekit.data.label_rows import TASKS_WITH_KEYPOINTS
 from posekit.data.require_split import require_split
 from posekit.errors import DatasetKeyError
 from posekit.log import LOGGER

@@ -55,6 +55,16 @@ class Split:
     source: str = ""
 
     @property
+    def summary(self) -> str:
+        """One line of what was found."""
+        counts = [len(labels) for labels in self.pictures if len(labels)]
+        line = (
+            f"{self.name}: {len(counts)} pictures with {sum(counts)} objects, "
+            f"{len(self.pictures) - len(counts)} backgrounds, {self.report.corrupt} corrupt"
+        )
+        return line if self.truth is None else f"{line}; COCO truth in {self.truth}"
+
+    @property
     def folder(self) -> Path:
         """The deepest folder that holds all pictures."""
         parents = [str(Path(picture.path).parent) for picture in self.pictures]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from posekit.config.task_parts import TASKS_WITH_KEYPOINTS
 from posekit.data.checks.duplicates import (
     find_duplicate_objects,
     find_duplicate_pictures,
@@ -35,7 +36,7 @@ class DataCheck:
     Attributes:
         description: the data set.
         splits: its splits by name; several names may stand for the same pictures, which are then read once.
-        schema: its keypoints; None without.
+        schema: its keypoints; None for tasks without.
         sigmas: the OKS sigmas that losses and scores will use; None without keypoints.
         statistics: its numbers.
         findings: what the checks noticed, in the order of the checks.
@@ -69,7 +70,7 @@ def check_dataset(data: str, *, task: str = "pose") -> DataCheck:
     """
     description = read_description(data, task=task)
     splits = dict(_read_splits(description, task))
-    schema = next((split.schema for split in splits.values() if split.schema is not None), None)
+    schema = _schema(splits, task)
     names = next(iter(splits.values())).names
     table = table_of(splits, schema)
     statistics = measure(splits, table, len(names))
@@ -105,6 +106,13 @@ def _read_splits(description: DatasetDescription, task: str) -> Iterator[tuple[s
             continue
         described = replace(description, splits=description.splits | {name: found})
         yield name, open_split(described, name, task=task)
+
+
+def _schema(splits: Mapping[str, Split], task: str) -> KeypointSchema | None:
+    """Return the keypoints that the task reads; a data set may have more than its labels are read for."""
+    if task not in TASKS_WITH_KEYPOINTS:
+        return None
+    return next((split.schema for split in splits.values() if split.schema is not None), None)
 
 
 def _label_findings(table: ObjectTable, schema: KeypointSchema | None) -> list[Finding]:

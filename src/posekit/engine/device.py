@@ -1,12 +1,9 @@
 """Chooses where to compute."""
 
-import logging
-
 import torch
 
 from posekit.errors import SettingError
-
-LOGGER = logging.getLogger("posekit")
+from posekit.log import LOGGER
 
 
 def select_device(device: str | None) -> torch.device:

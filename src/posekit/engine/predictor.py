@@ -1,6 +1,5 @@
 """The prediction loop: source, network, decoding, results."""
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from time import perf_counter
@@ -17,13 +16,13 @@ from posekit.engine.preparation import ReadyBatch, prepared_batches
 from posekit.engine.progress_lines import picture_line, place_text, speed_line
 from posekit.errors import ShapeError
 from posekit.io.base import Source
+from posekit.log import LOGGER
 from posekit.models.contract import InferenceModel
 from posekit.results import Results
 from posekit.sample import Batch, Sample
 from posekit.viz.feature_maps import save_feature_maps
 from posekit.viz.window import require_screen
 
-LOGGER = logging.getLogger("posekit")
 STAGES = ("preprocess", "inference", "postprocess")
 
 
@@ -149,6 +148,6 @@ class Predictor:
 
     def _say_end(self, shape: tuple[int, ...]) -> None:
         if self.args.verbose and self.seen:
-            LOGGER.info("%s", speed_line(self.speed, shape))
+            LOGGER.info("%s at shape %s", speed_line(self.speed), shape)
         if self.args.verbose and self.save_dir:
             LOGGER.info("Results saved to %s", self.save_dir)

@@ -1,4 +1,4 @@
-"""The lines that a prediction run prints."""
+"""The lines that a run prints of its pictures and its speed."""
 
 from posekit.results import Results
 from posekit.sample import Sample
@@ -16,10 +16,9 @@ def picture_line(sample: Sample, result: Results, network: tuple[int, int]) -> s
     return f"{place_text(sample)}: {height}x{width} {result.verbose()}{result.speed['inference'] or 0:.1f}ms"
 
 
-def speed_line(speed: dict[str, float], shape: tuple[int, ...]) -> str:
-    """Return the closing line: mean milliseconds per picture and stage, and the shape of the last input."""
-    stages = ", ".join(f"{value:.1f}ms {stage}" for stage, value in speed.items())
-    return f"Speed: {stages} per image at shape {shape}"
+def speed_line(speed: dict[str, float]) -> str:
+    """Return the closing line: mean milliseconds per picture and stage."""
+    return f"Speed: {', '.join(f'{value:.1f}ms {stage}' for stage, value in speed.items())} per image"
 
 
 def place_text(sample: Sample) -> str:

@@ -14,10 +14,16 @@ def find_remembered(data: object) -> str | None:
     """
     if not isinstance(data, str) or not data:
         return None
-    if Path(data).exists() or data in builtin_names():
+    found = _located(data)
+    if found is None:
+        LOGGER.warning("the model was trained on %s, which is not here", data)
+    else:
+        LOGGER.warning("no data given: taking %s, which the model was trained on; name another with data=FILE", found)
+    return found
+
+
+def _located(data: str) -> str | None:
+    if Path(data).exists():
         return data
     name = data.replace("\\", "/").rpartition("/")[2]
-    if yaml_stem(name) in builtin_names():
-        return name
-    LOGGER.warning("the model was trained on %s, which is not here", data)
-    return None
+    return name if yaml_stem(name) in builtin_names() else None

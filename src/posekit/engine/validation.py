@@ -6,13 +6,14 @@ from pathlib import Path
 from posekit.config.field import defaults_of
 from posekit.config.modes import TASKS
 from posekit.config.shared import DetectionSettings
+from posekit.config.task_parts import TASKS_WITH_KEYPOINTS
 from posekit.config.user_settings import load_user_settings
 from posekit.config.val import ValSettings
 from posekit.data.open_split import open_split
 from posekit.data.read_description import read_description
 from posekit.data.require_split import require_split
 from posekit.data.split import Split
-from posekit.errors import DatasetError
+from posekit.errors import DatasetError, SettingError
 from posekit.log import LOGGER
 from posekit.models.contract import ValidationModel
 from posekit.schema.sigmas import SigmaChoice, resolve_sigmas
@@ -53,6 +54,8 @@ def open_validation(settings: ValSettings, model: ValidationModel) -> Validation
         description, settings.split, task=model.task, single_cls=settings.single_cls, fraction=_fraction(settings)
     )
     _check_fit(split, model, data, single_cls=settings.single_cls)
+    if settings.verbose:
+        LOGGER.info("%s", split.summary)
     settings = model.adapt_val(_with_room(settings, split))
     return ValidationRun(
         settings=settings,
@@ -65,6 +68,8 @@ def open_validation(settings: ValSettings, model: ValidationModel) -> Validation
 def _fraction(settings: ValSettings) -> float | int:
     """Return the part of this split; of several values the one for validation is the second."""
     if isinstance(settings.fraction, tuple):
+        if not settings.fraction:
+            raise SettingError("fraction=[]: expected a share, a number of pictures, or one of these per split")
         return settings.fraction[min(1, len(settings.fraction) - 1)]
     return settings.fraction
 
@@ -85,7 +90,7 @@ def _check_fit(split: Split, model: ValidationModel, data: str, *, single_cls: b
             f"{data} has {len(split.names)} classes, but the model knows only {len(model.names)} "
             f"({', '.join(model.names.values())}): take a model trained on this data set, or single_cls=True"
         )
-    if "pose" not in model.task and model.task != "multitask":
+    if model.task not in TASKS_WITH_KEYPOINTS:
         return
     theirs, own = split.schema, model.schema
     if theirs is not None and own is not None and theirs.count != own.count:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from posekit.engine.scored_batch import ScoredBatch
+from posekit.files.whole_file import write_whole
 from posekit.metrics.box_pairs import matched_pairs
 from posekit.metrics.part import PartMetrics
 from posekit.metrics.picture import Found, Truth
@@ -32,7 +33,7 @@ def save_metric_figures(folder: Path, metrics: Metrics) -> None:
         metrics.confusion_matrix.plot(normalize=normalize, save_dir=folder)
     if metrics.keypoints is not None:
         save_keypoint_plot(metrics.keypoints.rows(), folder / "keypoints.png")
-        (folder / "keypoints.csv").write_text(metrics.keypoints.to_csv(), encoding="utf-8")
+        write_whole(folder / "keypoints.csv", metrics.keypoints.to_csv().encode())
 
 
 def save_batch_pictures(
@@ -52,7 +53,7 @@ def save_verdicts(folder: Path, scored: ScoredBatch, model: ValidationModel, sch
     """Write each picture with its right, wrong and missing detections, by boxes at an IoU of 0.5."""
     samples = scored.batch.samples
     for picture, sample, truth, found in zip(_pictures(scored), samples, scored.truths, scored.founds, strict=True):
-        chosen = found.first(int((found.scores > DRAWN_SCORE).sum()))
+        chosen = _drawn(found)
         pairs = matched_pairs(truth, chosen)
         missed, correct = np.ones(len(truth), bool), np.zeros(len(chosen), bool)
         missed[pairs[:, 0]], correct[pairs[:, 1]] = False, True
@@ -111,7 +112,7 @@ def _label_scene(truth: Truth, names: dict[int, str], schema: KeypointSchema | N
 
 
 def _found_scene(found: Found, names: dict[int, str], schema: KeypointSchema | None) -> Scene:
-    chosen = found.first(int((found.scores > DRAWN_SCORE).sum()))
+    chosen = _drawn(found)
     return Scene(
         color_numbers=chosen.classes,
         boxes=chosen.boxes,
@@ -120,6 +121,10 @@ def _found_scene(found: Found, names: dict[int, str], schema: KeypointSchema | N
         keypoints=chosen.keypoints,
         schema=schema,
     )
+
+
+def _drawn(found: Found) -> Found:
+    return found.first(int((found.scores > DRAWN_SCORE).sum()))
 
 
 def _scored_labels(found: Found, names: dict[int, str]) -> list[str]:

@@ -6,9 +6,11 @@ from pathlib import Path
 from types import TracebackType
 
 from posekit.engine import distributed
+from posekit.engine.label_names import label_names
 from posekit.engine.scored_batch import ScoredBatch
 from posekit.engine.validation import ValidationRun
 from posekit.engine.validation_figures import save_batch_pictures, save_metric_figures, save_verdicts
+from posekit.errors import OutputError
 from posekit.io.run_folder import make_run_folder
 from posekit.metrics.coco_rows import Row, category_ids_of, prediction_rows
 from posekit.metrics.predictions_file import PredictionsFile, predictions_file
@@ -38,6 +40,9 @@ class ValidationWriter:
         self._model = model
         self._settings = run.settings
         self._category_ids = category_ids or category_ids_of(run.split.source, len(model.names))
+        self._label_names: dict[str, str] = {}
+        if self._settings.save_txt:
+            self._label_names = label_names((picture.path for picture in run.split.pictures), run.split.folder)
         self._stack = ExitStack()
         self._predictions: PredictionsFile | None = None
         self._kept: list[Row] = []
@@ -121,8 +126,12 @@ class ValidationWriter:
             self._predictions = self._stack.enter_context(predictions_file(folder / "predictions.json"))
 
     def _write_labels(self, folder: Path, result: Results) -> None:
-        name = "_".join(Path(result.path).relative_to(self._run.split.folder).with_suffix("").parts)
-        result.save_txt(folder / f"{name}.txt", save_conf=self._settings.save_conf)
+        path = folder / f"{self._label_names[result.path]}.txt"
+        try:
+            path.unlink(missing_ok=True)  # a split may name a picture twice, and rows are appended
+            result.save_txt(path, save_conf=self._settings.save_conf)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
 
     def _add_predictions(self, rows: Sequence[Row]) -> None:
         if self._predictions is not None:

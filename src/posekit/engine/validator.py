@@ -3,21 +3,26 @@
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from time import perf_counter
+from typing import Any
+
+import torch
 
 from posekit.config.val import ValSettings
 from posekit.engine import distributed
+from posekit.engine.batch_targets import targets_of
 from posekit.engine.callbacks import Callback, call_all
 from posekit.engine.labelled_batches import LabelledBatch, labelled_batches
 from posekit.engine.original_pixels import results_of
 from posekit.engine.progress_bar import progress_bar
+from posekit.engine.progress_lines import speed_line
 from posekit.engine.scored_batch import ScoredBatch, mask_size, scored_batch
 from posekit.engine.scoring import Scorer
 from posekit.engine.validation import ValidationRun
 from posekit.engine.validation_writer import ValidationWriter
 from posekit.log import LOGGER
 from posekit.metrics.report import Metrics
-from posekit.metrics.table import header, rows, speed_line
-from posekit.models.contract import ValidationModel
+from posekit.metrics.table import header, rows
+from posekit.models.contract import Criterion, ValidationModel
 from posekit.results import Results
 
 STAGES = ("preprocess", "inference", "loss", "postprocess")
@@ -29,6 +34,7 @@ class Validator:
     Args:
         model: a model that can be measured.
         callbacks: functions by event; later additions count, too.
+        criterion: scores the outputs of `model`, within a training; None computes no losses.
 
     Attributes:
         args: the settings of the run.
@@ -36,9 +42,16 @@ class Validator:
         save_dir: folder of the run once something was saved.
         seen: pictures so far, of this process.
         speed: mean milliseconds per picture of each stage so far.
+        losses: mean over batches of each item of the criterion, after a run.
     """
 
-    def __init__(self, model: ValidationModel, callbacks: Mapping[str, Sequence[Callback]] | None = None) -> None:
+    def __init__(
+        self,
+        model: ValidationModel,
+        callbacks: Mapping[str, Sequence[Callback]] | None = None,
+        *,
+        criterion: Criterion | None = None,
+    ) -> None:
         self.model = model
         self.callbacks = {} if callbacks is None else callbacks
         self.args = ValSettings()
@@ -46,6 +59,9 @@ class Validator:
         self.save_dir: str | None = None
         self.seen = 0
         self.speed = dict.fromkeys(STAGES, 0.0)
+        self.losses: dict[str, float] = {}
+        self._criterion = criterion
+        self._sums: dict[str, list[float]] = {}
 
     def run(self, run: ValidationRun) -> Metrics:
         """Validate; in every process of a distributed run, each of which gets the numbers of all.
@@ -57,11 +73,13 @@ class Validator:
         self.args = run.settings
         self.metrics, self.save_dir, self.seen = None, None, 0
         self.speed = dict.fromkeys(STAGES, 0.0)
+        self._sums = {}
         call_all(self.callbacks, "on_val_start", self)
         scorer = Scorer(run, self.model)
         with ValidationWriter(run, self.model, scorer.coco.category_ids) as writer:
             self._score_all(run, scorer, writer)
             metrics = scorer.metrics()
+            self.losses = self._mean_losses()
             metrics.speed = dict(self.speed)
             if distributed.rank() == 0:
                 writer.write_figures(metrics)
@@ -99,8 +117,26 @@ class Validator:
         detected = self.model.detect(outputs, batch, self.args, mask_size(batch, self.args))
         scored = scored_batch(ready, detected, self.args)
         end = perf_counter()
+        if self._criterion is not None:
+            self._add_losses(self._criterion, outputs, scored)
         self._note_speed(len(detected), ready.milliseconds, (middle - start) * 1e3, (end - middle) * 1e3)
         return scored
+
+    def _add_losses(self, criterion: Criterion, outputs: Any, scored: ScoredBatch) -> None:
+        images = scored.batch.images
+        shape = (images.shape[2], images.shape[3])
+        targets = targets_of(scored.truths, shape, overlap=self.args.overlap_mask)
+        with torch.no_grad():
+            items = criterion(outputs, targets.to(self.model.device)).items
+        for name, value in items.items():
+            self._sums.setdefault(name, []).append(float(value))
+
+    def _mean_losses(self) -> dict[str, float]:
+        """Return the mean items over the batches of all processes."""
+        parts = distributed.gather(self._sums)
+        names = [] if self._criterion is None else self._criterion.names
+        values = {name: [value for part in parts for value in part.get(name, ())] for name in names}
+        return {name: sum(each) / len(each) if each else 0.0 for name, each in values.items()}
 
     def _note_speed(self, count: int, preprocess: float, inference: float, postprocess: float) -> None:
         """Record the milliseconds that a batch took."""
@@ -124,8 +160,8 @@ class Validator:
             scores = (f"{key.removeprefix('metrics/')} {value:.3f}" for key, value in metrics.coco.items())
             LOGGER.info("COCO protocol: %s", ", ".join(scores))
         if metrics.keypoints is not None:
-            worst = (f"{row['keypoint']} {row['oks']:.2f}" for row in metrics.keypoints.worst())
-            LOGGER.info("Worst keypoints (mean OKS of found objects): %s", ", ".join(worst))
+            worst = ", ".join(f"{row['keypoint']} {row['oks']:.2f}" for row in metrics.keypoints.worst())
+            LOGGER.info("Worst keypoints (mean OKS of found objects): %s", worst or "none, as no object was found")
         LOGGER.info("%s", speed_line(metrics.speed))
         if metrics.save_dir is not None:
             LOGGER.info("Results saved to %s", metrics.save_dir)

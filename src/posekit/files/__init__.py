@@ -1,1 +1,1 @@
-"""How files and folders come into being: whole, or not at all."""
+"""Files and folders: read with errors that say what is wrong, and written whole or not at all."""

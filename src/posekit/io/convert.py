@@ -1,6 +1,5 @@
 """Turn pictures in memory (PIL images, arrays, tensors) into (H, W, 3) uint8 BGR."""
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posekit.errors import SourceTypeError, SourceValueError, UnreadableImageError
+from posekit.log import LOGGER
 from posekit.sample import Origin, Picture, Sample
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 STRIDE = 32
 _ARRAY_ADVICE = "pass (H, W, 3) uint8 in BGR order"
-_log = logging.getLogger("posekit")
 
 
 def from_pil(image: "Image") -> Picture:
@@ -112,7 +111,7 @@ def from_tensor(tensor: "Tensor") -> "list[Sample]":
     if not bool(batch.isfinite().all()):
         raise SourceValueError("tensor source holds NaN or infinite values")
     if float(batch.max()) > 1:
-        _log.warning("tensor source has values above 1: divided by 255; pass RGB in [0, 1]")
+        LOGGER.warning("tensor source has values above 1: divided by 255; pass RGB in [0, 1]")
         batch = batch / 255
     rendered = (batch.clamp(0, 1) * 255).round().byte().flip(1).permute(0, 2, 3, 1).contiguous().cpu().numpy()
     return [
@@ -123,7 +122,7 @@ def from_tensor(tensor: "Tensor") -> "list[Sample]":
 
 def _batch_of(tensor: "Tensor") -> "Tensor":
     if tensor.ndim == 3:
-        _log.warning("tensor source of shape %s taken as one picture; pass (B, 3, H, W)", tuple(tensor.shape))
+        LOGGER.warning("tensor source of shape %s taken as one picture; pass (B, 3, H, W)", tuple(tensor.shape))
         tensor = tensor[None]
     shape = tuple(tensor.shape)
     if len(shape) != 4 or shape[1] != 3 or 0 in shape:

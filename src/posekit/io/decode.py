@@ -21,9 +21,9 @@ from posekit.sample import Picture
 # Pillow's own limit against decompression bombs, so that every format has the same one.
 MAX_PIXELS = 178_956_970
 _PILLOW_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
-_DNG_VERSION_TAG = 50706
+DNG_VERSION_TAG = 50706
 # What decoders are known to raise on damaged data; Warning: when the caller turned warnings into errors.
-_DECODE_ERRORS = (
+DECODE_ERRORS = (
     OSError, ValueError, SyntaxError, EOFError, RuntimeError, MemoryError, LookupError, TypeError, ArithmeticError,
     AttributeError, struct.error, zlib.error, Warning,
 )  # fmt: skip
@@ -72,7 +72,7 @@ def decode_image(data: bytes) -> Picture:
     if content.format == "PNG":
         check_png(data)
     # Of a camera's DNG, a TIFF with this tag, the plain reading gives only the thumbnail.
-    if content.format == "TIFF" and _DNG_VERSION_TAG in tiff_tags(data):
+    if content.format == "TIFF" and DNG_VERSION_TAG in tiff_tags(data):
         return _decode_raw(data)
     return _decode_with_pillow(data, content.format)
 
@@ -109,7 +109,7 @@ def _decode_with_pillow(data: bytes, kind: str) -> Picture:
         raise UnreadableImageError(f"the header of the {kind} data is damaged or of an unknown variant") from error
     except Image.DecompressionBombError as error:
         raise UnreadableImageError(f"declares more than the {MAX_PIXELS:,} pixels allowed") from error
-    except _DECODE_ERRORS as error:
+    except DECODE_ERRORS as error:
         raise UnreadableImageError(f"the {kind} data is damaged or cut short ({_one_line(error)})") from error
 
 
@@ -124,7 +124,7 @@ def _decode_heic(data: bytes) -> Picture:
         return from_pil(heif.to_pillow())
     except PosekitError:
         raise
-    except _DECODE_ERRORS as error:
+    except DECODE_ERRORS as error:
         raise UnreadableImageError(f"the HEIC data is damaged or cut short ({_one_line(error)})") from error
 
 

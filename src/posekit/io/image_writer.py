@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 
 from posekit.errors import OutputError
-from posekit.files.atomic import replacing
+from posekit.files.whole_file import write_whole
 from posekit.io.names import OutputNames
 from posekit.sample import Picture, Sample
 
@@ -72,8 +72,4 @@ def save_jpeg(path: Path, image: Picture) -> None:
     encoded, data = cv2.imencode(".jpg", image)
     if not encoded:
         raise OutputError(f"{path}: the picture cannot be encoded as JPEG")
-    try:
-        with replacing(path) as partial:
-            partial.write_bytes(data.tobytes())
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+    write_whole(path, data.tobytes())

@@ -1,12 +1,10 @@
 """Let one bad file of several pass with one warning."""
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from posekit.errors import DownloadError, MissingExtraError, SourceNotFoundError, UnreadableImageError
-
-_log = logging.getLogger("posekit")
+from posekit.log import LOGGER
 
 
 @contextmanager
@@ -21,7 +19,7 @@ def skip_unreadable(count: int) -> Iterator[None]:
     except (UnreadableImageError, SourceNotFoundError, DownloadError, MissingExtraError) as error:
         if count == 1:
             raise
-        _log.warning("%s; skipped", error)
+        LOGGER.warning("%s; skipped", error)
 
 
 def nothing_read(count: int) -> UnreadableImageError:

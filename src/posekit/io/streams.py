@@ -1,6 +1,5 @@
 """Webcams and network streams as a source: one batch holds the next frame of each."""
 
-import logging
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
@@ -9,9 +8,8 @@ from posekit.io.base import Source
 from posekit.io.binary import read_text
 from posekit.io.live_capture import LiveCapture
 from posekit.io.urls import is_url
+from posekit.log import LOGGER
 from posekit.sample import Origin, Sample
-
-_log = logging.getLogger("posekit")
 
 
 class StreamSource(Source):
@@ -64,7 +62,7 @@ class StreamSource(Source):
             frame = capture.next()
             if frame is None:
                 del running[index]
-                _log.info("%s: the stream has ended", capture.name)
+                LOGGER.info("%s: the stream has ended", capture.name)
                 continue
             number, image = frame
             origin = Origin(kind="stream", index=index, count=self.count, frame=number, fps=capture.fps)

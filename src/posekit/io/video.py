@@ -1,6 +1,5 @@
 """Read the frames of a video file."""
 
-import logging
 from collections.abc import Generator
 from pathlib import Path
 
@@ -9,11 +8,11 @@ import cv2
 from posekit.errors import UnreadableImageError
 from posekit.io.convert import from_array
 from posekit.io.video_check import check_video
+from posekit.log import LOGGER
 from posekit.sample import Origin, Sample
 
 # Containers announce a number of frames that may be an estimate: a small difference is no damage.
 _EXPECTED_SHARE = 0.98
-_log = logging.getLogger("posekit")
 
 
 def read_video(path: Path, *, index: int, count: int, vid_stride: int = 1) -> Generator[Sample, None, None]:
@@ -66,4 +65,4 @@ def _report_end(path: Path, came: int, announced: int | None) -> None:
     if came == 0:
         raise UnreadableImageError(f"{path}: no frame of the video can be decoded")
     if announced is not None and came < _EXPECTED_SHARE * announced:
-        _log.warning("%s: the video breaks off, %d of its %d announced frames could be read", path, came, announced)
+        LOGGER.warning("%s: the video breaks off, %d of its %d announced frames could be read", path, came, announced)

@@ -7,8 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.metrics.coco_objects import BOX_FILL, polygon_area
 from posekit.metrics.coco_rows import picture_id
+from posekit.metrics.similarity import BOX_FILL
+from posekit.ops.polygons import polygon_area
 
 Floats = NDArray[np.floating[Any]]
 

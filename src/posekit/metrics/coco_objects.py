@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posekit.metrics.coco_fields import LARGEST, finite, number_list, shown
+from posekit.metrics.similarity import BOX_FILL
+from posekit.ops.polygons import polygon_area
 
 Fields = dict[str, Any]
 Outline = list[list[float]] | Fields
 Note = Callable[[str], None]
 Points = NDArray[np.float64]
-
-# Share of its box that an object is taken to cover, where neither its area nor its outline is known; as in OKS.
-BOX_FILL = 0.53
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,12 +68,6 @@ def outline_area(outline: Outline) -> float:
 
         return float(area(outline))
     return sum(polygon_area(np.array(part).reshape(-1, 2)) for part in outline)
-
-
-def polygon_area(points: NDArray[np.floating[Any]]) -> float:
-    """Return the area inside a polygon (P, 2), whichever way it turns."""
-    x, y = np.asarray(points - points.mean(0), np.float64).T
-    return abs(float(x @ np.roll(y, 1) - y @ np.roll(x, 1))) / 2
 
 
 def _box(value: Any, note: Note) -> list[float] | None:

@@ -1,13 +1,13 @@
 """COCO ground truth, checked and brought into the form that the evaluator takes."""
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from posekit.errors import DatasetError, DatasetNotFoundError
+from posekit.errors import DatasetError
+from posekit.files.json_file import load_json
 from posekit.metrics.coco_fields import Key, finite, identifier, looked_up
 from posekit.metrics.coco_objects import Fields, ObjectForm, clean_object
 from posekit.metrics.coco_pictures import PictureIndex, TruthPicture
@@ -52,7 +52,7 @@ def read_truth(source: Path | str | Mapping[str, Any], *, outlines: bool = False
         DatasetNotFoundError: there is no such file.
         DatasetError: it is not JSON, not COCO's form, or lacks picture sizes that outlines need.
     """
-    content, name = (source, "COCO truth") if isinstance(source, Mapping) else (_load(Path(source)), str(source))
+    content, name = (source, "COCO truth") if isinstance(source, Mapping) else (load_json(Path(source)), str(source))
     images, categories, annotations = (_entries(content, key, name) for key in ("images", "categories", "annotations"))
     problems: list[str] = []
     pictures = _pictures(images, problems)
@@ -71,17 +71,6 @@ def read_truth(source: Path | str | Mapping[str, Any], *, outlines: bool = False
         outlines=outlines,
         problems=tuple(problems),
     )
-
-
-def _load(path: Path) -> Any:
-    try:
-        return json.loads(path.read_bytes())
-    except FileNotFoundError as error:
-        raise DatasetNotFoundError(f"COCO truth {path} does not exist") from error
-    except OSError as error:
-        raise DatasetError(f"COCO truth {path} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise DatasetError(f"COCO truth {path} is no valid JSON: {error}") from error
 
 
 def _entries(content: Any, key: str, name: str) -> list[Any]:

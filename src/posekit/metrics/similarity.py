@@ -10,7 +10,7 @@ Floats = NDArray[np.float32]
 # Keeps empty boxes, masks and objects without labelled points from dividing by zero.
 EPSILON = np.float32(1e-7)
 # Share of its box that an object is taken to cover, where only the box is known.
-BOX_FILL = np.float32(0.53)
+BOX_FILL = 0.53
 # Float32 copies of masks are made for at most this many pixels at a time: 32 MiB.
 MASK_PIXELS_AT_ONCE = 1 << 23
 

@@ -1,6 +1,6 @@
 """The table that validation prints: a header, a row for all classes, a row per class."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from posekit.metrics.report import Metrics
 
@@ -24,11 +24,6 @@ def rows(metrics: Metrics, *, per_class: bool) -> list[str]:
             for number, values in ((int(c), metrics.class_result(i)) for i, c in enumerate(metrics.ap_class_index))
         ]
     return lines
-
-
-def speed_line(speed: Mapping[str, float]) -> str:
-    """Return one line with the milliseconds that each stage took per picture."""
-    return f"Speed: {', '.join(f'{value:.1f}ms {stage}' for stage, value in speed.items())} per image"
 
 
 def _row(name: str, pictures: int, objects: int, values: Sequence[float]) -> str:

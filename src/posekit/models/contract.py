@@ -1,17 +1,20 @@
 """What a model family (or the runtime of an exported file) offers to the engine."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
+from posekit.checkpoint.contents import Checkpoint
 from posekit.config.predict import PredictSettings
 from posekit.config.shared import DetectionSettings
+from posekit.config.train import TrainSettings
 from posekit.config.val import ValSettings
 from posekit.ops.batch_plan import BatchPlan
 from posekit.results import Results
-from posekit.sample import Batch, Sample
+from posekit.sample import Batch, Sample, Targets
 from posekit.schema import KeypointSchema
 
 
@@ -82,11 +85,13 @@ class ValidationModel(Protocol):
         task: detect, segment, pose or multitask.
         names: class names by index.
         schema: the keypoints; None without.
+        device: where it computes.
     """
 
     task: str
     names: dict[int, str]
     schema: KeypointSchema | None
+    device: torch.device
 
     def adapt_val(self, settings: ValSettings) -> ValSettings:
         """Return the settings as this model can follow them; a warning tells of each that it cannot."""
@@ -110,4 +115,89 @@ class ValidationModel(Protocol):
 
     def detect(self, outputs: Any, batch: Batch, settings: ValSettings, mask_size: tuple[int, int]) -> list[Detected]:
         """Return the detections of each picture, with masks of (h, w) where the network has them."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Losses:
+    """What a criterion says of one batch of B pictures.
+
+    Attributes:
+        total: (T,) terms times their gains and times B; their sum is what is minimised.
+        items: the terms times their gains, without B and detached, by name, in the order of result files.
+    """
+
+    total: Tensor
+    items: dict[str, Tensor]
+
+
+class Criterion(Protocol):
+    """Scores the training outputs of a network."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the items, in the order of result files."""
+        ...
+
+    def __call__(self, outputs: Any, targets: Targets) -> Losses:
+        """Return the losses of a batch."""
+        ...
+
+    def end_epoch(self, epochs: int) -> None:
+        """Move schedules inside the criterion on by one epoch of a run of `epochs`."""
+        ...
+
+    def advance_to(self, epoch: int, epochs: int) -> None:
+        """Set schedules inside the criterion for an epoch (from 0) of a run of `epochs`."""
+        ...
+
+
+class TrainableModel(Protocol):
+    """A network of a family, with what training needs to know of it.
+
+    Attributes:
+        task: detect, segment, pose or multitask.
+        names: class names by index.
+        schema: the keypoints; None without.
+        network: the weights in 32 bits, to be trained in place.
+        stride: inputs are multiples of it.
+    """
+
+    task: str
+    names: dict[int, str]
+    schema: KeypointSchema | None
+    network: nn.Module
+    stride: int
+
+    def criterion(
+        self, settings: TrainSettings, sigmas: Sequence[float] | None, class_counts: Tensor
+    ) -> Criterion:
+        """Return what scores the outputs of `network`; `class_counts` (nc,) are labelled objects per class."""
+        ...
+
+    def boosted(self) -> Collection[str]:
+        """Return the full names of parameters that MuSGD moves faster."""
+        ...
+
+    def freeze(self, layers: int | Sequence[int | str] | None) -> None:
+        """Turn off the gradients of some layers, and turn on all others."""
+        ...
+
+    def train(self) -> None:
+        """Put `network` into training mode, but for the statistics of frozen layers."""
+        ...
+
+    def load_size(self, size: tuple[int, int], imgsz: int) -> tuple[int, int]:
+        """Return the (h, w) that a picture of a size is resized to when it is read."""
+        ...
+
+    def validation(self, network: nn.Module, device: torch.device, settings: ValSettings) -> ValidationModel:
+        """Return a network of the same kind, such as an average, as a model that can be measured.
+
+        What `run` of it returns can be given to the criterion, too.
+        """
+        ...
+
+    def checkpoint(self, network: nn.Module, path: str, settings: Mapping[str, Any]) -> Checkpoint:
+        """Return what a file of a network of the same kind holds."""
         ...

@@ -152,6 +152,8 @@ def _logits(protos: Tensor, coefficients: Tensor) -> Tensor:
 def _resize(stack: Tensor, size_hw: tuple[int, int]) -> Tensor:
     if (stack.shape[1], stack.shape[2]) == size_hw:
         return stack
+    if not len(stack):  # which interpolate refuses
+        return stack.new_empty((0, *size_hw))
     return interpolate(stack[None], size_hw, mode="bilinear", align_corners=False)[0]
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from posekit.files.whole_file import write_whole
+from posekit.viz.jpeg import jpeg_bytes
 from posekit.viz.report_page import Chart, Example, Finding, ReportPage, Severity, Table
 from posekit.viz.scene import Picture
-from posekit.viz.whole_file import jpeg_bytes, write_whole
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 LONGEST_SIDE, QUALITY = 720, 84

@@ -136,6 +136,13 @@ def test_pictures_that_are_missing_are_counted_and_nothing_is_written_without_an
         converted = convert_labels(dogs, tmp_path / to, to=to)
         assert (converted.written.pictures, converted.written.objects, converted.written.left_out) == (1, 1, 1)
         assert [problem.code for problem in converted.written.problems] == ["picture_not_found"]
+    (dogs.parent / "Images/pug/1.png").unlink()
+    for to in ("yolo", "coco"):
+        with pytest.raises(
+            DatasetError, match=r"no picture can be written, the first because: .*1\.png.* no such picture"
+        ):
+            convert_labels(dogs, tmp_path / f"no_{to}", to=to)
+        assert not (tmp_path / f"no_{to}").exists()
 
 
 def test_a_folder_that_holds_something_stays_as_it_was(dogs, tmp_path):

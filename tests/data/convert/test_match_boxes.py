@@ -2,7 +2,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from posekit.data.convert.match_boxes import box_overlaps, match_boxes
@@ -30,7 +30,6 @@ def test_overlaps_are_those_of_counted_squares(first, second):
     np.testing.assert_allclose(box_overlaps(first, second), np.reshape(expected, (len(first), len(second))))
 
 
-@settings(deadline=None)  # the first call imports SciPy
 @given(first=boxes, second=boxes, iou=st.sampled_from([0.01, 0.3, 0.5, 1.0]))
 def test_no_other_one_to_one_matching_overlaps_more(first, second, iou):
     pairs = match_boxes(first, second, iou=iou)

@@ -171,6 +171,8 @@ def test_an_unusable_set_is_one_clear_error(merge, tmp_path):
         merge({"a.txt": [SMALL_POSE]}, {})
     with pytest.raises(DatasetError, match="hold no pose"):
         merge({"a.txt": []}, {"a.txt": [SMALL]})
+    with pytest.raises(DatasetError, match=r"hold no pose .*; the first of 1 problems: .*a\.txt:1"):
+        merge({"a.txt": ["person 0.5"]}, {"a.txt": [SMALL]})
     assert not (tmp_path / "out").exists()
 
 

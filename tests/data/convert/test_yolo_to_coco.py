@@ -46,7 +46,7 @@ def assert_same_objects(first, second, parts):
 
 
 @given(annotation_sets())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_coco_json_gives_back_what_was_written(annotations):
     with tempfile.TemporaryDirectory() as folder:
         write_coco(annotations, Path(folder) / "x.json")
@@ -58,7 +58,7 @@ def test_coco_json_gives_back_what_was_written(annotations):
 
 
 @given(annotation_sets())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_coco_to_yolo_to_coco_keeps_everything(annotations):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -76,7 +76,7 @@ def test_coco_to_yolo_to_coco_keeps_everything(annotations):
 
 
 @given(annotation_sets())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_yolo_to_coco_to_yolo_keeps_the_label_files(annotations):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -92,7 +92,7 @@ def test_yolo_to_coco_to_yolo_keeps_the_label_files(annotations):
 
 
 @given(annotation_sets())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_multitask_label_files_keep_keypoints_and_outlines(annotations):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

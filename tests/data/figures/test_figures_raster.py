@@ -34,7 +34,7 @@ def test_an_upright_capsule_covers_its_rectangle_and_two_half_discs():
     assert layer.mask.sum() == pytest.approx(20 * 40 + math.pi * 100, rel=0.01)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.floats(-math.pi, math.pi), st.floats(-1.2, 1.2), st.floats(-1.5, 1.5))
 def test_a_ball_is_the_same_disc_from_every_side(yaw, pitch, roll):
     view = View(yaw=yaw, pitch=pitch, roll=roll, scale=100.0, x=60.0, y=60.0)

@@ -6,7 +6,7 @@ from collections import Counter
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from data.label_files.mutations import HOSTILE, RULES, mutations
@@ -97,13 +97,11 @@ def test_a_folder_of_mutated_files_is_scanned_to_the_end(rule, tmp_path):
     assert report.found == len(pictures)
 
 
-@settings(deadline=None)
 @given(data=st.binary(max_size=200), rule=st.sampled_from(RULES))
 def test_any_bytes_are_read_or_refused(data, rule):
     check(parse_labels(data, rule, "a.txt"), data, rule)
 
 
-@settings(deadline=None)
 @given(rows=st.lists(st.lists(WORDS, min_size=1, max_size=24), max_size=6), rule=st.sampled_from(RULES))
 def test_any_rows_of_words_are_read_or_refused(rows, rule):
     data = b"\n".join(b" ".join(row) for row in rows)

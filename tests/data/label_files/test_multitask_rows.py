@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from posekit.data.label_files import LabelRule, parse_labels
@@ -127,7 +127,6 @@ def test_other_tasks_take_their_part_of_rows_whose_layout_is_named(task):
     assert (label_file.polygons is not None) == (task != "pose")
 
 
-@settings(deadline=None)
 @given(
     boxed=st.booleans(),
     outlines=st.lists(st.lists(st.tuples(NEAR_CENTRE, NEAR_CENTRE), min_size=3, max_size=9), min_size=1, max_size=4),

@@ -161,7 +161,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(index=st.integers(0, 22), place=st.integers(0, 3), value=JSON)
 def test_any_value_in_any_row_is_either_read_or_refused(index, place, value):
     definition = copy.deepcopy(small_definition())
@@ -175,7 +175,7 @@ def test_any_value_in_any_row_is_either_read_or_refused(index, place, value):
     assert network.task == "pose"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     key=st.sampled_from(["nc", "kpt_shape", "scales", "scale", "end2end", "reg_max", "activation", "layers"]),
     value=JSON,

@@ -93,6 +93,8 @@ def test_what_a_cpu_cannot_do_is_said(model, caplog):
 def test_a_batch_that_depends_on_gpu_memory_is_refused(model):
     with pytest.raises(SettingError, match="batch=-1"):
         model.adapt_val(ValSettings(batch=-1))
+    with pytest.raises(SettingError, match="not in 8"):
+        model.adapt_val(ValSettings(precision=8))
 
 
 def test_detections_are_those_of_the_dense_decoding_in_network_pixels(model):

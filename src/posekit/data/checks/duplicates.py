@@ -10,7 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from posekit.data.checks.finding import Example, Finding
+from posekit.data.box_overlaps import box_overlaps
+from posekit.data.checks.finding import EXAMPLES, Example, Finding
 from posekit.data.checks.object_table import ObjectTable
 from posekit.data.split import Split
 from posekit.io.decode import read_image
@@ -18,7 +19,6 @@ from posekit.io.decode import read_image
 # Two labels of one class with at least this IoU are taken for one object.
 SAME_BOX = 0.95
 HASH_SIDE = 16
-EXAMPLES = 12
 Place = tuple[str, int]
 
 
@@ -136,10 +136,5 @@ def _examples(groups: Sequence[Sequence[Place]]) -> tuple[Example, ...]:
 
 def _same_boxes(table: ObjectTable, rows: list[int]) -> list[tuple[int, int]]:
     boxes, classes = table.boxes[rows], table.classes[rows]
-    near = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    far = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    overlap = np.maximum(far - near, 0).prod(-1)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(1)
-    iou = overlap / np.maximum(areas[:, None] + areas[None] - overlap, 1e-9)
-    same = np.triu((iou >= SAME_BOX) & (classes[:, None] == classes[None]), 1)
+    same = np.triu((box_overlaps(boxes, boxes) >= SAME_BOX) & (classes[:, None] == classes[None]), 1)
     return [(rows[first], rows[second]) for first, second in np.argwhere(same).tolist()]

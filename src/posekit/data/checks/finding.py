@@ -5,6 +5,9 @@ from typing import Literal
 
 Severity = Literal["error", "warning", "note"]
 
+# A finding shows at most so many places.
+EXAMPLES = 12
+
 
 @dataclass(frozen=True, kw_only=True)
 class Example:

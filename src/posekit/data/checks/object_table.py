@@ -64,6 +64,11 @@ class ObjectTable:
             caption=caption,
         )
 
+    def example_of_points(self, row: int, marked: NDArray[np.bool_], schema: KeypointSchema) -> Example:
+        """Return object `row` as an example of its `marked` (K,) keypoints, captioned with the first few names."""
+        points = tuple(np.flatnonzero(marked).tolist())
+        return self.example(row, ", ".join(schema.names[index] for index in points[:4]), points)
+
 
 def table_of(splits: Mapping[str, Split], schema: KeypointSchema | None) -> ObjectTable:
     """Collect the objects of all splits."""
@@ -91,6 +96,6 @@ def table_of(splits: Mapping[str, Split], schema: KeypointSchema | None) -> Obje
         number=whole[2],
         classes=whole[3],
         boxes=np.array(columns[4], np.float64).reshape(-1, 4),
-        keypoints=np.array(columns[5], np.float64).reshape(-1, points, 3),
+        keypoints=np.array(columns[5], np.float64).reshape(len(parts), points, 3),
         sizes=np.array(columns[6], np.float64).reshape(-1, 2),
     )

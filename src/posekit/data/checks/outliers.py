@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.data.checks.finding import Finding
+from posekit.data.checks.finding import EXAMPLES, Finding
 from posekit.data.checks.object_table import Floats, Indices, ObjectTable
 from posekit.schema import KeypointSchema
 
@@ -14,7 +14,6 @@ LONG_LIMB = 4.0
 # Boxes of fewer pixels on a side can hardly be seen.
 TINY = 3.0
 ENOUGH = 10
-EXAMPLES = 12
 
 
 def find_outliers(table: ObjectTable, schema: KeypointSchema | None) -> list[Finding]:
@@ -139,11 +138,11 @@ def _found(
     """Return a finding about the objects `rows`, most striking first; none without rows."""
     if not len(rows):
         return []
-    examples = []
-    for row in rows[:EXAMPLES].tolist():
-        points = () if marked is None else tuple(np.flatnonzero(marked[row]).tolist())
-        names = "" if schema is None else ", ".join(schema.names[index] for index in points[:4])
-        examples.append(table.example(row, names, points))
+    shown = rows[:EXAMPLES].tolist()
+    if marked is None or schema is None:
+        examples = [table.example(row, "") for row in shown]
+    else:
+        examples = [table.example_of_points(row, marked[row], schema) for row in shown]
     return [
         Finding(
             code=code,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posekit.data.checks.finding import Finding
 from posekit.data.checks.object_table import Floats, Indices, ObjectTable
@@ -15,7 +16,17 @@ RARE_CLASS = 0.02
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SplitNumbers:
-    """Counts of one split: pictures, those without objects, objects, objects with labelled keypoints."""
+    """Counts of one split.
+
+    Attributes:
+        name: "train", "val" or "test".
+        pictures: those that can be used.
+        background: those of them without objects.
+        objects: all of them.
+        with_keypoints: objects with at least one labelled keypoint.
+        corrupt: pictures that are left out.
+        dropped: objects that are left out.
+    """
 
     name: str
     pictures: int
@@ -98,9 +109,7 @@ def find_class_imbalance(statistics: Statistics, names: Mapping[int, str]) -> li
     return findings
 
 
-def _split_numbers(
-    name: str, split: Split, labelled: "np.ndarray[tuple[int, int], np.dtype[np.bool_]]"
-) -> SplitNumbers:
+def _split_numbers(name: str, split: Split, labelled: NDArray[np.bool_]) -> SplitNumbers:
     return SplitNumbers(
         name=name,
         pictures=len(split.pictures),

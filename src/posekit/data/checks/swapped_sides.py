@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.data.checks.finding import Finding
+from posekit.data.checks.finding import EXAMPLES, Finding
 from posekit.data.checks.object_table import ObjectTable
 from posekit.schema import KeypointSchema
 
@@ -15,7 +15,6 @@ OPPOSITE = -0.8
 STEADY = 0.9
 # Fewer objects say nothing about what is usual.
 ENOUGH = 10
-EXAMPLES = 12
 
 
 def find_swapped_sides(table: ObjectTable, schema: KeypointSchema) -> list[Finding]:

@@ -3,11 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.data.checks.finding import Example, Finding
+from posekit.data.checks.finding import EXAMPLES, Example, Finding
 from posekit.data.checks.object_table import ObjectTable
 from posekit.schema import KeypointSchema
-
-EXAMPLES = 12
 
 
 def find_visibility_misuse(table: ObjectTable, schema: KeypointSchema) -> list[Finding]:
@@ -68,7 +66,4 @@ def _unlabelled_with_place(table: ObjectTable, schema: KeypointSchema, kept: NDA
 
 def _examples(table: ObjectTable, schema: KeypointSchema, marked: NDArray[np.bool_]) -> tuple[Example, ...]:
     rows = np.flatnonzero(marked.any(1))[:EXAMPLES]
-    return tuple(
-        table.example(row, ", ".join(schema.names[i] for i in points[:4]), tuple(points))
-        for row, points in ((int(row), np.flatnonzero(marked[row]).tolist()) for row in rows)
-    )
+    return tuple(table.example_of_points(row, marked[row], schema) for row in rows.tolist())

@@ -4,11 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from posekit.data.annotation import ObjectAnnotation
-from posekit.data.coco.boxes import Box, read_box
+from posekit.data.annotation import Box, ObjectAnnotation, Points
+from posekit.data.coco.boxes import read_box
 from posekit.data.coco.categories import Categories
 from posekit.data.coco.keypoint_lists import read_keypoints
 from posekit.data.coco.segmentation import read_parts
@@ -16,8 +13,6 @@ from posekit.data.coco.values import UnusableValueError, is_number, quote, read_
 from posekit.data.coco.whole_body import has_scores, read_whole_body
 from posekit.data.derived_box import derive_box
 from posekit.data.problem_list import ProblemList
-
-Points = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

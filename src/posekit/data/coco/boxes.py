@@ -2,9 +2,8 @@
 
 from typing import Any
 
+from posekit.data.annotation import Box
 from posekit.data.coco.values import UnusableValueError, quote, read_numbers
-
-Box = tuple[float, float, float, float]
 
 
 def read_box(value: Any) -> Box | None:

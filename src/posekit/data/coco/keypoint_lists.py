@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from posekit.data.annotation import Points
 from posekit.data.coco.values import UnusableValueError, read_numbers
-
-Points = NDArray[np.float64]
 
 
 def read_keypoints(entry: Mapping[str, Any], count: int) -> Points | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from posekit.config.task_parts import TASKS_WITH_OUTLINES
 from posekit.data.annotation import AnnotationSet, ObjectAnnotation, PictureAnnotation
 from posekit.data.coco.annotations import AnnotationReader
 from posekit.data.coco.categories import find_categories
@@ -13,7 +14,6 @@ from posekit.data.coco.images import ImageEntry, claimed_ids, read_images
 from posekit.data.coco.json_file import load_coco
 from posekit.data.coco.picture_search import PictureSearch
 from posekit.data.coco.values import UnusableValueError, quote, read_id, read_key
-from posekit.data.label_rows import TASKS_WITH_OUTLINES
 from posekit.data.picture_header import picture_size
 from posekit.data.problem_list import ProblemList
 from posekit.errors import PosekitError

@@ -7,12 +7,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from posekit.data.annotation import Points
 from posekit.data.coco.values import UnusableValueError, is_number, quote, read_numbers
+from posekit.io.decode import MAX_PIXELS
 
-Points = NDArray[np.float64]
-
-# A mask is decoded at one byte per pixel; the limit is that of pictures.
-MAX_PIXELS = 178_956_970
 # With fewer than three points there is no area.
 _FEWEST_NUMBERS = 6
 

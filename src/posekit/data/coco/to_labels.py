@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from posekit.config.task_parts import TASKS_WITH_KEYPOINTS, TASKS_WITH_OUTLINES
 from posekit.data.annotated_pictures import usable_pictures
 from posekit.data.annotation import AnnotationSet, PictureAnnotation
-from posekit.data.label_rows import TASKS_WITH_KEYPOINTS, TASKS_WITH_OUTLINES, LabelRow, LabelRows
+from posekit.data.label_rows import LabelRow, LabelRows
 from posekit.data.labels import PictureLabels
 from posekit.data.problem_list import ProblemList
 from posekit.errors import DatasetError

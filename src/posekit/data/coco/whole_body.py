@@ -15,12 +15,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from posekit.data.annotation import Points
 from posekit.data.coco.keypoint_lists import read_keypoints, read_triplets
 from posekit.schema.known_sets import WHOLE_BODY
-
-Points = NDArray[np.float64]
 
 BODY = 17
 PARTS = (("foot", 6), ("face", 68), ("lefthand", 21), ("righthand", 21))

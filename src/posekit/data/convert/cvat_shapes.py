@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from posekit.data.annotation import Box
 from posekit.data.coco.values import UnusableValueError, is_number, quote
-from posekit.data.convert.named import Box, NamedPoint, Outline
+from posekit.data.convert.named import NamedPoint, Outline
 from posekit.data.convert.turned_box import extent_of_turned_box
 
 if TYPE_CHECKING:

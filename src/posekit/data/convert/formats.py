@@ -7,8 +7,7 @@ from typing import cast
 
 from posekit.data.annotation import AnnotationSet
 from posekit.data.coco.class_numbers import ClassNumbers
-from posekit.data.coco.read_coco import read_coco
-from posekit.data.convert.coco_to_yolo import find_coco_files, split_name
+from posekit.data.convert.coco_splits import read_coco_splits
 from posekit.data.convert.cvat import read_cvat
 from posekit.data.convert.deeplabcut import read_deeplabcut
 from posekit.data.convert.label_studio import read_label_studio
@@ -17,7 +16,6 @@ from posekit.data.convert.stanfordextra import read_stanfordextra
 from posekit.data.convert.yolo_to_coco import split_annotations
 from posekit.data.open_split import open_split
 from posekit.data.read_description import read_description
-from posekit.errors import DatasetError
 
 # The name of the split of formats that know none.
 ONLY_SPLIT = "train"
@@ -60,21 +58,13 @@ class Format:
 
 
 def _read_coco(source: Path, options: ReadOptions) -> Splits:
-    splits: Splits = {}
-    for path in find_coco_files(source):
-        name = split_name(path)
-        if name in splits:
-            raise DatasetError(
-                f"{source}: two files would become the split {name}, one is {path.name}: convert one each"
-            )
-        splits[name] = read_coco(
-            path,
-            image_dirs=() if options.images is None else (options.images,),
-            task=options.task or "multitask",
-            find_pictures=options.find_pictures,
-            class_numbers=cast("ClassNumbers", options.class_numbers),
-        )
-    return splits
+    return read_coco_splits(
+        source,
+        task=options.task or "multitask",
+        image_dirs=() if options.images is None else (options.images,),
+        find_pictures=options.find_pictures,
+        class_numbers=cast("ClassNumbers", options.class_numbers),
+    )
 
 
 def _read_yolo(source: Path, options: ReadOptions) -> Splits:

@@ -4,16 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from posekit.data.annotation import AnnotationSet, ObjectAnnotation
+from posekit.data.annotation import AnnotationSet, ObjectAnnotation, Points
 from posekit.data.problem import Problem
 from posekit.errors import SettingError
 from posekit.schema import KeypointSchema
 from posekit.schema.point_names import words
 from posekit.schema.sides import flip_from_names
-
-Points = NDArray[np.float64]
 
 
 def map_keypoints(annotations: AnnotationSet, names: Sequence[str], *, file: str) -> AnnotationSet:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from posekit.data.annotation import AnnotationSet
-from posekit.data.coco.json_file import load_json
 from posekit.data.coco.picture_search import PictureSearch
 from posekit.data.coco.values import UnusableValueError
 from posekit.data.convert.join_shapes import join_shapes
@@ -15,6 +14,7 @@ from posekit.data.convert.named import NamedPicture, NamedSchema
 from posekit.data.convert.number_objects import number_objects
 from posekit.data.problem_list import ProblemList
 from posekit.errors import DatasetError
+from posekit.files.json_file import load_json
 
 # Old exports call the annotations of a task completions.
 _ANNOTATION_KEYS = ("annotations", "completions")

@@ -97,7 +97,8 @@ def merge_kpt_seg(
     files, problems = _read(Path(kpt), Path(seg))
     poses = [row for file in files for row in file.poses]
     if not poses:
-        raise DatasetError(f"{kpt}: its label files hold no pose (class, box, keypoints)")
+        reason = f"; the first of {len(problems)} problems: {problems[0]}" if problems else ""
+        raise DatasetError(f"{kpt}: its label files hold no pose (class, box, keypoints){reason}")
     merged = Merged(
         path=Path(out),
         kpt_shape=kpt_shape or _told_shape(kpt, poses),

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-Box = tuple[float, float, float, float]
+from posekit.data.annotation import Box
+
 Outline = NDArray[np.float64]
 NamePair = tuple[str, str]
 

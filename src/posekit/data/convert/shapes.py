@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from posekit.data.convert.named import Box, NamedPoint, Outline
+from posekit.data.annotation import Box
+from posekit.data.convert.named import NamedPoint, Outline
 
 UNGROUPED = "0"
 

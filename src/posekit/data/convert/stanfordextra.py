@@ -7,7 +7,6 @@ from typing import Any
 
 from posekit.data.annotation import AnnotationSet
 from posekit.data.coco.boxes import read_box
-from posekit.data.coco.json_file import load_json
 from posekit.data.coco.picture_search import PictureSearch
 from posekit.data.coco.segmentation import read_parts
 from posekit.data.coco.values import UnusableValueError, is_number, quote, read_numbers
@@ -15,6 +14,7 @@ from posekit.data.convert.named import NamedObject, NamedPicture, NamedPoint, Na
 from posekit.data.convert.number_objects import number_objects
 from posekit.data.problem_list import ProblemList
 from posekit.errors import DatasetError, PosekitError
+from posekit.files.json_file import load_json
 from posekit.io.binary import read_text
 
 DOG = "dog"

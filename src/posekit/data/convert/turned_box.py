@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from posekit.data.convert.named import Box
+from posekit.data.annotation import Box
 
 
 def extent_of_turned_box(box: Box, degrees: float, *, around: tuple[float, float]) -> Box:

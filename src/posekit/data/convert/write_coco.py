@@ -6,17 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from posekit.data.annotation import AnnotationSet, ObjectAnnotation, PictureAnnotation
+from posekit.data.annotation import AnnotationSet, ObjectAnnotation, PictureAnnotation, Points
 from posekit.data.convert.written import Written
 from posekit.data.derived_box import derive_box
 from posekit.data.problem_list import ProblemList
 from posekit.errors import OutputError
-from posekit.files.atomic import replacing
+from posekit.files.whole_file import write_whole
+from posekit.ops.polygons import polygon_area
 from posekit.schema import KeypointSchema
-
-Points = NDArray[np.float64]
 
 # Thousandths of a pixel: finer than any annotation, and short.
 _DECIMALS = 3
@@ -43,11 +41,7 @@ def write_coco(annotations: AnnotationSet, path: Path) -> Written:
         raise OutputError(f"{path} exists already: name a new file, or remove it first")
     problems = ProblemList(str(path))
     content = coco_content(annotations, problems)
-    try:
-        with replacing(path) as draft:
-            draft.write_text(json.dumps(content), encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written ({error.strerror or error})") from error
+    write_whole(path, json.dumps(content).encode())
     return Written(
         path=path,
         pictures=len(content["images"]),
@@ -123,12 +117,7 @@ def _area(found: ObjectAnnotation, box_area: float) -> float:
     """Return px² of the object."""
     if found.area is not None:
         return found.area
-    return sum(_polygon_area(part) for part in found.parts) or box_area
-
-
-def _polygon_area(points: Points) -> float:
-    x, y = points.T
-    return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
+    return sum(polygon_area(part) for part in found.parts) or box_area
 
 
 def _rounded(points: Points) -> list[float]:

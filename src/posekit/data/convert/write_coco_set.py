@@ -9,7 +9,7 @@ from posekit.data.annotation import AnnotationSet, PictureAnnotation
 from posekit.data.convert.picture_names import PictureNames
 from posekit.data.convert.picture_transfer import PictureTransfer, bring_picture, check_transfer
 from posekit.data.convert.write_coco import write_coco
-from posekit.data.convert.written import Written
+from posekit.data.convert.written import Written, require_pictures
 from posekit.data.problem_list import ProblemList
 from posekit.errors import DatasetError
 from posekit.files.new_folder import new_folder
@@ -40,12 +40,10 @@ def write_coco_set(splits: Mapping[str, AnnotationSet], folder: Path, *, picture
         for split, annotations in splits.items():
             brought = annotations if pictures == "none" else _bring(annotations, draft / "images" / split, pictures)
             parts.append(write_coco(brought, draft / f"{split}.json"))
-    return Written(
-        path=folder,
-        pictures=sum(part.pictures for part in parts),
-        objects=sum(part.objects for part in parts),
-        problems=tuple(problem for part in parts for problem in part.problems),
-    )
+        total = sum(part.pictures for part in parts)
+        problems = tuple(problem for part in parts for problem in part.problems)
+        require_pictures(total, problems)
+    return Written(path=folder, pictures=total, objects=sum(part.objects for part in parts), problems=problems)
 
 
 def _bring(annotations: AnnotationSet, target: Path, how: PictureTransfer) -> AnnotationSet:

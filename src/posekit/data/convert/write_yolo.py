@@ -6,14 +6,15 @@ from typing import Any
 
 import yaml
 
+from posekit.config.task_parts import TASKS_WITH_KEYPOINTS
 from posekit.data.annotated_pictures import usable_pictures
 from posekit.data.annotation import AnnotationSet
 from posekit.data.convert.label_text import MULTITASK_LAYOUT, label_text
 from posekit.data.convert.picture_names import PictureNames
 from posekit.data.convert.picture_transfer import PictureTransfer, bring_picture, check_transfer
-from posekit.data.convert.written import Written
+from posekit.data.convert.written import Written, require_pictures
 from posekit.data.differing_part import differing_part
-from posekit.data.label_rows import TASKS_WITH_KEYPOINTS, LabelRows
+from posekit.data.label_rows import LabelRows
 from posekit.data.problem_list import ProblemList
 from posekit.errors import DatasetError
 from posekit.files.new_folder import new_folder
@@ -41,7 +42,7 @@ def write_yolo(
         The path of ``data.yaml``, and what was written and left out.
 
     Raises:
-        DatasetError: there is nothing to write, the splits contradict each other, or the task needs keypoints and
+        DatasetError: there is no picture to write, the splits contradict each other, or the task needs keypoints and
             there are none.
         OutputError: the folder holds something already, or cannot be written.
         UnknownChoiceError: `pictures` is none of its choices.
@@ -58,6 +59,7 @@ def write_yolo(
             counts = _write_split(annotations, draft, split, task, pictures, found)
             total, objects = total + counts[0], objects + counts[1]
             problems += found.all()
+        require_pictures(total, problems)
         text = _yaml_text(list(splits), names, schema if task in TASKS_WITH_KEYPOINTS else None, task)
         (draft / "data.yaml").write_text(text, encoding="utf-8")
     return Written(path=folder / "data.yaml", pictures=total, objects=objects, problems=tuple(problems))

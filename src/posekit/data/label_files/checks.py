@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from posekit.config.task_parts import TASKS_WITH_KEYPOINTS
 from posekit.data.label_files.fault import Fault
 from posekit.data.label_files.numbers import Floats, Numbers
 from posekit.data.label_files.objects import RawObjects
@@ -25,7 +26,7 @@ def value_faults(numbers: Numbers, objects: RawObjects, rule: LabelRule) -> list
         objects: as many as rows.
         rule: what is expected.
     """
-    uses_keypoints = rule.task in ("pose", "multitask")
+    uses_keypoints = rule.task in TASKS_WITH_KEYPOINTS
     faults = [
         *_class_faults(numbers.rows, objects.classes, rule),
         *_box_faults(numbers.rows, objects, _HIGHEST_POSE_BOX if rule.task == "pose" else _HIGHEST),

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from posekit.config.task_parts import TASKS_WITH_KEYPOINTS
 from posekit.data.label_files.checks import value_faults
 from posekit.data.label_files.duplicates import find_duplicates, sorted_without
 from posekit.data.label_files.encoding import BOM, encoding_faults
@@ -84,7 +85,7 @@ def _accepted(numbers: Numbers, objects: RawObjects, rule: LabelRule, text: RowT
 
 def _keypoints(objects: RawObjects, rule: LabelRule) -> Floats | None:
     """Return (N, K, 3) keypoints when the task has them, zeros for objects that state none."""
-    if rule.kpt_shape is None or rule.task not in ("pose", "multitask"):
+    if rule.kpt_shape is None or rule.task not in TASKS_WITH_KEYPOINTS:
         return None
     if objects.keypoints is None:
         return np.zeros((len(objects), rule.kpt_shape[0], 3), np.float32)

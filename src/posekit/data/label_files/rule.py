@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from posekit.config.modes import TASKS
+from posekit.config.task_parts import TASKS_WITH_KEYPOINTS
 from posekit.errors import DatasetError
 
 LAYOUTS = ("box_keypoints_polygon", "keypoints_polygon")
-TASKS = ("detect", "segment", "pose", "multitask")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,7 @@ class LabelRule:
             raise DatasetError(f"task={self.task}: label files are read for one of {', '.join(TASKS)}")
         if self.layout not in (None, *LAYOUTS):
             raise DatasetError(f"layout={self.layout}: rows are laid out as one of {', '.join(LAYOUTS)}")
-        if self.kpt_shape is None and self.task in ("pose", "multitask"):
+        if self.kpt_shape is None and self.task in TASKS_WITH_KEYPOINTS:
             raise DatasetError(f"task={self.task} needs kpt_shape, such as [17, 3]")
 
     @property

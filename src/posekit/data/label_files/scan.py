@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from posekit.config.task_parts import TASKS_WITH_KEYPOINTS, TASKS_WITH_OUTLINES
 from posekit.data.label_files.file_bytes import count_rows, read_label_bytes
 from posekit.data.label_files.label_file import LabelFile
 from posekit.data.label_files.parse import parse_labels
@@ -98,9 +99,9 @@ def _without_picture(picture: str, data: bytes | None, error: PosekitError) -> _
 
 def _labels_of(picture: str, size: tuple[int, int], label_file: LabelFile, rule: LabelRule) -> PictureLabels:
     keypoints, polygons = label_file.keypoints, label_file.polygons
-    if keypoints is None and rule.kpt_shape and rule.task in ("pose", "multitask"):
+    if keypoints is None and rule.kpt_shape and rule.task in TASKS_WITH_KEYPOINTS:
         keypoints = np.zeros((0, rule.kpt_shape[0], 3), np.float32)
-    if polygons is None and rule.task in ("segment", "multitask"):
+    if polygons is None and rule.task in TASKS_WITH_OUTLINES:
         polygons = tuple(_no_polygon() for _ in label_file.classes)
     return PictureLabels(
         path=picture,

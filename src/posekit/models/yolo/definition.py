@@ -1,14 +1,13 @@
 """A model definition, parsed and checked: layers with resolved channels, head, scale."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from posekit.errors import ModelDefinitionError
+from posekit.log import LOGGER
 from posekit.models.yolo.layer_options import MAX_CHANNELS, is_number, is_whole, read_options
 
-LOGGER = logging.getLogger("posekit")
 MAX_LAYERS: Final = 500
 MAX_REPEATS: Final = 100  # of a block's inner part, after scaling
 FORCED_C3K_SCALES: Final = "mlx"  # larger scales use C3k links in every C3k2, whatever the row says

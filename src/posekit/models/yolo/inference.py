@@ -1,6 +1,5 @@
 """A YOLO network made ready to predict: fused, on its device, with preparation and decoding."""
 
-import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import cast
@@ -11,6 +10,7 @@ from torch import Tensor
 from posekit.config.predict import PredictSettings
 from posekit.config.shared import DetectionSettings
 from posekit.errors import SettingError
+from posekit.log import LOGGER
 from posekit.models.yolo.decode import AnchorPoints, DecodeRule, anchor_points, decode_dense, decode_keypoints
 from posekit.models.yolo.detections import Detections, detect_dense, detect_one2many, detect_one2one
 from posekit.models.yolo.fuse import fuse_network
@@ -27,7 +27,6 @@ from posekit.results import Results
 from posekit.sample import Batch, Sample
 from posekit.schema import KeypointSchema
 
-LOGGER = logging.getLogger("posekit")
 DEFAULT_IMGSZ = 640
 
 
@@ -53,15 +52,18 @@ class YoloInference:
     ) -> None:
         self.branch: Branch = "one2one" if one2one else "one2many"
         self.dtype = torch.float16 if half else torch.float32
-        fused = fuse_network(network, self.branch)
-        self.network: YoloNetwork = fused.to(device, self.dtype)
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = device
+        self.network = self._made_ready(network)
         self.task = network.task
         self.names = dict(network.names)
         self.schema = schema
         self.rule = DecodeRule.of(network.head.spec)
         self._anchors: tuple[tuple[int, int], AnchorPoints] | None = None
+
+    def _made_ready(self, network: YoloNetwork) -> YoloNetwork:
+        """Return a fused copy on the device."""
+        fused: YoloNetwork = fuse_network(network, self.branch).to(self.device, self.dtype)
+        return fused.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
     def adapt(self, settings: PredictSettings) -> PredictSettings:
         """Return the settings with a possible input size, and without augmentation where it is not possible."""
@@ -84,13 +86,13 @@ class YoloInference:
     @torch.inference_mode()
     def run(self, batch: Batch, settings: DetectionSettings) -> BranchOutputs | Tensor:
         """Return the raw outputs of the selected branches; with augmentation, decoded (B, 4 + nc, A)."""
-        images = self._on_device(batch)
+        images = self.on_device(batch)
         if settings.augment and self.can_augment:
             levels = len(self.network.strides)
             outputs = augmented_predictions(self._predict_dense, images, self.network.max_stride, levels)
         else:
             outputs = self.network(images)[self.branch]
-        _wait_for(self.device)
+        wait_for(self.device)
         return outputs
 
     # Not inference_mode: what users get are ordinary tensors, which they may change and compute with.
@@ -139,17 +141,17 @@ class YoloInference:
         last = len(self.network.model) - 2
         if not layers or max(layers) > last:
             raise SettingError(f"embed={layers}: name layers from 0 to {last}, those before the head")
-        maps = self.network.feature_maps(self._on_device(batch), layers)
+        maps = self.network.feature_maps(self.on_device(batch), layers)
         return list(torch.cat([maps[layer].mean((2, 3)) for layer in layers], 1).float())
 
     @torch.inference_mode()
     def feature_maps(self, batch: Batch) -> dict[str, Tensor]:
         """Return the output of every layer but the head, (B, C, H, W), named ``<index>_<block>``."""
         body = list(range(len(self.network.model) - 1))
-        maps = self.network.feature_maps(self._on_device(batch), body)
+        maps = self.network.feature_maps(self.on_device(batch), body)
         return {f"{index}_{self.network.definition.layers[index].block}": maps[index] for index in body}
 
-    def _on_device(self, batch: Batch) -> Tensor:
+    def on_device(self, batch: Batch) -> Tensor:
         """Return (B, 3, H, W) float in [0, 1], on the device, in channels-last memory order.
 
         Arithmetic waits until here: a thread that computes with PyTorch keeps a pool of its own busy, so
@@ -231,7 +233,7 @@ def suppression(settings: DetectionSettings) -> Suppression:
     )
 
 
-def _wait_for(device: torch.device) -> None:
+def wait_for(device: torch.device) -> None:
     """Let an accelerator finish, so that times are those of the work itself."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

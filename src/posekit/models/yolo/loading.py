@@ -1,6 +1,5 @@
 """Loads YOLO networks by file or by name, with what is known about them."""
 
-import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -10,14 +9,13 @@ import yaml
 from posekit.checkpoint.contents import Checkpoint
 from posekit.config.kinds import ImageSize, takes
 from posekit.errors import ModelDefinitionError
+from posekit.log import LOGGER
 from posekit.models.yolo.definition import ModelDefinition, parse_definition
 from posekit.models.yolo.from_checkpoint import network_from_checkpoint, transfer_weights
 from posekit.models.yolo.fuse import is_fused
 from posekit.models.yolo.network import YoloNetwork
 from posekit.models.yolo.presets import stock_definition
 from posekit.schema import KeypointSchema
-
-LOGGER = logging.getLogger("posekit")
 
 # Training settings that still matter after training.
 REMEMBERED: Final = ("imgsz", "data", "task", "single_cls")

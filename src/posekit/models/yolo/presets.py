@@ -1,16 +1,15 @@
 """Names of the published networks, and the definition that each name stands for."""
 
-import logging
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
 from posekit.errors import ModelNotFoundError
+from posekit.log import LOGGER
 from posekit.models.yolo import layer_tables
 from posekit.models.yolo.layer_tables import Row
 
-LOGGER = logging.getLogger("posekit")
 DEFAULT_SCALE = "n"
 KPT_SHAPE: Final = (17, 3)
 SUFFIX: Final = {"detect": "", "segment": "-seg", "pose": "-pose"}

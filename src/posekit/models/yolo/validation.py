@@ -1,9 +1,9 @@
 """What a YOLO network offers to the engine for validation (see `models.contract`)."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch import Tensor
 from posekit.config.shared import DetectionSettings
 from posekit.config.val import ValSettings
 from posekit.errors import SettingError
+from posekit.log import LOGGER
 from posekit.models.contract import Detected
 from posekit.models.yolo.detections import Detections
 from posekit.models.yolo.inference import DEFAULT_IMGSZ, YoloInference, suppression
@@ -21,8 +22,6 @@ from posekit.ops.letterbox import Letterbox, apply_letterbox, plan_letterbox
 from posekit.ops.masks import assemble_masks_at_network_size, assemble_masks_at_prototype_size
 from posekit.sample import Batch, Sample
 
-LOGGER = logging.getLogger("posekit")
-
 
 class YoloValidation:
     """A network that is ready to predict, asked for all its detections in pixels of the input."""
@@ -32,16 +31,19 @@ class YoloValidation:
         self.task = inference.task
         self.names = inference.names
         self.schema = inference.schema
+        self.device = inference.device
         self._stride = max(MIN_STRIDE, inference.network.max_stride)
 
     def adapt_val(self, settings: ValSettings) -> ValSettings:
         """Return the settings with a possible input size, and without augmentation where it is not possible.
 
         Raises:
-            SettingError: ``batch`` is no number of pictures.
+            SettingError: ``batch`` is no number of pictures, or ``precision`` is 8 bits.
         """
         if settings.batch < 1 or settings.batch != int(settings.batch):
             raise SettingError(f"batch={settings.batch:g}: give validation a number of pictures, such as batch=16")
+        if settings.precision == 8:
+            raise SettingError("precision=8: a network in PyTorch is validated in 32 or 16 bits, not in 8")
         requested = settings.imgsz or DEFAULT_IMGSZ
         side = input_size(requested, self._stride)[0]
         if side != requested:
@@ -81,14 +83,12 @@ class YoloValidation:
             letterboxes.append(Letterbox(network=shape, original=original, gain=(gain_y, gain_x), pad=(top, left)))
         return Batch(images=pictures_to_tensor(boxed), samples=samples, letterboxes=letterboxes)
 
-    def run(self, batch: Batch, settings: DetectionSettings) -> BranchOutputs | Tensor:
+    def run(self, batch: Batch, settings: DetectionSettings) -> Any:
         """Return the raw outputs of the selected branches; with augmentation, decoded ones."""
         return self._inference.run(batch, settings)
 
     @torch.no_grad()
-    def detect(
-        self, outputs: BranchOutputs | Tensor, batch: Batch, settings: ValSettings, mask_size: tuple[int, int]
-    ) -> list[Detected]:
+    def detect(self, outputs: Any, batch: Batch, settings: ValSettings, mask_size: tuple[int, int]) -> list[Detected]:
         """Return the detections of each picture; an anchor point may be several classes at once."""
         network = (batch.images.shape[2], batch.images.shape[3])
         choice = replace(suppression(settings), multi_label=True)

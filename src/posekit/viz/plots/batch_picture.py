@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 
 from posekit.errors import ShapeError
+from posekit.files.whole_file import write_whole
 from posekit.viz.draw import draw_scene
+from posekit.viz.jpeg import jpeg_bytes
 from posekit.viz.labels import text_plate
 from posekit.viz.options import DEFAULT_FONT, DrawOptions
 from posekit.viz.plots.enlarge import enlarged_boxes, enlarged_keypoints
 from posekit.viz.plots.lettering import one_line, shortened
 from posekit.viz.scene import Color, Picture, Scene
-from posekit.viz.whole_file import jpeg_bytes, write_whole
 
 MOST_PICTURES = 16
 LONGEST_SIDE = 1920

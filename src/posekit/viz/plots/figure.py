@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from posekit.files.whole_file import write_whole
 from posekit.viz.palette import WHITE, color_of, contrast
 from posekit.viz.plots.lettering import drawable, installed_families
 from posekit.viz.scene import Color
-from posekit.viz.whole_file import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posekit.errors import ShapeError
+from posekit.files.whole_file import write_whole
 from posekit.schema import KeypointSchema
+from posekit.viz.jpeg import jpeg_bytes
 from posekit.viz.labels import draw_labels, text_plate
 from posekit.viz.options import DEFAULT_FONT
 from posekit.viz.palette import CLASS_COLORS, WHITE
@@ -17,7 +19,6 @@ from posekit.viz.plots.enlarge import enlarged_boxes, enlarged_keypoints
 from posekit.viz.pose import OUTLINE, draw_pose, visible_points
 from posekit.viz.scene import Color, Picture
 from posekit.viz.sizes import font_size_for, line_width_for, object_font_sizes, picture_radius
-from posekit.viz.whole_file import jpeg_bytes, write_whole
 
 # Cyan, magenta, yellow and white stay apart for colour-blind eyes; labels are dashed besides, finds are not.
 TRUE_POSITIVE: Color = CLASS_COLORS[5]

@@ -1,28 +1,11 @@
-"""Files of the drawing room, written whole or not at all."""
-
-from pathlib import Path
+"""Pictures as the bytes of a JPEG file."""
 
 import cv2
 
 from posekit.errors import OutputError
-from posekit.files.atomic import replacing
 from posekit.viz.scene import Picture
 
 JPEG_QUALITY = 92
-
-
-def write_whole(path: str | Path, data: bytes) -> None:
-    """Put bytes at `path` in one step; folders are made.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    path = Path(path)
-    try:
-        with replacing(path) as temporary:
-            temporary.write_bytes(data)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def jpeg_bytes(picture: Picture, quality: int = JPEG_QUALITY) -> bytes:
