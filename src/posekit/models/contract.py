@@ -169,9 +169,7 @@ class TrainableModel(Protocol):
     network: nn.Module
     stride: int
 
-    def criterion(
-        self, settings: TrainSettings, sigmas: Sequence[float] | None, class_counts: Tensor
-    ) -> Criterion:
+    def criterion(self, settings: TrainSettings, sigmas: Sequence[float] | None, class_counts: Tensor) -> Criterion:
         """Return what scores the outputs of `network`; `class_counts` (nc,) are labelled objects per class."""
         ...
 
