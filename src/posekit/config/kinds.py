@@ -171,6 +171,10 @@ class Listing:
         return tuple(self.of.read(key, entry) for entry in entries)
 
 
+# Network inputs beyond this would need hundreds of gigabytes.
+LARGEST_SIDE = 32_768
+
+
 @dataclass(frozen=True)
 class ImageSize:
     """A square size, or height and width, in pixels."""
@@ -178,7 +182,7 @@ class ImageSize:
     @property
     def expected(self) -> str:
         """The values in words."""
-        return "a whole number of at least 1, or [height, width]"
+        return f"a whole number from 1 to {LARGEST_SIDE}, or [height, width]"
 
     def read(self, key: str, value: Any) -> int | tuple[int, int]:
         """Return the side of a square as int, or (height, width)."""
@@ -187,7 +191,7 @@ class ImageSize:
             out_of_range(key, value, self)
         if any(isinstance(entry, bool) or not isinstance(entry, Real) for entry in entries):
             wrong_type(key, value, self)
-        sides = [Whole(1).read(key, entry) for entry in entries]
+        sides = [Whole(1, LARGEST_SIDE).read(key, entry) for entry in entries]
         return sides[0] if len(sides) == 1 else (sides[0], sides[1])
 
 

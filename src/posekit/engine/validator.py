@@ -20,6 +20,7 @@ from posekit.engine.scoring import Scorer
 from posekit.engine.validation import ValidationRun
 from posekit.engine.validation_writer import ValidationWriter
 from posekit.log import LOGGER
+from posekit.metrics.keypoint_table import worst_line
 from posekit.metrics.report import Metrics
 from posekit.metrics.table import header, rows
 from posekit.models.contract import Criterion, ValidationModel
@@ -160,8 +161,7 @@ class Validator:
             scores = (f"{key.removeprefix('metrics/')} {value:.3f}" for key, value in metrics.coco.items())
             LOGGER.info("COCO protocol: %s", ", ".join(scores))
         if metrics.keypoints is not None:
-            worst = ", ".join(f"{row['keypoint']} {row['oks']:.2f}" for row in metrics.keypoints.worst())
-            LOGGER.info("Worst keypoints (mean OKS of found objects): %s", worst or "none, as no object was found")
+            LOGGER.info("%s", worst_line(metrics.keypoints.worst()))
         LOGGER.info("%s", speed_line(metrics.speed))
         if metrics.save_dir is not None:
             LOGGER.info("Results saved to %s", metrics.save_dir)

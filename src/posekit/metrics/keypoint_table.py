@@ -31,9 +31,9 @@ def table_lines(rows: Sequence[Row]) -> list[str]:
 
 
 def worst_line(worst: Sequence[Row]) -> str:
-    """Return one line that names the worst keypoints, from `PerKeypoint.worst`; empty without any."""
+    """Return one line that names the worst keypoints, from `PerKeypoint.worst`."""
     if not worst:
-        return ""
+        return "Worst keypoints: none, as no labelled object was found"
     return "Worst keypoints by OKS: " + ", ".join(_short(row) for row in worst)
 
 

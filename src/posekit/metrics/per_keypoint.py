@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from posekit.errors import ShapeError
 from posekit.metrics.keypoint_sums import KeypointObjects, KeypointSums
+from posekit.metrics.keypoint_table import table_lines
 from posekit.metrics.picture import Found, Truth
 from posekit.metrics.tabular import Row, Tabular
 from posekit.schema import KeypointSchema
@@ -51,6 +52,10 @@ class PerKeypoint(Tabular):
         objects = KeypointObjects.of(labels[sized], guesses[sized], sides[sized])
         self.objects += len(labels)
         self._sums.add(objects, self._spread, self._partners)
+
+    def __str__(self) -> str:
+        """Return the table as text."""
+        return "\n".join(table_lines(self.rows()))
 
     def merge(self, other: "PerKeypoint") -> None:
         """Add what another process counted with the same schema and sigmas.
