@@ -1,0 +1,131 @@
+"""Transforms of albumentations move all parts of objects; lost points are unlabelled, mirrored ones swapped."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import albumentations
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from augment.made_samples import SCHEMA, assert_same_objects, assert_well_formed, made_sample, samples
+from posekit.augment.albumentations_adapter import AlbumentationsTransform, default_transforms
+from posekit.augment.flips import flip_left_right, flip_up_down
+from posekit.errors import SchemaError, ShapeError
+
+
+def apply(transforms, sample, seed=0, schema=SCHEMA):
+    return AlbumentationsTransform(transforms, schema)(sample, np.random.default_rng(seed))
+
+
+def inner_sample(seed=0, **parts):
+    """Return a sample whose objects are well inside the picture."""
+    sample = made_sample(seed, (100, 120), **parts)
+    return replace(sample, boxes=sample.boxes.clip(0, (120, 100, 120, 100)))
+
+
+@pytest.mark.parametrize("outlines", [False, True])
+@pytest.mark.parametrize(
+    ("transform", "flip"),
+    [(albumentations.HorizontalFlip(p=1), flip_left_right), (albumentations.VerticalFlip(p=1), flip_up_down)],
+)
+def test_mirrors_are_posekits_own_flips(transform, flip, outlines):
+    sample = inner_sample(outlines=outlines)
+    schema = replace(SCHEMA, flip_idx_ud=(0, 3, 4, 1, 2))  # not the other axis' map
+    flip_map = schema.flip_idx if flip is flip_left_right else schema.flip_idx_ud
+    result, expected = apply([transform], sample, schema=schema), flip(sample, flip_map)
+    np.testing.assert_array_equal(result.image, expected.image)
+    np.testing.assert_array_equal(result.keypoints[..., 2], expected.keypoints[..., 2])
+    assert_same_objects(replace(result, boxes=expected.boxes), expected, within=1e-3)
+    np.testing.assert_allclose(result.boxes, expected.boxes, atol=0.5 if outlines else 1e-3)
+
+
+def test_a_transposed_picture_counts_as_mirrored_and_a_turned_one_does_not():
+    sample = replace(inner_sample(), image=np.zeros((120, 120, 3), np.uint8))
+    transposed, turned = (
+        apply([kind(p=1)], sample).keypoints for kind in (albumentations.Transpose, albumentations.RandomRotate90)
+    )
+    swapped = sample.keypoints[:, list(SCHEMA.flip_idx)]
+    np.testing.assert_allclose(transposed, swapped[..., (1, 0, 2)], atol=1e-3)
+    np.testing.assert_array_equal(turned[..., 2], sample.keypoints[..., 2])
+
+
+def test_mirrored_keypoints_without_a_map_are_refused_and_boxes_are_not():
+    transforms = [albumentations.HorizontalFlip(p=1)]
+    with pytest.raises(SchemaError, match="without a flip map"):
+        apply(transforms, inner_sample(), schema=replace(SCHEMA, flip_idx=None, flip_idx_ud=None))
+    assert len(apply(transforms, inner_sample(keypoints=False), schema=None).boxes) == 3
+
+
+@given(samples(), st.integers(0, 2**32))
+def test_whatever_moves_the_result_is_well_formed(sample, seed):
+    transforms = [albumentations.Affine(rotate=(-90, 90), translate_percent=(-0.5, 0.5), p=1)]
+    result = apply(transforms, sample, seed)
+    assert result.size == sample.size
+    assert_well_formed(result)
+
+
+def test_points_that_leave_are_unlabelled_and_objects_that_leave_are_dropped():
+    sample = inner_sample(count=2)
+    sample.boxes[:] = (10, 10, 50, 90), (70, 10, 110, 90)
+    sample.keypoints[..., 2] = 2
+    sample.keypoints[0, :, :2] = [(12, 50), (20, 50), (35, 50), (45, 50), (48, 50)]
+    result = apply([albumentations.Affine(translate_px={"x": -30, "y": 0}, p=1)], replace(sample, polygons=None))
+    assert result.keypoints[0, :, 2].tolist() == [0, 0, 2, 2, 2]
+    gone = apply([albumentations.Affine(translate_px={"x": -60, "y": 0}, p=1)], replace(sample, polygons=None))
+    assert gone.classes.tolist() == [sample.classes[1]]
+
+
+def test_colour_transforms_leave_objects_alone():
+    sample = inner_sample()
+    result = apply([albumentations.ToGray(p=1)], sample)
+    assert_same_objects(result, sample)
+    assert (np.ptp(result.image.astype(int), axis=2) == 0).all()
+
+
+def test_transforms_see_rgb():
+    red = replace(inner_sample(), image=np.full((100, 120, 3), (0, 0, 255), np.uint8))
+    dimmed = apply([albumentations.RGBShift((-100, -100), (0, 0), (0, 0), p=1)], red)
+    assert dimmed.image[0, 0].tolist() == [0, 0, 155]
+
+
+def test_the_same_generator_gives_the_same_result_in_every_thread():
+    transform = AlbumentationsTransform([albumentations.Affine(rotate=(-40, 40), p=0.5), *default_transforms()], SCHEMA)
+    sample = inner_sample()
+
+    def shift_of(seed):
+        return transform(sample, np.random.default_rng(seed)).keypoints.tolist()
+
+    alone = [shift_of(seed) for seed in range(40)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(shift_of, range(40))) == alone
+    assert len({str(keypoints) for keypoints in alone}) > 10
+
+
+def test_a_change_of_size_is_refused():
+    with pytest.raises(
+        ShapeError, match=r"a picture of \(50, 60\) from one of \(100, 120\) pixels: the size must stay"
+    ):
+        apply([albumentations.RandomCrop(50, 60, p=1)], inner_sample())
+
+
+def test_nested_transforms_that_move_are_found():
+    result = apply([albumentations.OneOf([albumentations.HorizontalFlip(p=1)], p=1)], inner_sample())
+    np.testing.assert_allclose(result.keypoints, flip_left_right(inner_sample(), SCHEMA.flip_idx).keypoints, atol=1e-3)
+
+
+def test_without_the_package_the_extra_is_named():
+    code = (
+        "import sys; sys.modules['albumentations'] = None\n"
+        "from posekit.augment import default_transforms\n"
+        "from posekit.errors import MissingExtraError\n"
+        "try: default_transforms()\n"
+        "except MissingExtraError as error: print(error)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == (
+        'albumentations transforms need the package albumentations: pip install "posekit[albumentations]"'
+    )
