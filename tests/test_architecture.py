@@ -21,9 +21,11 @@ RANKS = (
     {"sample", "results", "config"},
     {"data", "augment", "models", "checkpoint", "metrics", "io", "viz"},
     {"engine", "export", "runtime", "track"},
-    {"api"},
+    {"api", "shims"},
     {"cli", "__main__"},
 )
+# Packages with the classes that people import: they bring family and engine together, as `api` does.
+SHIMS = tuple(("models", "yolo", task) for task in ("detect", "segment", "pose"))
 # Results.plot, show and save draw, and import the drawing room inside the method. So does ConfusionMatrix.plot: users
 # ask the matrix itself for its figure, while metrics otherwise know nothing of drawing.
 INSIDE_METHODS = {("results", "viz"), ("metrics", "viz")}
@@ -32,7 +34,11 @@ MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 60
 
 
 def room_of(path):
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    return room_of_parts(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+def room_of_parts(parts):
+    return "shims" if tuple(parts[:3]) in SHIMS else parts[0]
 
 
 def rank_of(room):
@@ -63,7 +69,7 @@ def room_edges():
         if path.name == "__init__.py" and path.parent == PACKAGE:
             continue  # public names, imported lazily
         for module, top in imports_of(path):
-            target = module.split(".")[1]
+            target = room_of_parts(module.split(".")[1:])
             if target != room_of(path):
                 yield path, room_of(path), target, top
 

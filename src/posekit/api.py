@@ -8,16 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from posekit.checkpoint.contents import Checkpoint
-from posekit.checkpoint.locate import locate_weights
 from posekit.checkpoint.native import save_checkpoint
-from posekit.checkpoint.read import read_checkpoint
 from posekit.config.check import AnySettings, build, resolve
 from posekit.config.field import settings_of
 from posekit.config.modes import MODES, TASKS, not_yet
 from posekit.config.old_names import current_names
 from posekit.config.predict import PredictSettings
-from posekit.config.user_settings import load_user_settings
+from posekit.config.train import TrainSettings
 from posekit.config.val import ValSettings
 from posekit.engine.callbacks import Callback, check_event
 from posekit.engine.device import select_device
@@ -27,20 +24,23 @@ from posekit.engine.predictor import Predictor
 from posekit.engine.remembered_data import find_remembered
 from posekit.engine.validation import open_validation
 from posekit.engine.validator import Validator
-from posekit.errors import CheckpointError, SettingError, UnknownAttributeError
+from posekit.errors import SettingError, UnknownAttributeError
 from posekit.log import LOGGER, ensure_console
 from posekit.metrics.report import Metrics
 from posekit.models.yolo.cost import network_cost
+from posekit.models.yolo.detect import DetectionTrainer
 from posekit.models.yolo.fuse import fuse_network, is_fused
 from posekit.models.yolo.heads import Branch
-from posekit.models.yolo.loading import LoadedModel, build_model, contents_of, copy_matching, load_model
+from posekit.models.yolo.loading import contents_of, copy_matching, load_model
 from posekit.models.yolo.network import YoloNetwork
+from posekit.models.yolo.opening import OpenModel, open_model, read_weights
+from posekit.models.yolo.pose import PoseTrainer
 from posekit.models.yolo.ready import ReadyNetwork
+from posekit.models.yolo.segment import SegmentationTrainer
 from posekit.models.yolo.validation import YoloValidation
 from posekit.results import Results
 
-DEFINITION_SUFFIXES = (".yaml", ".yml")
-WEIGHT_SUFFIXES = (".pt", ".pth", ".safetensors")
+TRAINERS = {kind.task: kind for kind in (DetectionTrainer, SegmentationTrainer, PoseTrainer)}
 # These come before what `YOLO.overrides` remembers, and after what a call says.
 PREDICT_DEFAULTS = {"conf": 0.25, "batch": 1, "rect": True}
 VAL_DEFAULTS = {"rect": True}
@@ -71,14 +71,12 @@ class YOLO:
         self.model_name = str(model)
         self.callbacks: dict[str, list[Callback]] = {}
         self.predictor: Predictor | None = None
-        self.trainer = None
+        self.trainer: DetectionTrainer | None = None
         self.metrics: Metrics | None = None
         self.transforms = None
-        self.ckpt: Checkpoint | None = None
-        self.ckpt_path: str | None = None
-        self.cfg: str | None = None
         self._ready = ReadyNetwork()
-        self.loaded = self._open(str(model))
+        self._hold(open_model(self.model_name))
+        self.cfg = self.model_name if self.ckpt is None else None
         self.overrides: dict[str, Any] = {"model": self.model_name, **self.loaded.settings, "task": self.task}
         if task is not None and task != self.task:
             known = f"{self.model_name} is a {self.task} model"
@@ -142,6 +140,35 @@ class YOLO:
         self.metrics = (validator or Validator)(model, self.callbacks).run(open_validation(checked, model))
         return self.metrics
 
+    def train(self, trainer: type[DetectionTrainer] | None = None, **settings: Any) -> Metrics:
+        """Train on labelled pictures; afterwards this object holds the best weights.
+
+        Args:
+            trainer: a subclass of the task's trainer, such as `posekit.models.yolo.pose.PoseTrainer`, to use instead.
+            **settings: see `TrainSettings`. ``resume=True`` or a checkpoint goes on with an interrupted run.
+
+        Returns:
+            The numbers of the best weights, which are kept as `metrics`, too.
+
+        Raises:
+            UnknownSettingError, SettingTypeError, SettingError: a setting is wrong.
+            DatasetNotFoundError, DatasetError, DatasetTypeError, DatasetKeyError, SchemaError: the data set is.
+            TrainingError: losses are no numbers, again and again.
+        """
+        given = resolve(TrainSettings, settings)
+        known: dict[str, Any] = {}
+        if given.get("data") is None and not given.get("resume"):
+            known["data"] = find_remembered(self.overrides.get("data"))
+        checked = self._settings(TrainSettings, known, given)
+        kind = trainer or TRAINERS[self.task]
+        self.trainer = kind(checked, given | {"model": self.model_name}, self.callbacks)
+        self.trainer.start = OpenModel(loaded=self.loaded, checkpoint=self.ckpt, trained=self._trained)
+        self.metrics = self.trainer.train()
+        self._hold(open_model(str(self.trainer.best if self.trainer.best.is_file() else self.trainer.last)))
+        self.overrides |= self.loaded.settings
+        self._ready = ReadyNetwork()
+        return self.metrics
+
     def embed(self, source: Any = None, **settings: Any) -> list[Tensor]:
         """Return one feature vector (C,) per picture, by default of the last layer before the head."""
         if settings.get("embed") is None:
@@ -156,8 +183,9 @@ class YOLO:
         Raises:
             CheckpointError: one of the two is fused and the other is not.
         """
-        source = weights.loaded if isinstance(weights, YOLO) else load_model(self._read(str(weights)))
+        source = weights.loaded if isinstance(weights, YOLO) else load_model(read_weights(str(weights)))
         copied, total = copy_matching(self.loaded, source)
+        self._trained = True
         name = weights.model_name if isinstance(weights, YOLO) else weights
         LOGGER.info("Transferred %d/%d items from %s", copied, total, name)
         return self
@@ -171,6 +199,7 @@ class YOLO:
         names = self.network.names
         self.loaded.network = YoloNetwork(self.network.definition).eval().to(self.device)
         self.loaded.network.names = names
+        self._trained = False
         return self
 
     def info(
@@ -273,21 +302,9 @@ class YOLO:
             raise UnknownAttributeError(f"neither YOLO nor its network has an attribute '{name}'")
         return getattr(self.network, name)
 
-    def _open(self, model: str) -> LoadedModel:
-        suffix = Path(model).suffix.lower()
-        if suffix in DEFINITION_SUFFIXES:
-            self.cfg = model
-            return build_model(model)
-        self.ckpt = self._read(model)
-        self.ckpt_path = self.ckpt.path
-        return load_model(self.ckpt)
-
-    def _read(self, weights: str) -> Checkpoint:
-        suffix = Path(weights).suffix.lower()
-        if suffix and suffix not in WEIGHT_SUFFIXES and Path(weights).exists():
-            known = ", ".join((*WEIGHT_SUFFIXES, *DEFINITION_SUFFIXES))
-            raise CheckpointError(f"{weights}: this release reads models ending in {known}")
-        return read_checkpoint(locate_weights(weights, weights_dir=Path(load_user_settings().weights_dir)))
+    def _hold(self, model: OpenModel) -> None:
+        self.loaded, self._trained = model.loaded, model.trained
+        self.ckpt, self.ckpt_path = model.checkpoint, model.path
 
     def _settings(self, owner: type[AnySettings], defaults: dict[str, Any], given: dict[str, Any]) -> AnySettings:
         """Return all settings of a call: what it says, then what its mode is known for, then `overrides`."""

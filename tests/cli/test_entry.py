@@ -28,7 +28,7 @@ def error_lines(done):
         (["predict", "conf=1.5"], 1, "from 0 to 1"),
         (["predict", "epochs=abc"], 1, "a whole number of at least 1"),
         (["predict", "imgsz=big"], 1, "[height, width]"),
-        (["pose", "train", "data=coco8-pose.yaml"], 1, "has no train mode yet; the modes of this release are"),
+        (["pose", "track", "source=clip.mp4"], 1, "has no track mode yet; the modes of this release are"),
         (["tune"], 2, "not a known word"),
         (["multitask", "predict"], 1, "has no multitask networks yet"),
         (["export", "format=onnx"], 1, "has no export mode yet"),
@@ -52,7 +52,7 @@ def test_a_traceback_is_shown_on_demand(posekit_command, words, variables):
 
 
 def test_an_empty_debug_variable_means_no_traceback(posekit_command):
-    assert "Traceback" not in posekit_command("train", POSEKIT_DEBUG="").stderr
+    assert "Traceback" not in posekit_command("export", POSEKIT_DEBUG="").stderr
 
 
 def test_a_missing_mode_is_predict_with_a_warning_that_lists_the_modes(posekit_command):
@@ -70,7 +70,7 @@ def test_tolerated_forms_are_warned_of(posekit_command):
     assert any("show_labels=False" in line for line in warnings)
 
 
-@pytest.mark.parametrize("words", [["version"], ["help"], ["cfg"], ["settings"], ["predict", "sourc=x"], ["train"]])
+@pytest.mark.parametrize("words", [["version"], ["help"], ["cfg"], ["settings"], ["predict", "sourc=x"], ["export"]])
 def test_quick_commands_do_not_wait_for_heavy_packages(environment, folder, words):
     script = (
         "import sys\nfrom posekit.cli import main\nmain(sys.argv[1:])\n"

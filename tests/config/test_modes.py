@@ -80,5 +80,5 @@ def test_a_mode_of_this_release_is_returned():
 
 
 def test_a_mode_of_a_later_release_is_one_clear_error():
-    with pytest.raises(PosekitError, match=r"^posekit \S+ has no train mode yet; the modes of this release are "):
-        require_mode("train")
+    with pytest.raises(PosekitError, match=r"^posekit \S+ has no export mode yet; the modes of this release are "):
+        require_mode("export")

@@ -6,6 +6,7 @@ from posekit.cli import specials
 from posekit.cli.check import run_check
 from posekit.cli.convert import run_convert, run_merge
 from posekit.cli.predict import run_predict
+from posekit.cli.train import run_train
 from posekit.cli.val import run_val
 from posekit.cli.words import Command
 from posekit.config.modes import DEFAULT_MODE, MODES, require_mode
@@ -25,7 +26,7 @@ SPECIAL_HANDLERS: dict[str, Callable[[Command], None]] = {
     "merge_kpt_seg": run_merge,
 }
 
-MODE_HANDLERS: dict[str, Callable[[Command], None]] = {"predict": run_predict, "val": run_val}
+MODE_HANDLERS: dict[str, Callable[[Command], None]] = {"train": run_train, "predict": run_predict, "val": run_val}
 
 
 def run_command(command: Command) -> None:

@@ -34,8 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with show_log():
             return _run(words, _report_with_traceback if debug else _report)
-    except KeyboardInterrupt:
-        say_error("interrupted")
+    except KeyboardInterrupt as interrupt:
+        say_error("; ".join(("interrupted", *map(str, interrupt.args))))
         return INTERRUPTED
     except BrokenPipeError:
         _silence_stdout()

@@ -1,1 +1,5 @@
 """Every setting, once: typed, with default, range, unit and meaning."""
+
+from posekit.config.train import DEFAULT_CFG
+
+__all__ = ["DEFAULT_CFG"]

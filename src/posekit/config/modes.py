@@ -50,7 +50,7 @@ TASKS = {
 MODES = {
     mode.name: mode
     for mode in (
-        Mode(name="train", settings=TrainSettings),
+        Mode(name="train", settings=TrainSettings, available=True),
         Mode(name="val", settings=ValSettings, available=True),
         Mode(name="predict", settings=PredictSettings, available=True),
         Mode(name="export", settings=ExportSettings),

@@ -71,3 +71,7 @@ class TrainSettings(AugmentationSettings, OptimizerSettings, DataSettings):
     profile: bool = setting(False, Flag(), "measure speeds for loggers")
     distill_model: str | None = setting(None, Optionally(Text("a weight file")), "teacher network to learn from")
     dis: float = setting(6.0, Number(0), "gain of the teacher's loss")
+
+
+# All settings at their defaults, as trainer classes take them.
+DEFAULT_CFG = TrainSettings()

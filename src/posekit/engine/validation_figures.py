@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from posekit.engine.input_pictures import input_pictures
 from posekit.engine.scored_batch import ScoredBatch
 from posekit.files.whole_file import write_whole
 from posekit.metrics.box_pairs import matched_pairs
@@ -12,7 +13,6 @@ from posekit.metrics.part import PartMetrics
 from posekit.metrics.picture import Found, Truth
 from posekit.metrics.report import Metrics
 from posekit.models.contract import ValidationModel
-from posekit.sample import Picture
 from posekit.schema import KeypointSchema
 from posekit.viz.plots.batch_picture import MOST_PICTURES, save_batch_picture
 from posekit.viz.plots.curve_plots import save_confidence_curve, save_pr_curve
@@ -40,7 +40,7 @@ def save_batch_pictures(
     folder: Path, number: int, scored: ScoredBatch, model: ValidationModel, schema: KeypointSchema | None
 ) -> None:
     """Write the pictures of a batch, as the network sees them, with their labels and with what was found."""
-    pictures, titles = _pictures(scored), [Path(sample.path).name for sample in scored.batch.samples]
+    pictures, titles = input_pictures(scored.batch.images), [Path(sample.path).name for sample in scored.batch.samples]
     limbs = _drawn_schema(model, schema)
     labels = [_label_scene(truth, model.names, limbs) for truth in scored.truths[:MOST_PICTURES]]
     found = [_found_scene(found, model.names, limbs) for found in scored.founds[:MOST_PICTURES]]
@@ -52,7 +52,9 @@ def save_batch_pictures(
 def save_verdicts(folder: Path, scored: ScoredBatch, model: ValidationModel, schema: KeypointSchema | None) -> None:
     """Write each picture with its right, wrong and missing detections, by boxes at an IoU of 0.5."""
     samples = scored.batch.samples
-    for picture, sample, truth, found in zip(_pictures(scored), samples, scored.truths, scored.founds, strict=True):
+    for picture, sample, truth, found in zip(
+        input_pictures(scored.batch.images), samples, scored.truths, scored.founds, strict=True
+    ):
         chosen = _drawn(found)
         pairs = matched_pairs(truth, chosen)
         missed, correct = np.ones(len(truth), bool), np.zeros(len(chosen), bool)
@@ -85,14 +87,6 @@ def _save_curves(folder: Path, title: str, part: PartMetrics, names: Sequence[st
             title=f"{title}: {label} over confidence",
             operating_confidence=part.confidence,
         )
-
-
-def _pictures(scored: ScoredBatch) -> list[Picture]:
-    """Return the network inputs as pictures (H, W, 3) uint8 BGR."""
-    stack = scored.batch.images.permute(0, 2, 3, 1).cpu().numpy()
-    if stack.dtype != np.uint8:
-        stack = (stack * 255).round().astype(np.uint8)
-    return [np.ascontiguousarray(picture[..., ::-1]) for picture in stack]
 
 
 def _drawn_schema(model: ValidationModel, schema: KeypointSchema | None) -> KeypointSchema | None:

@@ -159,15 +159,18 @@ class TrainableModel(Protocol):
         task: detect, segment, pose or multitask.
         names: class names by index.
         schema: the keypoints; None without.
-        network: the weights in 32 bits, to be trained in place.
         stride: inputs are multiples of it.
     """
 
     task: str
     names: dict[int, str]
     schema: KeypointSchema | None
-    network: nn.Module
     stride: int
+
+    @property
+    def network(self) -> nn.Module:
+        """The weights in 32 bits, to be trained in place."""
+        ...
 
     def criterion(self, settings: TrainSettings, sigmas: Sequence[float] | None, class_counts: Tensor) -> Criterion:
         """Return what scores the outputs of `network`; `class_counts` (nc,) are labelled objects per class."""

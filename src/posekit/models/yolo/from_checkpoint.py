@@ -5,10 +5,11 @@ from torch import Tensor
 
 from posekit.checkpoint.contents import Checkpoint
 from posekit.errors import CheckpointError
+from posekit.models.yolo.class_width import silent_build_for
 from posekit.models.yolo.definition import ModelDefinition, parse_definition
-from posekit.models.yolo.fuse import fuse_network, is_fused
+from posekit.models.yolo.fuse import fuse_network
 from posekit.models.yolo.heads import Branch
-from posekit.models.yolo.network import YoloNetwork, silent_build
+from posekit.models.yolo.network import YoloNetwork
 
 LISTED = 3  # names shown in an error before "and n more"
 
@@ -20,7 +21,7 @@ def network_from_checkpoint(checkpoint: Checkpoint) -> YoloNetwork:
         CheckpointError: tensors are missing, left over or of another shape than the definition says.
         ModelDefinitionError: the definition names a block that posekit does not have.
     """
-    network = silent_build(_definition(checkpoint))
+    network = silent_build_for(_definition(checkpoint), checkpoint.state)
     if checkpoint.fused:
         branch: Branch = "one2one" if any(".one2one_" in name for name in checkpoint.state) else "one2many"
         network = fuse_network(network, branch)
@@ -29,23 +30,6 @@ def network_from_checkpoint(checkpoint: Checkpoint) -> YoloNetwork:
     network.load_state_dict(state, assign=True)
     network.names = dict(checkpoint.names) or network.names
     return network.eval()
-
-
-def transfer_weights(network: YoloNetwork, source: YoloNetwork) -> int:
-    """Copy the tensors whose name and shape both match into `network`; return how many did.
-
-    Raises:
-        CheckpointError: only one of the two is fused, so that equal names stand for different numbers.
-    """
-    if is_fused(network) != is_fused(source):
-        raise CheckpointError(
-            "batch norms are folded into the convolutions of one of the two networks only: their weights differ in "
-            "meaning. Load the unfused file, or build this network anew"
-        )
-    own, state = network.state_dict(), source.state_dict()
-    matching = {name: tensor for name, tensor in state.items() if name in own and own[name].shape == tensor.shape}
-    network.load_state_dict(matching, strict=False)
-    return len(matching)
 
 
 def _definition(checkpoint: Checkpoint) -> ModelDefinition:

@@ -11,10 +11,11 @@ from posekit.config.kinds import ImageSize, takes
 from posekit.errors import ModelDefinitionError
 from posekit.log import LOGGER
 from posekit.models.yolo.definition import ModelDefinition, parse_definition
-from posekit.models.yolo.from_checkpoint import network_from_checkpoint, transfer_weights
+from posekit.models.yolo.from_checkpoint import network_from_checkpoint
 from posekit.models.yolo.fuse import is_fused
 from posekit.models.yolo.network import YoloNetwork
 from posekit.models.yolo.presets import stock_definition
+from posekit.models.yolo.transfer import transfer_weights
 from posekit.schema import KeypointSchema
 
 # Training settings that still matter after training.
@@ -89,7 +90,7 @@ def copy_matching(target: LoadedModel, source: LoadedModel) -> tuple[int, int]:
     Raises:
         CheckpointError: only one of the two networks is fused.
     """
-    copied = transfer_weights(target.network, source.network)
+    copied = transfer_weights(target.network, source.network).copied
     if target.network.names == {index: str(index) for index in source.network.names}:
         target.network.names = dict(source.network.names)
     if source.schema and target.schema == KeypointSchema.for_shape(source.schema.shape):

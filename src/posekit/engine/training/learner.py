@@ -1,0 +1,175 @@
+"""One step of learning: forward, losses, backward, and now and then a move of the weights."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.amp import GradScaler
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import Optimizer
+
+from posekit.engine import distributed
+from posekit.engine.ema import ModelEma
+from posekit.engine.optim.accumulation import Accumulation, effective_weight_decay
+from posekit.engine.optim.build import build_optimizer
+from posekit.engine.optim.choice import OptimizerChoice, choose_optimizer, planned_iterations
+from posekit.engine.optim.schedule import Schedule
+from posekit.engine.optim.step import take_step
+from posekit.engine.training.input_size import rescaled
+from posekit.engine.training.run import TrainingRun
+from posekit.models.contract import Criterion, Losses
+from posekit.sample import Batch, Targets
+
+PRECISIONS = {True: torch.float16, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+class ScoredNetwork(nn.Module):
+    """A network together with its losses, so that gradients of all parameters come from one forward pass."""
+
+    def __init__(self, network: nn.Module, criterion: Criterion) -> None:
+        super().__init__()
+        self.network = network
+        self._criterion = [criterion]  # not a part of the module: it holds the network's flow model, too
+
+    def forward(self, images: Tensor, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the (T,) total losses and the items of a batch."""
+        losses: Losses = self._criterion[0](self.network(images), targets)
+        return losses.total, losses.items
+
+
+@dataclass(frozen=True, kw_only=True)
+class Precision:
+    """Arithmetic of a training: `dtype` of the network's computations, None for 32 bits; `scaled` for float16."""
+
+    dtype: torch.dtype | None
+
+    @classmethod
+    def of(cls, amp: bool | str, device: torch.device) -> "Precision":
+        """Return the precision of the setting ``amp``: 16 bits on CUDA; bfloat16 also on CPUs when asked for."""
+        dtype = PRECISIONS.get(amp)
+        on_cuda = device.type == "cuda"
+        return cls(dtype=dtype if on_cuda or (dtype == torch.bfloat16 and device.type == "cpu") else None)
+
+    @property
+    def scaled(self) -> bool:
+        """Whether losses are scaled so that small gradients survive."""
+        return self.dtype == torch.float16
+
+
+class Learner:
+    """Network, losses, optimiser, schedule and average of a training.
+
+    Args:
+        run: the training.
+        device: where to compute.
+        batch: pictures per batch, of all processes together.
+        batches: batches per epoch.
+        choice: the optimiser of an interrupted run; None chooses one.
+        tell: called with ``optimizer_step`` before each move of the weights, with ``on_params_update`` after it, and
+            with ``on_before_zero_grad`` before the gradients are dropped.
+
+    Attributes:
+        network: the weights that learn.
+        criterion: the losses.
+        choice: the optimiser's name, learning rate and momentum.
+        optimizer: moves the weights.
+        schedule: learning rates and accumulation by iteration.
+        scaler: of losses; switched off unless float16 is used.
+        accumulation: batches since the last move.
+        ema: average of the weights.
+    """
+
+    def __init__(
+        self,
+        run: TrainingRun,
+        device: torch.device,
+        *,
+        batch: int,
+        batches: int,
+        choice: OptimizerChoice | None = None,
+        tell: Callable[[str], None] = lambda event: None,
+    ) -> None:
+        settings = run.settings
+        self._settings = settings
+        self._model = run.model
+        self._device = device
+        self._tell = tell
+        self._precision = Precision.of(settings.amp, device)
+        wanted = settings.channels_last
+        self._channels_last = device.type != "mps" if wanted is None else wanted
+        run.model.freeze(settings.freeze)
+        self.network = run.model.network.to(device)
+        sigmas = None if run.sigmas is None else run.sigmas.values
+        self.criterion = run.model.criterion(settings, sigmas, _class_counts(run).to(device))
+        self.choice = choice or _choice(run, batch)
+        decay = effective_weight_decay(settings.weight_decay, batch=batch, nbs=settings.nbs)
+        self.optimizer: Optimizer = build_optimizer(
+            self.network, self.choice, weight_decay=decay, boosted=run.model.boosted()
+        )
+        self.schedule = Schedule.of(settings, self.choice, batches=batches, batch=batch)
+        self.scaler = GradScaler(device.type, enabled=self._precision.scaled)
+        self.accumulation = Accumulation()
+        self.ema = ModelEma(self.network)
+        self._scored: nn.Module = ScoredNetwork(self.network, self.criterion)
+        if distributed.world_size() > 1:
+            ids = [device.index] if device.type == "cuda" else None
+            # A batch without objects, or without keypoints, leaves some parameters without gradients.
+            self._scored = DistributedDataParallel(
+                self._scored, device_ids=ids, broadcast_buffers=False, find_unused_parameters=True
+            )
+
+    def start_epoch(self) -> None:
+        """Put the network into training mode."""
+        self._model.train()
+
+    def learn(self, batch: Batch, iteration: int) -> dict[str, Tensor]:
+        """Learn from one batch; return the loss items, detached."""
+        self.schedule.apply(self.optimizer, iteration)
+        images, targets = self._inputs(batch, iteration)
+        with torch.autocast(self._device.type, self._precision.dtype, enabled=self._precision.dtype is not None):
+            total: Tensor
+            items: dict[str, Tensor]
+            total, items = self._scored(images, targets)
+        # Averaging gradients over processes then gives their sum, as one process with all pictures has.
+        loss = total.sum() * distributed.world_size()
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        if self.accumulation.is_due(self.schedule.accumulation_at(iteration)):
+            self._move()
+        return items
+
+    def share_statistics(self) -> None:
+        """Give the averaged statistics of the first process to all: those of batch norms differ between processes."""
+        if distributed.world_size() > 1:
+            for buffer in self.ema.model.buffers():
+                torch.distributed.broadcast(buffer, 0)
+
+    def _move(self) -> None:
+        self._tell("optimizer_step")
+        take_step(self.optimizer, self.scaler)
+        self._tell("on_params_update")
+        self._tell("on_before_zero_grad")
+        self.optimizer.zero_grad(set_to_none=True)
+        self.ema.update(self.network)
+
+    def _inputs(self, batch: Batch, iteration: int) -> tuple[Tensor, Targets]:
+        """Return images (B, 3, H, W) float in [0, 1] and targets on the device."""
+        assert batch.targets is not None
+        images = batch.images.to(self._device, non_blocking=True).float() / 255
+        if self._settings.multi_scale:
+            images = rescaled(images, self._settings.multi_scale, self._model.stride, (self._settings.seed, iteration))
+        if self._channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        return images, batch.targets.to(self._device)
+
+
+def _choice(run: TrainingRun, batch: int) -> OptimizerChoice:
+    settings = run.settings
+    iterations = planned_iterations(len(run.train.pictures), batch=batch, nbs=settings.nbs, epochs=settings.epochs)
+    return choose_optimizer(settings, classes=len(run.model.names), iterations=iterations)
+
+
+def _class_counts(run: TrainingRun) -> Tensor:
+    classes = np.concatenate([picture.classes for picture in run.train.pictures])
+    return torch.from_numpy(np.bincount(classes, minlength=len(run.model.names)))

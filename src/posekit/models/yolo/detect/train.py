@@ -1,0 +1,227 @@
+"""The trainer of the task detect, under the name that people import; those of the other tasks derive from it."""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+
+from posekit.config.modes import TASKS
+from posekit.config.train import DEFAULT_CFG
+from posekit.config.user_settings import load_user_settings
+from posekit.config.val import ValSettings
+from posekit.data.dataset_dict import dataset_dict
+from posekit.data.read_description import read_description
+from posekit.engine.callbacks import Callback, check_event
+from posekit.engine.device import select_device
+from posekit.engine.distributed import join_processes, rank
+from posekit.engine.loggers import open_loggers
+from posekit.engine.training.figures import save_training_batch
+from posekit.engine.training.resume import resumed
+from posekit.engine.training.run import open_training
+from posekit.engine.training.trainer import Trainer
+from posekit.errors import SettingError, UnknownAttributeError
+from posekit.metrics.report import Metrics
+from posekit.models.yolo.detect.arguments import Cfg, read_arguments, with_settings
+from posekit.models.yolo.detect.val import DetectionValidator
+from posekit.models.yolo.loading import LoadedModel, load_model
+from posekit.models.yolo.network import YoloNetwork
+from posekit.models.yolo.opening import OpenModel, open_model, read_weights
+from posekit.models.yolo.training import YoloTraining
+from posekit.sample import Batch
+from posekit.schema import KeypointSchema
+from posekit.schema.sigmas import resolve_sigmas
+
+Labels = tuple[dict[int, str], KeypointSchema | None]
+ONE_CLASS = {0: "item"}
+
+
+class DetectionTrainer:
+    """Trains a network as ``model.train`` does, which takes a subclass of it as ``trainer=``.
+
+    Nothing is read before it is needed. Once training has begun, the attributes of the training loop
+    (`posekit.engine.training.trainer.Trainer`) are found here, too: ``epoch``, ``save_dir``, ``best`` and so on.
+    Callbacks receive that loop.
+
+    Args:
+        cfg: settings to begin with: `posekit.config.DEFAULT_CFG`, a dictionary, or a YAML file.
+        overrides: settings that count more, ``model`` and ``data`` among them. ``task`` has no effect.
+        _callbacks: functions by event.
+
+    Attributes:
+        task: of the networks that it trains.
+        loop: the training loop, a subclass of `Trainer`.
+        validator: the class of `get_validator`.
+        args: the settings, with ``task`` and ``model``.
+        callbacks: functions by event.
+        loss_names: names of the loss items; empty until `get_validator` or `train` is called.
+    """
+
+    task: ClassVar[str] = "detect"
+    loop: ClassVar[type[Trainer]] = Trainer
+    validator: ClassVar[type[DetectionValidator]] = DetectionValidator
+
+    def __init__(
+        self,
+        cfg: Cfg = DEFAULT_CFG,
+        overrides: Mapping[str, Any] | None = None,
+        _callbacks: dict[str, list[Callback]] | None = None,
+    ) -> None:
+        self.args, self._given = read_arguments(self.task, cfg, overrides or {})
+        self.callbacks: dict[str, list[Callback]] = {} if _callbacks is None else _callbacks
+        self.loss_names: tuple[str, ...] = ()
+        self._running: Trainer | None = None
+
+    @cached_property
+    def start(self) -> OpenModel:
+        """The model to start from: ``args.model``, or the task's own."""
+        return open_model(self.args.model or TASKS[self.task].model)
+
+    @cached_property
+    def data(self) -> dict[str, Any]:
+        """The data set as `get_dataset` gives it."""
+        return self.get_dataset()
+
+    @cached_property
+    def labels(self) -> Labels:
+        """Class names by number, and the keypoints, of the data set."""
+        description = read_description(self._data, task=self.task)
+        names = ONE_CLASS if self.args.single_cls and len(description.names) > 1 else description.names
+        return dict(names), description.schema
+
+    @cached_property
+    def model(self) -> YoloNetwork:
+        """The network that learns: for the data set's classes, with the weights that ``pretrained`` says."""
+        return self.get_model(weights=self._weights)
+
+    def train(self) -> Metrics:
+        """Train; return the numbers of the best weights.
+
+        Raises:
+            SettingError: ``args.model`` is of another task.
+            MissingExtraError: the user has switched on a logger whose package is not installed.
+            And what ``YOLO.train`` raises.
+        """
+        given = {key: value for key, value in self._given.items() if key != "model"}
+        settings, resume = resumed(self.args, given, self.start.path)
+        self.args = with_settings(self.args, settings)
+        if resume is not None:
+            self.start = open_model(str(resume))
+        device = select_device(join_processes(self.args.device))
+        run = open_training(self.args, self.task, self._trainable_for)
+        self.data = run.data
+        self._running = self.loop(run, device, _with_loggers(self.callbacks))
+        metrics = self._running.train(resume)
+        self.loss_names = self._running.loss_names
+        return metrics
+
+    def get_dataset(self) -> dict[str, Any]:
+        """Return the data set in plain values: `posekit.data.dataset_dict.dataset_dict` says which.
+
+        Raises:
+            DatasetNotFoundError, DatasetError, DatasetTypeError, DatasetKeyError, SchemaError: it cannot be used.
+        """
+        return dataset_dict(read_description(self._data, task=self.task))
+
+    def get_model(
+        self,
+        cfg: str | Path | None = None,
+        weights: str | Path | YoloNetwork | LoadedModel | None = None,
+        verbose: bool = True,
+    ) -> YoloNetwork:
+        """Return a network for the classes and keypoints of the data set.
+
+        Args:
+            cfg: definition or weight file whose layers it has; None: those of ``args.model``.
+            weights: what is taken over where it fits; None starts from fresh weights.
+            verbose: has no effect; how many tensors were taken over is said in any case.
+
+        Raises:
+            SettingError: the model is of another task.
+        """
+        base = (self.start if cfg is None else open_model(str(cfg))).loaded
+        if base.network.task != self.task:
+            raise SettingError(f"{type(self).__name__} trains {self.task} models, this is a {base.network.task} model")
+        names, schema = self.labels
+        made = YoloTraining.for_dataset(
+            base, names=names, schema=schema, pretrained=_loaded(weights), remap_classes=self.args.cls_remap
+        )
+        return made.network
+
+    def set_model_attributes(self) -> None:
+        """Write the data set's classes, ``nc`` and ``names``, on the network."""
+        names, _ = self.labels
+        vars(self.model).update(nc=len(names), names=dict(names))
+
+    def get_validator(self) -> DetectionValidator:
+        """Return a validator of the network as it is, and set `loss_names`."""
+        model = self._trainable
+        sigmas = None if model.schema is None else resolve_sigmas(model.schema).values
+        criterion = model.criterion(self.args, sigmas, torch.ones(len(model.names)))
+        self.loss_names = criterion.names
+        device = select_device(self.args.device)
+        measured = model.validation(model.network.eval(), device, ValSettings(nms=self.args.nms))
+        return self.validator(measured, self.callbacks, criterion=criterion)
+
+    def plot_training_samples(self, batch: Batch, ni: int) -> None:
+        """Write a training batch, with its labels drawn, to ``train_batch<ni>.jpg`` in the folder of the run."""
+        names, schema = self.labels
+        save_training_batch(batch, names, schema, self.save_dir / f"train_batch{ni}.jpg")
+
+    def add_callback(self, event: str, callback: Callable[[Any], None]) -> None:
+        """Call `callback` whenever `event` happens.
+
+        Raises:
+            UnknownChoiceError: there is no such event.
+        """
+        self.callbacks.setdefault(check_event(event), []).append(callback)
+
+    @property
+    def _data(self) -> str:
+        return self.args.data or TASKS[self.task].data
+
+    @cached_property
+    def _weights(self) -> LoadedModel | None:
+        """The weights to start from, None for fresh ones."""
+        if isinstance(self.args.pretrained, str):
+            return load_model(read_weights(self.args.pretrained))
+        return self.start.loaded if self.args.pretrained and self.start.trained else None
+
+    def _trainable_for(self, names: Mapping[int, str], schema: KeypointSchema | None) -> YoloTraining:
+        self.labels = dict(names), schema
+        self.set_model_attributes()
+        return self._trainable
+
+    @property
+    def _trainable(self) -> YoloTraining:
+        schema = self.labels[1] if self.model.definition.kpt_shape else None
+        return YoloTraining(
+            LoadedModel(network=self.model, schema=schema, settings=self.start.loaded.settings, license=self._license)
+        )
+
+    @property
+    def _license(self) -> str | None:
+        return self._weights.license if self._weights else None
+
+    def __getattr__(self, name: str) -> Any:
+        running = self.__dict__.get("_running")
+        if running is None:
+            raise UnknownAttributeError(f"{type(self).__name__} has no attribute '{name}' before training has begun")
+        return getattr(running, name)
+
+
+def _with_loggers(callbacks: dict[str, list[Callback]]) -> dict[str, list[Callback]]:
+    """Return the callbacks, and after them those of the loggers that the user has switched on, in the first process."""
+    loggers = open_loggers(load_user_settings()) if rank() == 0 else {}
+    if not loggers:
+        return callbacks
+    return {event: [*callbacks.get(event, ()), *loggers.get(event, ())] for event in callbacks | loggers}
+
+
+def _loaded(weights: str | Path | YoloNetwork | LoadedModel | None) -> LoadedModel | None:
+    if isinstance(weights, YoloNetwork):
+        return LoadedModel(network=weights, schema=None)
+    if isinstance(weights, str | Path):
+        return load_model(read_weights(str(weights)))
+    return weights

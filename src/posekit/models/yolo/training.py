@@ -1,0 +1,167 @@
+"""What a YOLO network offers to the engine for training (see `models.contract`)."""
+
+from collections.abc import Collection, Mapping, Sequence
+from math import ceil
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from posekit.checkpoint.contents import Checkpoint
+from posekit.config.shared import DetectionSettings
+from posekit.config.train import TrainSettings
+from posekit.config.val import ValSettings
+from posekit.log import LOGGER
+from posekit.models.contract import Criterion, Detected
+from posekit.models.yolo.boosted import boosted_parameters
+from posekit.models.yolo.freeze import freeze_layers, rest_batch_norms
+from posekit.models.yolo.inference import YoloInference, wait_for
+from posekit.models.yolo.loading import LoadedModel, contents_of
+from posekit.models.yolo.losses.class_weights import class_weights
+from posekit.models.yolo.losses.criterion import make_criterion
+from posekit.models.yolo.losses.gains import LossGains
+from posekit.models.yolo.network import YoloNetwork
+from posekit.models.yolo.outputs import Outputs
+from posekit.models.yolo.prepare import MIN_STRIDE
+from posekit.models.yolo.transfer import build_for_training, transfer_weights
+from posekit.models.yolo.validation import YoloValidation
+from posekit.sample import Batch
+from posekit.schema import KeypointSchema
+
+
+class YoloTraining:
+    """A YOLO network for the classes and keypoints of a data set.
+
+    Args:
+        loaded: the network, its schema, and what its file says.
+    """
+
+    def __init__(self, loaded: LoadedModel) -> None:
+        self.loaded = loaded
+        self.network: YoloNetwork = loaded.network
+        self.task = loaded.network.task
+        self.names = dict(loaded.network.names)
+        self.schema = loaded.schema
+        self.stride = max(MIN_STRIDE, loaded.network.max_stride)
+        self._frozen: tuple[str, ...] = ()
+
+    @classmethod
+    def for_dataset(
+        cls,
+        model: LoadedModel,
+        *,
+        names: Mapping[int, str],
+        schema: KeypointSchema | None,
+        pretrained: LoadedModel | None,
+        remap_classes: bool = True,
+    ) -> "YoloTraining":
+        """Build the network of `model` anew for the classes and keypoints of a data set.
+
+        Args:
+            model: whose definition is taken.
+            names: class names of the data set.
+            schema: its keypoints; None without.
+            pretrained: whose weights are taken over where they fit; None starts from fresh ones.
+            remap_classes: whether weights of classes follow their names.
+        """
+        source = None if pretrained is None else pretrained.network
+        needs_points = model.network.definition.kpt_shape is not None
+        kpt_shape = schema.shape if schema is not None and needs_points else None
+        network = build_for_training(model.network.definition, names=names, kpt_shape=kpt_shape, source=source)
+        network.names = dict(names)
+        if source is not None:
+            done = transfer_weights(network, source, remap_classes=remap_classes)
+            LOGGER.info("Transferred %d/%d items", done.copied, done.total)
+        return cls(
+            LoadedModel(
+                network=network,
+                schema=schema if needs_points else None,
+                settings=dict(model.settings),
+                license=None if pretrained is None else pretrained.license,
+            )
+        )
+
+    def criterion(self, settings: TrainSettings, sigmas: Sequence[float] | None, class_counts: Tensor) -> Criterion:
+        """Return the losses of the task; `class_counts` (nc,) are labelled objects per class."""
+        weights = class_weights(class_counts, settings.cls_pw) if settings.cls_pw else None
+        gains = LossGains(
+            box=settings.box,
+            cls=settings.cls,
+            dfl=settings.dfl,
+            pose=settings.pose,
+            kobj=settings.kobj,
+            rle=settings.rle,
+        )
+        return make_criterion(self.network, gains=gains, sigmas=sigmas, class_weights=weights)
+
+    def boosted(self) -> Collection[str]:
+        """Return the full names of the parameters of the class branches."""
+        return boosted_parameters(self.network)
+
+    def freeze(self, layers: int | Sequence[int | str] | None) -> None:
+        """Turn off the gradients of some layers, and turn on all others.
+
+        Raises:
+            SettingError: there is no such layer, or nothing would be left to train.
+        """
+        self._frozen = freeze_layers(self.network, layers)
+
+    def train(self) -> None:
+        """Put the network into training mode, but for the batch norms of frozen layers."""
+        self.network.train()
+        rest_batch_norms(self.network, self._frozen)
+
+    def load_size(self, size: tuple[int, int], imgsz: int) -> tuple[int, int]:
+        """Return (h, w) with the long side at `imgsz`, enlarged if need be."""
+        ratio = imgsz / max(size)
+        height, width = (min(ceil(length * ratio), imgsz) for length in size)
+        return height, width
+
+    def validation(self, network: nn.Module, device: torch.device, settings: ValSettings) -> "UnfusedValidation":
+        """Return a network as a model that can be measured, batch norms and both sets of branches included."""
+        one2one = settings.nms is False
+        return UnfusedValidation(
+            UnfusedInference(cast(YoloNetwork, network), self.schema, device=device, one2one=one2one)
+        )
+
+    def checkpoint(self, network: nn.Module, path: str, settings: Mapping[str, Any]) -> Checkpoint:
+        """Return what a file of a network holds, with its training settings."""
+        made = LoadedModel(
+            network=cast(YoloNetwork, network),
+            schema=self.schema,
+            settings=dict(settings),
+            license=self.loaded.license,
+        )
+        return contents_of(made, path)
+
+
+class UnfusedInference(YoloInference):
+    """A network as it is, batch norms and all branches included; used in place, not copied."""
+
+    def _made_ready(self, network: YoloNetwork) -> YoloNetwork:
+        return network
+
+    @torch.no_grad()
+    def run_all(self, batch: Batch) -> Outputs:
+        """Return the raw outputs of all branches."""
+        outputs: Outputs = self.network(self.on_device(batch))
+        wait_for(self.device)
+        return outputs
+
+
+class UnfusedValidation(YoloValidation):
+    """A network as it is, as a model that can be measured: losses can be computed from what `run` returns."""
+
+    def __init__(self, inference: UnfusedInference) -> None:
+        super().__init__(inference)
+        self._unfused = inference
+
+    def run(self, batch: Batch, settings: DetectionSettings) -> Outputs:
+        """Return the raw outputs of all branches."""
+        return self._unfused.run_all(batch)
+
+    def detect(
+        self, outputs: Outputs, batch: Batch, settings: ValSettings, mask_size: tuple[int, int]
+    ) -> list[Detected]:
+        """Return the detections of the chosen branches; see `YoloValidation.detect`."""
+        return super().detect(outputs[self._unfused.branch], batch, settings, mask_size)

@@ -1,0 +1,112 @@
+"""All that moves weights, put together: a run that was interrupted ends like one that was not, to the last bit."""
+
+import pytest
+import torch
+from torch import nn
+from torch.amp.grad_scaler import GradScaler
+
+from posekit.checkpoint.contents import Checkpoint
+from posekit.checkpoint.native import save_checkpoint
+from posekit.checkpoint.read import read_checkpoint
+from posekit.checkpoint.training_state import TrainingState, training_of, with_training
+from posekit.config.train import TrainSettings
+from posekit.engine.early_stop import EarlyStopping
+from posekit.engine.ema import ModelEma
+from posekit.engine.optim.accumulation import Accumulation, pending_gradients, restore_gradients
+from posekit.engine.optim.build import build_optimizer
+from posekit.engine.optim.choice import choose_optimizer
+from posekit.engine.optim.restore import restore_optimizer
+from posekit.engine.optim.schedule import Schedule, learning_rates
+from posekit.engine.optim.step import take_step
+from posekit.engine.seeds import capture_random_state, restore_random_state, seed_all
+
+BATCHES, EPOCHS = 5, 4
+
+
+class Run:
+    """A small training with dropout, batch norm, warm-up and steps of three batches that straddle epochs."""
+
+    def __init__(self, optimizer):
+        seed_all(3)
+        settings = TrainSettings(optimizer=optimizer, epochs=EPOCHS, warmup_epochs=1.0, nbs=6)
+        self.model = nn.Sequential(
+            nn.Conv2d(3, 8, 3, bias=False), nn.BatchNorm2d(8), nn.SiLU(), nn.Dropout(0.5), nn.Conv2d(8, 2, 1)
+        )
+        choice = choose_optimizer(settings, classes=1, iterations=20)
+        self.optimizer = build_optimizer(self.model, choice, weight_decay=0.01, boosted=["4.weight"])
+        self.schedule = Schedule.of(settings, choice, batches=BATCHES, batch=2)
+        self.scaler, self.accumulation = GradScaler("cpu", enabled=False), Accumulation()
+        self.ema, self.stopping, self.rows = ModelEma(self.model), EarlyStopping(9), []
+
+    def train(self, epochs):
+        for epoch in epochs:
+            for iteration in range(epoch * BATCHES, (epoch + 1) * BATCHES):
+                self.schedule.apply(self.optimizer, iteration)
+                loss = self.model(torch.randn(2, 3, 8, 8)).square().sum()
+                self.scaler.scale(loss).backward()
+                if self.accumulation.is_due(self.schedule.accumulation_at(iteration)):
+                    take_step(self.optimizer, self.scaler)
+                    self.optimizer.zero_grad()
+                    self.ema.update(self.model)
+            self.stopping.update(epoch + 1, 1 / float(loss.detach()))
+            self.rows.append({"epoch": epoch + 1.0, "loss": float(loss.detach())} | learning_rates(self.optimizer))
+
+    def save(self, path, epoch):
+        state = TrainingState(
+            epoch=epoch,
+            model=self.model.state_dict(),
+            ema=self.ema.model.state_dict(),
+            updates=self.ema.updates,
+            optimizer=self.optimizer.state_dict(),
+            scaler=self.scaler.state_dict(),
+            pending=self.accumulation.pending,
+            gradients=pending_gradients(self.model),
+            random=capture_random_state(),
+            early_stop=self.stopping.state_dict(),
+            results=self.rows,
+        )
+        save_checkpoint(path, with_training(Checkpoint(path=str(path), state={}), state))
+
+    def resume(self, path):
+        state = training_of(read_checkpoint(path))
+        self.model.load_state_dict(state.model)
+        self.ema.load_state_dict({"model": state.ema, "updates": state.updates})
+        restore_optimizer(self.optimizer, state.optimizer)
+        self.scaler.load_state_dict(state.scaler)
+        self.accumulation = Accumulation(state.pending)
+        restore_gradients(self.model, state.gradients)
+        restore_random_state(state.random)
+        self.stopping.load_state_dict(state.early_stop)
+        self.rows = state.results
+        return state.epoch + 1
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "AdamW", "MuSGD", "RMSProp"])
+def test_an_interrupted_run_ends_like_one_that_was_not(optimizer, tmp_path):
+    whole = Run(optimizer)
+    whole.train(range(EPOCHS))
+    for last in range(EPOCHS - 1):
+        first = Run(optimizer)
+        first.train(range(last + 1))
+        first.save(tmp_path / "last.pt", last)
+        second = Run(optimizer)
+        seed_all(99)
+        second.train(range(1))  # whatever it has learned meanwhile is replaced
+        second.train(range(second.resume(tmp_path / "last.pt"), EPOCHS))
+        for part in ("model", "ema"):
+            ours, theirs = (getattr(run, part) for run in (whole, second))
+            states = [(run.model if part == "ema" else run).state_dict() for run in (ours, theirs)]
+            for name, tensor in states[0].items():
+                assert torch.equal(tensor, states[1][name]), (last, part, name)
+        assert second.rows == whole.rows
+        assert second.stopping.state_dict() == whole.stopping.state_dict()
+        assert second.accumulation.pending == whole.accumulation.pending
+
+
+def test_some_of_these_runs_are_interrupted_between_steps():
+    run, waiting = Run("SGD"), []
+    for epoch in range(EPOCHS - 1):
+        run.train([epoch])
+        assert bool(pending_gradients(run.model)) == (run.accumulation.pending > 0)
+        waiting.append(run.accumulation.pending)
+    assert any(waiting)

@@ -1,0 +1,120 @@
+"""Small random batches: targets, raw outputs as leaves, and heads without a network."""
+
+import torch
+
+from posekit.models.yolo.flow import RealNVP
+from posekit.models.yolo.heads import HeadSpec
+from posekit.models.yolo.losses.criterion import TrainedHead, head_criterion
+from posekit.models.yolo.losses.gains import LossGains
+from posekit.sample import Targets
+
+STRIDES = (8.0, 16.0, 32.0)
+SIDE, BATCH, CLASSES, POINTS, MASKS = 64, 2, 3, 4, 5
+SIGMAS = (0.05,) * POINTS
+# Task, and whether with two sets of branches.
+HEADS = [(task, dual) for task in ("detect", "pose", "segment", "multitask") for dual in (False, True)]
+
+
+def make_targets(counts=(3, 1), *, seed=0, overlap=True, points=POINTS):
+    """Return targets with everything that any task needs; `counts` are objects per picture."""
+    generator = torch.Generator().manual_seed(seed)
+    count, side = sum(counts), SIDE // 4
+    size = torch.rand(count, 2, generator=generator) * 0.4 + 0.3
+    centre = size / 2 + torch.rand(count, 2, generator=generator) * (1 - size)
+    spread = (torch.rand(count, points, 2, generator=generator) - 0.5) * size[:, None]
+    visibility = torch.arange(count * points).view(count, points, 1) % 3
+    pictures = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+    stack = box_masks(centre, size, side)
+    return Targets(
+        pictures=pictures,
+        classes=torch.randint(0, CLASSES, (count,), generator=generator),
+        boxes=torch.cat((centre, size), 1),
+        keypoints=torch.cat((centre[:, None] + spread, visibility), 2),
+        masks=index_maps(stack, counts) if overlap else stack,
+        overlap=overlap,
+        semantic=torch.randint(0, CLASSES, (len(counts), side, side), generator=generator).float(),
+    )
+
+
+def box_masks(centre, size, side):
+    """Return boxes given as fractions as masks (n, side, side)."""
+    middle = (torch.arange(side) + 0.5) / side
+    inside = ((middle - centre[..., None]).abs() < size[..., None] / 2).float()  # (n, 2, side)
+    return inside[:, 1, :, None] * inside[:, 0, None, :]
+
+
+def index_maps(stack, counts):
+    """Return masks (n, h, w) as one map of indices per picture."""
+    maps = torch.zeros(len(counts), *stack.shape[1:])
+    for picture, masks in enumerate(torch.split(stack, list(counts))):
+        for index, mask in enumerate(masks):
+            maps[picture][mask > 0] = index + 1
+    return maps
+
+
+def make_outputs(task, *, dual, batch=BATCH, seed=0, dtype=torch.float32):
+    """Return raw training outputs as leaves."""
+    outputs = {"one2many": raw_branch(task, dual, batch, seed, dtype)}
+    if dual:
+        outputs["one2one"] = raw_branch(task, dual, batch, seed + 1, dtype)
+        for name in ("proto", "semseg"):
+            if name in outputs["one2one"]:
+                outputs["one2one"][name] = outputs["one2many"][name].detach()
+    return outputs
+
+
+def raw_branch(task, dual, batch, seed, dtype):
+    generator = torch.Generator().manual_seed(seed)
+    anchors = sum(int(SIDE / stride) ** 2 for stride in STRIDES)
+    channels = {"boxes": (4 * (1 if dual else 16), anchors), "scores": (CLASSES, anchors)}
+    if task in ("pose", "multitask"):
+        channels |= {"kpts": (3 * POINTS, anchors)} | ({"kpts_sigma": (2 * POINTS, anchors)} if dual else {})
+    if task in ("segment", "multitask"):
+        channels |= {"mask_coefficient": (MASKS, anchors), "proto": (MASKS, SIDE // 4, SIDE // 4)}
+        channels |= {"semseg": (CLASSES, SIDE // 8, SIDE // 8)} if dual else {}
+    raw = {key: torch.randn(batch, *shape, generator=generator).to(dtype) for key, shape in channels.items()}
+    if dual:
+        raw["boxes"] = raw["boxes"] * 0.3 + 2  # distances in cells
+    raw = {key: value.requires_grad_() for key, value in raw.items()}
+    raw["feats"] = [torch.empty(batch, 1, int(SIDE / stride), int(SIDE / stride), dtype=dtype) for stride in STRIDES]
+    return raw
+
+
+def make_head(task, *, dual):
+    """Return the head that such outputs would come from."""
+    keypoints = task in ("pose", "multitask")
+    spec = HeadSpec(
+        nc=CLASSES,
+        reg_max=1 if dual else 16,
+        end2end=dual,
+        kpt_shape=(POINTS, 3) if keypoints else None,
+        masks=MASKS if task in ("segment", "multitask") else 0,
+    )
+    flow = None
+    if dual and keypoints:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            flow = RealNVP()
+    branches = ("one2many", "one2one") if dual else ("one2many",)
+    return TrainedHead(task=task, spec=spec, branches=branches, strides=STRIDES, flow=flow)
+
+
+def make_losses(task, *, dual, **options):
+    """Return the criterion of such a head."""
+    head = make_head(task, dual=dual)
+    sigmas = SIGMAS if head.spec.kpt_shape else None
+    return head_criterion(head, gains=options.pop("gains", LossGains()), sigmas=sigmas, **options)
+
+
+def leaves(outputs):
+    """Yield (branch and name, tensor) of every output that can have a gradient."""
+    for branch, raw in outputs.items():
+        for name, value in raw.items():
+            if name != "feats" and value.requires_grad:
+                yield f"{branch} {name}", value
+
+
+def parameters_of(criterion):
+    """Return the parameters that train with a criterion."""
+    inner = criterion.one2many if hasattr(criterion, "one2many") else criterion.criterion
+    return list(inner.rules.flow.parameters()) if inner.rules.flow is not None else []
