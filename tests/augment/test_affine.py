@@ -36,7 +36,7 @@ def test_draws_stay_in_their_ranges(seed, degrees, translate, scale):
     assert abs(drawn.angle) <= degrees
     assert 1 - scale <= drawn.zoom <= 1 + scale
     assert max(map(abs, drawn.shear)) <= 10
-    assert max(abs(value - 0.5) for value in drawn.shift) <= translate
+    assert max(abs(value - 0.5) for value in drawn.shift) <= translate + 1e-12
     assert max(map(abs, drawn.perspective)) <= 0.001
 
 

@@ -28,7 +28,7 @@ def starting_batch(run: TrainingRun, device: torch.device) -> int:
     if is_automatic(batch):
         weights = {name: tensor.clone() for name, tensor in run.model.network.state_dict().items()}
         batch = automatic_batch(
-            batch, device, images=count, world_size=world, step=lambda size: _take_trial_step(run, device, size)
+            batch, device, images=count, world_size=world, step=lambda size: take_trial_step(run, device, size)
         )
         run.model.network.load_state_dict(weights)
         run.model.network.zero_grad(set_to_none=True)
@@ -47,7 +47,14 @@ def halved_batch(batch: int, halvings: int) -> int | None:
     return batch // 2
 
 
-def _take_trial_step(run: TrainingRun, device: torch.device, size: int) -> None:
+def take_trial_step(run: TrainingRun, device: torch.device, size: int) -> None:
+    """Learn once from a made-up batch of the largest input size; the weights are the caller's to restore.
+
+    Args:
+        run: the training.
+        device: where to compute.
+        size: pictures in the batch.
+    """
     side = largest_side(run.settings.imgsz or 640, run.settings.multi_scale, run.model.stride)
     run = replace(run, settings=replace(run.settings, multi_scale=0.0))
     learner = Learner(run, device, batch=size, batches=1)
