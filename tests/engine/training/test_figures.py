@@ -1,0 +1,133 @@
+"""Pictures of labels and of training batches."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from posekit.data.labels import PictureLabels
+from posekit.data.split import Split
+from posekit.engine.training.figures import save_label_figure, save_training_batch, target_scene
+from posekit.errors import OutputError
+from posekit.sample import Batch, Sample, Targets
+from posekit.schema import KeypointSchema
+from posekit.viz.palette import CLASS_COLORS
+from viz.pixels import count_color, read
+
+SCHEMA = KeypointSchema(shape=(2, 3), names=("head", "tail"), skeleton=((0, 1),))
+NAMES = {0: "cat", 1: "dog"}
+
+
+def targets(**parts):
+    """Two objects on the second of two pictures."""
+    return Targets(
+        pictures=torch.tensor([1, 1]),
+        classes=torch.tensor([1, 0]),
+        boxes=torch.tensor([[0.5, 0.5, 0.5, 0.25], [0.25, 0.75, 0.1, 0.1]]),
+        **parts,
+    )
+
+
+def keypoints(visibility=2.0):
+    return torch.tensor([[[0.25, 0.5, visibility], [0.75, 0.5, visibility]]] * 2)
+
+
+def batch(targets, count=2, size=(80, 160)):
+    images = torch.full((count, 3, *size), 90, dtype=torch.uint8)
+    samples = [Sample(image=np.zeros((*size, 3), np.uint8), path=f"/set/{i}.jpg") for i in range(count)]
+    return Batch(images=images, samples=samples, letterboxes=[], targets=targets)
+
+
+def split(pictures, schema=SCHEMA, names=NAMES):
+    return Split(name="train", pictures=tuple(pictures), names=names, schema=schema)
+
+
+def labels(count=3, points=2):
+    rng = np.random.default_rng(count)
+    return PictureLabels(
+        path="0.jpg",
+        size=(80, 160),
+        classes=np.arange(count) % 2,
+        boxes=rng.uniform(0.2, 0.4, (count, 4)).astype(np.float32),
+        keypoints=rng.uniform(0.1, 0.9, (count, points, 3)).astype(np.float32).round(1) if points else None,
+    )
+
+
+def test_scenes_are_in_pixels_of_the_input():
+    scene = target_scene(targets(keypoints=keypoints()), 1, (80, 160), NAMES, SCHEMA)
+    np.testing.assert_allclose(scene.boxes, [[40, 30, 120, 50], [32, 56, 48, 64]], rtol=1e-5)
+    np.testing.assert_allclose(scene.keypoints[0], [[40, 40, 2], [120, 40, 2]])
+    assert scene.labels == ["dog", "cat"]
+    assert scene.color_numbers.tolist() == [1, 0]
+
+
+def test_objects_of_other_pictures_are_left_out():
+    scene = target_scene(targets(keypoints=keypoints()), 0, (80, 160), NAMES, SCHEMA)
+    assert len(scene.color_numbers) == len(scene.boxes) == len(scene.keypoints) == len(scene.labels) == 0
+
+
+def test_both_forms_of_masks_give_the_same_scene():
+    separate = torch.zeros((2, 20, 40), dtype=torch.uint8)
+    separate[0, 2:8, 4:20] = 1
+    separate[1, 10:15, 30:38] = 1
+    index_map = torch.zeros((2, 20, 40), dtype=torch.uint8)
+    index_map[1] = separate[0] + 2 * separate[1]
+    joined, apart = (
+        target_scene(targets(masks=masks, overlap=overlap), 1, (80, 160), NAMES, None).masks
+        for masks, overlap in ((index_map, True), (separate, False))
+    )
+    np.testing.assert_array_equal(joined, separate.numpy())
+    np.testing.assert_array_equal(apart, separate.numpy())
+
+
+def test_what_is_to_be_learned_is_drawn(tmp_path):
+    def drawn(targets):
+        save_training_batch(batch(targets), NAMES, SCHEMA, tmp_path / "train_batch0.jpg")
+        return read(tmp_path / "train_batch0.jpg").astype(int)
+
+    masks = torch.zeros((2, 20, 40), dtype=torch.uint8)
+    masks[1, 5:15, 5:30] = 1
+    boxes = drawn(targets())
+    assert count_color(boxes, CLASS_COLORS[1], 60) > 100
+    for more in ({"keypoints": keypoints()}, {"masks": masks}):
+        assert (np.abs(drawn(targets(**more)) - boxes) > 40).any(axis=-1).sum() > 100
+    hidden = drawn(targets(keypoints=keypoints(visibility=0.0)))
+    np.testing.assert_array_equal(hidden, boxes)
+
+
+def test_a_batch_without_objects_and_a_large_one_are_drawn(tmp_path):
+    none = replace(
+        targets(), pictures=torch.zeros(0, dtype=torch.int64), classes=torch.zeros(0), boxes=torch.zeros((0, 4))
+    )
+    for count in (1, 40):
+        save_training_batch(batch(none, count), NAMES, None, tmp_path / f"{count}.jpg")
+        assert max(read(tmp_path / f"{count}.jpg").shape) <= 1920
+
+
+def test_floating_point_inputs_are_drawn_alike(tmp_path):
+    one = batch(targets())
+    save_training_batch(one, NAMES, SCHEMA, tmp_path / "a.jpg")
+    save_training_batch(replace(one, images=one.images.float() / 255), NAMES, SCHEMA, tmp_path / "b.jpg")
+    np.testing.assert_array_equal(read(tmp_path / "a.jpg"), read(tmp_path / "b.jpg"))
+
+
+def test_labels_of_every_kind_have_a_figure(tmp_path):
+    with_points, without, empty = (
+        (split([labels(), labels(0)]), SCHEMA),
+        (split([labels(points=0)], None), None),
+        (split([]), SCHEMA),
+    )
+    pictures = []
+    for number, (pictured, schema) in enumerate((with_points, without, empty)):
+        save_label_figure(pictured, schema, tmp_path / f"{number}.jpg")
+        pictures.append(read(tmp_path / f"{number}.jpg"))
+    assert pictures[0].shape == pictures[2].shape
+    assert pictures[0].shape[0] > pictures[1].shape[0]
+    assert count_color(pictures[0], CLASS_COLORS[0], 12) > 1000
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"labels\.jpg: cannot be written"):
+        save_label_figure(split([labels()]), SCHEMA, tmp_path / "file" / "labels.jpg")

@@ -1,0 +1,193 @@
+"""What single settings do to a training."""
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from torch import nn
+
+from posekit.checkpoint.read import read_checkpoint
+from posekit.data.figures import SceneSettings, write_yolo_dataset
+from posekit.engine.results_csv import read_results
+from posekit.errors import NotInThisReleaseError, SettingError
+
+
+def final_weights(trainer):
+    return read_checkpoint(trainer.last).state
+
+
+def same(one, other):
+    first, second = final_weights(one), final_weights(other)
+    return first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_one_others(train):
+    first = train(nbs=4)
+    torch.rand(7)  # whatever was drawn before does not matter
+    assert same(first, train(nbs=4))
+    assert not same(first, train(nbs=4, seed=1))
+
+
+@pytest.mark.parametrize("settings", [{"workers": 3}, {"cache": "ram"}, {"cache": "disk"}])
+def test_how_pictures_are_read_does_not_change_what_is_learned(train, settings):
+    assert same(train(nbs=4), train(nbs=4, **settings))
+
+
+@pytest.mark.parametrize("network", ["yolov8n-pose", "yolo26n-pose"])
+def test_frozen_layers_keep_their_weights_and_their_statistics(train, network):
+    begun = {}
+
+    def note(trainer):
+        begun.update({name: tensor.clone() for name, tensor in trainer.model.state_dict().items()})
+
+    trainer = train(network, nbs=4, freeze=[0, 1, "4.cv1"], callbacks={"on_pretrain_routine_end": note})
+    final = final_weights(trainer)
+    frozen = ("model.0.", "model.1.", "model.4.cv1.")
+    changed = {key for key, tensor in final.items() if not torch.equal(tensor, begun[key])}
+    assert not any(key.startswith(frozen) for key in changed)
+    assert {"model.2.cv1.conv.weight", "model.2.cv1.bn.running_mean", "model.4.cv2.conv.weight"} <= changed
+
+
+def test_freezing_everything_is_refused(train):
+    with pytest.raises(SettingError, match="freezes the whole network"):
+        train(freeze=23)
+
+
+def test_class_weights_change_what_is_learned(train, two_kinds):
+    plain = train(data=two_kinds, nbs=4)
+    weighted = train(data=two_kinds, nbs=4, cls_pw=1.0)
+    assert plain.model.names == {0: "person", 1: "dog"}
+    rows = [read_results(trainer.csv)[0] for trainer in (plain, weighted)]
+    assert rows[0]["train/cls_loss"] != rows[1]["train/cls_loss"]
+    assert rows[0]["train/box_loss"] == rows[1]["train/box_loss"]
+
+
+@pytest.fixture
+def two_kinds(people, tmp_path):
+    """The same people, every second object a dog."""
+    folder = tmp_path / "kinds"
+    for kind in ("images", "labels"):
+        for path in sorted((people.parent / kind).rglob("*.*")):
+            target = folder / path.relative_to(people.parent)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    for number, path in enumerate(sorted((folder / "labels").rglob("*.txt"))):
+        rows = path.read_text().splitlines()
+        path.write_text("".join(f"{(row_number + number) % 2}{row[1:]}\n" for row_number, row in enumerate(rows)))
+    for cache in folder.rglob("*.cache"):
+        cache.unlink()
+    data = folder / "data.yaml"
+    values = yaml.safe_load(people.read_text())
+    data.write_text(yaml.safe_dump({**values, "names": {0: "person", 1: "dog"}, "path": str(folder)}))
+    return str(data)
+
+
+def test_all_classes_can_be_taken_for_one(train, two_kinds):
+    trainer = train(data=two_kinds, single_cls=True, epochs=1)
+    assert trainer.model.names == {0: "item"}
+    assert trainer.validated.nt_per_class.tolist() == [sum(len(picture) for picture in trainer.run.val.pictures)]
+
+
+def test_chosen_classes_are_the_only_ones_that_count(train, two_kinds):
+    trainer = train(data=two_kinds, classes=[1], epochs=1)
+    assert {number for picture in trainer.run.train.pictures for number in picture.classes} == {1}
+    assert trainer.validated.nt_per_class[0] == 0
+
+
+def test_multi_scale_changes_the_input_size_of_batches(train):
+    sizes = set()
+
+    def watch(trainer):
+        trainer.model.register_forward_pre_hook(
+            lambda module, inputs: sizes.add(tuple(inputs[0].shape[2:])) if module.training else None
+        )
+
+    train(epochs=6, multi_scale=0.5, val=False, callbacks={"on_train_start": watch})
+    assert sizes == {(32, 32), (64, 64), (96, 96)}
+
+
+def test_rectangles_are_of_the_shape_of_their_pictures(train, wide):
+    shapes = set()
+
+    def watch(trainer):
+        trainer.model.register_forward_pre_hook(
+            lambda module, inputs: shapes.add(tuple(inputs[0].shape[2:])) if module.training else None
+        )
+
+    trainer = train(data=wide, rect=True, epochs=1, imgsz=128, callbacks={"on_train_start": watch})
+    assert shapes == {(64, 128)}
+    assert np.isfinite(list(read_results(trainer.csv)[0].values())).all()
+
+
+@pytest.fixture(scope="session")
+def wide(tmp_path_factory):
+    """Pictures twice as wide as high."""
+    folder = tmp_path_factory.mktemp("wide") / "yolo"
+    return str(write_yolo_dataset(folder, train=6, val=2, settings=SceneSettings(size=(60, 120), people=(1, 2))))
+
+
+@pytest.mark.parametrize(
+    ("fraction", "trained", "validated"), [(0.5, 5, 4), (3, 3, 4), ([0.5, 2], 5, 2), ([6, 0.5], 6, 2), ([0.2], 2, 0)]
+)
+def test_a_fraction_of_the_pictures_can_be_taken(train, fraction, trained, validated):
+    trainer = train(fraction=fraction, epochs=1)
+    counts = len(trainer.run.train.pictures), len(trainer.run.val.pictures)
+    assert counts == (trained, validated or counts[1])
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "MuSGD", "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "RMSProp"])
+def test_every_optimiser_moves_the_weights(train, optimizer):
+    moved = []
+
+    def before(trainer):
+        moved.append(trainer.model.get_parameter("model.0.conv.weight").detach().clone())
+
+    trainer = train(
+        optimizer=optimizer, lr0=0.001, epochs=1, nbs=4, val=False, save=False, callbacks={"on_train_start": before}
+    )
+    assert trainer.learner.choice.name == optimizer
+    assert not torch.equal(moved[0], final_weights(trainer)["model.0.conv.weight"])
+
+
+def test_auto_takes_a_rate_that_suits_the_number_of_classes(train, two_kinds):
+    trainer = train(data=two_kinds, epochs=1, warmup_epochs=0.0)
+    assert (trainer.learner.choice.name, trainer.learner.choice.lr) == ("AdamW", 0.001667)
+
+
+def test_mosaic_ends_before_the_last_epochs(train):
+    """Pictures have two objects at most, mosaics of four of them more: the last epoch is as without mosaic."""
+    settings = {"epochs": 3, "nbs": 4, "lr0": 0.0, "optimizer": "SGD", "warmup_bias_lr": 0.0}
+    with_mosaic, without = (train(**settings, **chosen) for chosen in ({"close_mosaic": 1}, {"mosaic": 0.0}))
+    ours, theirs = ([row["train/box_loss"] for row in read_results(trainer.csv)] for trainer in (with_mosaic, without))
+    assert [one == other for one, other in zip(ours, theirs, strict=True)] == [False, False, True]
+
+
+def test_batch_norms_of_the_network_train_again_after_validation(train):
+    modes = []
+
+    def note(trainer):
+        modes.append(all(module.training for module in trainer.model.modules() if isinstance(module, nn.BatchNorm2d)))
+
+    train(epochs=2, callbacks={"on_train_batch_start": note})
+    assert all(modes)
+
+
+@pytest.mark.parametrize("setting", [{"compile": True}, {"distill_model": "teacher.pt"}])
+def test_what_this_release_lacks_is_said(train, setting):
+    with pytest.raises(NotInThisReleaseError, match=f"{next(iter(setting))}=.*does not train with it yet"):
+        train(**setting)
+
+
+def test_an_automatic_batch_on_the_processor_is_sixteen_or_all_pictures(train, caplog):
+    trainer = train(batch=-1, epochs=1)
+    assert trainer.batch_size == 10
+    assert "sizes are found on CUDA devices only" in caplog.text
+
+
+def test_a_single_picture_that_is_too_small_for_batch_norms_is_refused(train):
+    with pytest.raises(SettingError, match="a batch of one picture of 32 px is too little to train with"):
+        train(imgsz=32, batch=3)
+
+
+def test_more_pictures_per_batch_than_there_are_means_all_of_them(train):
+    assert train(batch=64, epochs=1).batch_size == 10
