@@ -61,7 +61,9 @@ class TrainSettings(AugmentationSettings, OptimizerSettings, DataSettings):
     )
     mask_ratio: int = setting(4, Whole(1), "masks are this many times smaller than the input")
     compile: bool | str = setting(False, Either(Flag(), Text("a mode of torch.compile")), "compile the network")
-    channels_last: bool | None = setting(None, Optionally(Flag()), "channels-last memory layout; none: everywhere but on Apple GPUs")
+    channels_last: bool | None = setting(
+        None, Optionally(Flag()), "channels-last memory layout; none: everywhere but on Apple GPUs"
+    )
     freeze: int | tuple[int | str, ...] | None = setting(
         None,
         Optionally(Either(Whole(), Listing(Either(Whole(), Text())))),
