@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Reference:
-    """Predicts and validates in another interpreter; nothing of it is imported here.
+    """Predicts, validates and trains in another interpreter; nothing of it is imported here.
 
     Args:
         python: interpreter of an environment that has the reference.
@@ -31,6 +31,10 @@ class Reference:
     def validate(self, settings: dict[str, Any]) -> dict[str, Any]:
         """Return the ``seconds`` and the ``scores`` by key of one validation."""
         return self._answer({"settings": settings})
+
+    def train(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """Return ``seconds`` and ``scores`` of one training, and ``marks``: its events with their times."""
+        return self._answer({"train": settings})
 
     def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
         self._send(request)

@@ -18,7 +18,8 @@ from posekit.config.train import TrainSettings
 from posekit.config.val import ValSettings
 from posekit.engine.callbacks import Callback, check_event
 from posekit.engine.device import select_device
-from posekit.engine.distributed import join_processes
+from posekit.engine.distributed import first_goes_first, join_processes
+from posekit.engine.launch.job import Job, devices_to_start_on, refuse_code, run_job
 from posekit.engine.prediction import open_run, results_list
 from posekit.engine.predictor import Predictor
 from posekit.engine.remembered_data import find_remembered
@@ -131,13 +132,19 @@ class YOLO:
         Raises:
             UnknownSettingError, SettingTypeError, SettingError: a setting is wrong.
             DatasetNotFoundError, DatasetError, DatasetTypeError, DatasetKeyError, SchemaError: the data set is.
+            ProcessError: ``device`` names several, and a process on one of them was ended.
         """
         checked = self._settings(ValSettings, VAL_DEFAULTS | {"data": None}, settings)
         if checked.data is None:
             checked = replace(checked, data=find_remembered(self.overrides.get("data")))
-        device = select_device(join_processes(checked.device))
-        model = YoloValidation(self._ready.get(self.loaded, checked, device))
-        self.metrics = (validator or Validator)(model, self.callbacks).run(open_validation(checked, model))
+        kind = validator or Validator
+        devices = devices_to_start_on(checked.device)
+        if devices:
+            refuse_code(checked.device, self.callbacks, kind)
+            job = Job(mode="val", task=self.task, settings=vars(checked))
+            self.metrics = run_job(job, contents_of(self.loaded, self.model_name), devices)
+        else:
+            self.metrics = self._val_here(checked, kind)
         return self.metrics
 
     def train(self, trainer: type[DetectionTrainer] | None = None, **settings: Any) -> Metrics:
@@ -154,6 +161,7 @@ class YOLO:
             UnknownSettingError, SettingTypeError, SettingError: a setting is wrong.
             DatasetNotFoundError, DatasetError, DatasetTypeError, DatasetKeyError, SchemaError: the data set is.
             TrainingError: losses are no numbers, again and again.
+            ProcessError: ``device`` names several, and a process on one of them was ended.
         """
         given = resolve(TrainSettings, settings)
         known: dict[str, Any] = {}
@@ -302,6 +310,13 @@ class YOLO:
             raise UnknownAttributeError(f"neither YOLO nor its network has an attribute '{name}'")
         return getattr(self.network, name)
 
+    def _val_here(self, settings: ValSettings, kind: type[Validator]) -> Metrics:
+        device = select_device(join_processes(settings.device))
+        model = YoloValidation(self._ready.get(self.loaded, settings, device))
+        with first_goes_first():
+            run = open_validation(settings, model)
+        return kind.of(model, self.callbacks).run(run)
+
     def _hold(self, model: OpenModel) -> None:
         self.loaded, self._trained = model.loaded, model.trained
         self.ckpt, self.ckpt_path = model.checkpoint, model.path
@@ -321,7 +336,7 @@ class YOLO:
         last = self.predictor
         if last is not None and type(last) is kind and last.model is model and not last.running:
             return last
-        return kind(model, self.callbacks)
+        return kind.of(model, self.callbacks)
 
 
 def model_info_text(model: str) -> str:

@@ -122,3 +122,7 @@ class DatasetKeyError(PosekitError, KeyError):
 
 class TrainingError(PosekitError, RuntimeError):
     """A training cannot go on: its numbers have become useless, or its memory does not suffice."""
+
+
+class ProcessError(PosekitError, RuntimeError):
+    """One of several processes that work together was ended, or failed for a reason that posekit does not know."""

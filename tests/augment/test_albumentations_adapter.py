@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from augment.made_samples import SCHEMA, assert_same_objects, assert_well_formed, made_sample, samples
 from posekit.augment.albumentations_adapter import AlbumentationsTransform, default_transforms
 from posekit.augment.flips import flip_left_right, flip_up_down
-from posekit.errors import SchemaError, ShapeError
+from posekit.errors import SchemaError, SettingError, ShapeError
 
 
 def apply(transforms, sample, seed=0, schema=SCHEMA):
@@ -110,6 +110,47 @@ def test_a_change_of_size_is_refused():
         ShapeError, match=r"a picture of \(50, 60\) from one of \(100, 120\) pixels: the size must stay"
     ):
         apply([albumentations.RandomCrop(50, 60, p=1)], inner_sample())
+
+
+def test_objects_stay_where_a_distortion_loses_a_corner_and_lost_points_are_unlabelled():
+    """The package finds points again in the distorted picture: those outside of it, or beneath others, are lost."""
+    sample = inner_sample(count=2, outlines=False)
+    sample.boxes[:] = (0, 0, 60, 100), (50, 20, 120, 80)
+    sample.keypoints[..., 2] = 2
+    sample.keypoints[0, :, :2] = (30, 40), (30, 40), (-5, 40), (10, 90), (55, 10)
+    result = apply([albumentations.GridDistortion(p=1, distort_limit=0.2)], sample)
+    assert_well_formed(result)
+    assert len(result.boxes) == 2
+    np.testing.assert_allclose(result.boxes, sample.boxes, atol=20)
+    seen = result.keypoints[0, :, 2].tolist()
+    assert seen[2] == 0
+    assert sorted(seen[:2]) == [0, 2]
+    assert seen[3:] == [2, 2]
+
+
+def test_lost_points_of_outlines_go_along_with_their_neighbours():
+    """Points of dense outlines hide each other; a few that stayed behind would tear the outline."""
+    sample = inner_sample(count=1, keypoints=False)
+    angles = np.linspace(0, 2 * np.pi, 1000, endpoint=False)
+    outline = np.stack((60 + 30 * np.cos(angles), 50 + 25 * np.sin(angles)), 1).astype(np.float32)
+    sample = replace(sample, polygons=(outline,))
+    sample.boxes[:] = (30, 25, 90, 75)
+    result = apply([albumentations.GridDistortion(p=1, distort_limit=0.4)], sample)
+    steps = np.linalg.norm(np.diff(result.polygons[0], axis=0), axis=1)
+    assert np.abs(result.polygons[0] - outline).max() > 3
+    assert steps.max() < 4
+
+
+def test_pictures_without_objects_are_changed_too():
+    empty = inner_sample(count=0)
+    result = apply([albumentations.HorizontalFlip(p=1)], empty)
+    np.testing.assert_array_equal(result.image, empty.image[:, ::-1])
+    assert len(result.boxes) == 0
+
+
+def test_pixels_stay_bytes():
+    with pytest.raises(SettingError, match="made float32 of uint8 pixels: leave out what scales them, such as Norm"):
+        apply([albumentations.Normalize(p=1)], inner_sample())
 
 
 def test_nested_transforms_that_move_are_found():

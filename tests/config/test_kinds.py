@@ -48,6 +48,7 @@ TAKEN = [
     (Device(), "0, 1", "0,1"),
     (Device(), (0, 1), "0,1"),
     (Device(), "CPU", "cpu"),
+    (Device(), ["cpu", "cpu"], "cpu,cpu"),
     (Device(), "cuda:1", "cuda:1"),
     (Device(), -1, "-1"),
     (Optionally(Whole()), None, None),
@@ -91,6 +92,7 @@ OUT_OF_RANGE = [
     (BatchSize(), 0),
     (BatchSize(), -2),
     (Device(), "gpu"),
+    (Device(), "cpu,0"),
     (Device(), -2),
     (Either(Number(0, 1), Choice(("ram",))), 7),
 ]

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from posekit.engine.device import select_device
+from posekit.engine.device import select_device, several_devices, warn_of_untested
 from posekit.errors import SettingError
 
 
@@ -26,6 +26,28 @@ def test_a_device_that_is_not_there_is_an_error_that_says_what_is(device):
         select_device(device)
 
 
+@pytest.mark.parametrize(("device", "warned"), [("mps", True), ("cpu", False), ("cuda:0", False)])
+def test_training_on_apple_gpus_is_warned_of(caplog, device, warned):
+    warn_of_untested(torch.device(device))
+    assert ("device=mps: training on Apple GPUs is untested" in caplog.text) == warned
+
+
 def test_a_device_of_another_kind_is_an_error():
     with pytest.raises(SettingError, match="device=xpu: posekit computes on cpu, mps and CUDA"):
         select_device("xpu")
+
+
+@pytest.mark.parametrize("device", [None, "cpu", "mps", "0", "cuda:1", "-1"])
+def test_one_device_is_not_several(device):
+    assert several_devices(device) == ()
+
+
+def test_several_devices_have_to_be_here():
+    assert several_devices("cpu,cpu,cpu") == ("cpu", "cpu", "cpu")
+    with pytest.raises(SettingError, match=r"device=98: (PyTorch .* sees no CUDA device|CUDA devices here are)"):
+        several_devices("cuda:98,cuda:99")
+
+
+def test_no_gpu_serves_two_processes():
+    with pytest.raises(SettingError, match="device=0,0: device 0 is named twice"):
+        several_devices("0,0")

@@ -11,6 +11,7 @@ import pytest
 import posekit
 from posekit.data.figures import SceneSettings, write_yolo_dataset
 from posekit.engine import distributed
+from posekit.errors import SettingError
 
 SCRIPT = """
 import json, sys
@@ -35,6 +36,20 @@ def test_alone_a_process_is_the_first_of_one():
 @pytest.mark.parametrize("device", [None, "cpu", "0", "0,1"])
 def test_alone_the_device_is_the_one_that_was_asked_for(device):
     assert distributed.join_processes(device) == device
+
+
+@pytest.mark.parametrize("device", ["0", "0,1", "mps", "-1"])
+def test_every_process_needs_a_gpu_of_its_own(monkeypatch, device):
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    with pytest.raises(SettingError, match=f"device={device}: 3 processes need a GPU each: name as many"):
+        distributed.join_processes(device)
+
+
+def test_a_gpu_that_is_not_here_is_told_before_processes_wait_for_each_other(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with pytest.raises(SettingError, match=r"device=98: (PyTorch .* sees no CUDA device|CUDA devices here are)"):
+        distributed.join_processes("97,98")
 
 
 def test_two_processes_get_the_numbers_of_one(here, weights, tmp_path):

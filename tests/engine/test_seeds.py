@@ -74,7 +74,9 @@ def test_reproducible_kernels_are_on_inside_and_as_before_outside(monkeypatch, b
         assert torch.are_deterministic_algorithms_enabled()
         assert torch.is_deterministic_algorithms_warn_only_enabled()
         assert torch.backends.cudnn.deterministic
+        assert not torch.utils.deterministic.fill_uninitialized_memory  # costs time, decides nothing
         assert os.environ[CUBLAS_KEY] == ":4096:8"
     assert not torch.are_deterministic_algorithms_enabled()
     assert not torch.backends.cudnn.deterministic
+    assert torch.utils.deterministic.fill_uninitialized_memory
     assert os.environ.get(CUBLAS_KEY) == before

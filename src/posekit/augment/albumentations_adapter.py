@@ -3,22 +3,23 @@
 Nothing of it is used unless asked for: what a training does must not depend on which packages happen to be installed.
 """
 
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
-from threading import get_ident
+from threading import local
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from posekit.augment.albumentations_package import require_albumentations
 from posekit.augment.flips import FlipMap, swap_keypoints
 from posekit.augment.geometry import move_objects, settle_objects
 from posekit.augment.objects import select_objects
 from posekit.augment.point_rows import Rows
-from posekit.errors import MissingExtraError, ShapeError
+from posekit.augment.transform_list import open_transforms, parts_of
+from posekit.errors import SettingError, ShapeError
 from posekit.log import LOGGER
 from posekit.sample import Picture, Sample
 from posekit.schema import KeypointSchema
@@ -35,7 +36,7 @@ def default_transforms() -> list[Any]:
     Raises:
         MissingExtraError: the package is not installed.
     """
-    library = _library()
+    library = require_albumentations()
     kinds = (library.Blur, library.MedianBlur, library.ToGray, library.CLAHE)
     return [kind(p=DEFAULT_PROBABILITY) for kind in kinds]
 
@@ -44,21 +45,22 @@ class AlbumentationsTransform:
     """Applies albumentations transforms to samples.
 
     Args:
-        transforms: of the package, applied in order, each with its own probability. They see RGB.
+        transforms: what `open_transforms` takes, applied in order, each with its own probability. They see RGB.
         schema: of the keypoints, for transforms that mirror; None without keypoints.
 
     Raises:
         MissingExtraError: the package is not installed.
+        SettingTypeError, SettingError: something is no transform, or cannot say what becomes of keypoints.
     """
 
     def __init__(self, transforms: Sequence[Any], schema: KeypointSchema | None = None) -> None:
-        library = _library()
-        self._moves = any(not isinstance(one, library.ImageOnlyTransform) for one in _leaves(transforms))
-        points = library.KeypointParams(format="xy", remove_invisible=False) if self._moves else None
-        self._compose = library.Compose(list(transforms), keypoint_params=points)
+        library, opened = require_albumentations(), open_transforms(tuple(transforms)) or ()
+        self._moves = any(not isinstance(one, library.ImageOnlyTransform) for one in parts_of(opened))
+        points = library.KeypointParams(format="xy", remove_invisible=False, label_fields=["numbers"])
+        self._compose = library.Compose(list(opened), keypoint_params=points if self._moves else None)
         self._schema = schema
-        self._of_thread: dict[int, Any] = {}
-        LOGGER.info("albumentations: %s", ", ".join(str(transform) for transform in transforms))
+        self._of_thread = local()
+        LOGGER.info("albumentations: %s", ", ".join(str(transform) for transform in opened))
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return the changed sample; the random numbers of the transforms follow from `rng`.
@@ -68,41 +70,46 @@ class AlbumentationsTransform:
 
         Raises:
             ShapeError: a transform changed the size of the picture.
+            SettingError: a transform turned pixels into something else than bytes.
             SchemaError: a transform mirrored keypoints, and there is no flip map.
         """
         seed = int(rng.integers(LARGEST_SEED))
         if not self._moves:
-            return replace(sample, image=self._apply(sample.image, np.zeros((2, 0)), seed)[0])
+            return replace(sample, image=self._picture(sample.image, seed))
         image, markers = sample.image, _markers(sample)
 
         def move(rows: Rows) -> Rows:
             nonlocal image, markers
             image, moved = self._apply(sample.image, np.concatenate((rows, markers), 1), seed)
             markers = moved[:, rows.shape[1] :]
-            return moved[:, : rows.shape[1]]
+            return _with_lost_outlines(moved[:, : rows.shape[1]], rows, sample)
 
         moved = swap_mirrored(replace(move_objects(sample, move), image=image), markers, self._schema)
         return settle_objects(moved, sample.boxes)
 
     def _apply(self, image: Picture, rows: Rows, seed: int) -> tuple[Picture, Rows]:
-        """Return the changed picture (H, W, 3) BGR and points (2, T); both of the frame of `image`."""
+        """Return the changed picture (H, W, 3) BGR and points (2, T), NaN where lost; both of the frame of `image`."""
+        # The package counts pixel centres in whole numbers, posekit pixel edges. Distortions lose points: the numbers
+        # tell which ones are left.
+        changed = self._changed(image, seed, keypoints=rows.T - 0.5, numbers=np.arange(rows.shape[1]))
+        moved = np.full_like(rows, np.nan)
+        left = np.asarray(changed["numbers"], np.int64)
+        moved[:, left] = np.asarray(changed["keypoints"], np.float64).reshape(-1, 2).T + 0.5
+        return _checked(changed["image"], image), moved
+
+    def _picture(self, image: Picture, seed: int) -> Picture:
+        return _checked(self._changed(image, seed)["image"], image)
+
+    def _changed(self, image: Picture, seed: int, **points: Any) -> Any:
         compose = self._own_copy()
         compose.set_random_seed(seed)
-        # The package counts pixel centres in whole numbers, posekit pixel edges.
-        changed = compose(image=cv2.cvtColor(image, cv2.COLOR_BGR2RGB), keypoints=rows.T - 0.5)
-        result = np.asarray(cv2.cvtColor(changed["image"], cv2.COLOR_RGB2BGR), np.uint8)
-        if result.shape != image.shape:
-            raise ShapeError(
-                f"albumentations made a picture of {result.shape[:2]} from one of {image.shape[:2]} pixels: "
-                "the size must stay; use transforms that keep it, such as RandomResizedCrop with the size imgsz"
-            )
-        return result, np.asarray(changed["keypoints"], np.float64).reshape(-1, 2).T + 0.5
+        return compose(image=cv2.cvtColor(image, cv2.COLOR_BGR2RGB), **points)
 
     def _own_copy(self) -> Any:
         """Return the transforms of this thread: they hold their random state in themselves."""
-        if get_ident() not in self._of_thread:
-            self._of_thread[get_ident()] = deepcopy(self._compose)
-        return self._of_thread[get_ident()]
+        if not hasattr(self._of_thread, "compose"):
+            self._of_thread.compose = deepcopy(self._compose)
+        return self._of_thread.compose
 
 
 def swap_mirrored(sample: Sample, markers: Rows, schema: KeypointSchema | None) -> Sample:
@@ -143,21 +150,37 @@ def _markers(sample: Sample) -> Rows:
     return np.stack((np.concatenate((x, x + right, x)), np.concatenate((y, y, y + down))))
 
 
-def _leaves(transforms: Iterable[Any]) -> Iterable[Any]:
-    """Yield the transforms without the compositions that hold them."""
-    for transform in transforms:
-        nested = getattr(transform, "transforms", None)
-        if nested is None:
-            yield transform
-        else:
-            yield from _leaves(nested)
+def _with_lost_outlines(moved: Rows, rows: Rows, sample: Sample) -> Rows:
+    """Return moved points of which lost corners and outlines have gone along with the nearest point that is left.
+
+    Lost keypoints stay lost; an object that is still in the picture must not vanish because a corner did.
+    """
+    lost = np.isnan(moved[0])
+    left = ~lost
+    first = 4 * len(sample.boxes)
+    count = 0 if sample.keypoints is None else sample.keypoints[..., 0].size
+    lost[first : first + count] = False
+    if not (lost.any() and left.any()):
+        return moved
+    from scipy.spatial import KDTree
+
+    _, nearest = KDTree(rows[:, left].T).query(rows[:, lost].T)
+    result = moved.copy()
+    result[:, lost] = rows[:, lost] + (moved - rows)[:, left][:, nearest]
+    return result
 
 
-def _library() -> Any:
-    # On import the package would ask its registry for newer releases.
-    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-    try:
-        import albumentations
-    except ImportError as error:
-        raise MissingExtraError("albumentations transforms", "albumentations", "albumentations") from error
-    return albumentations
+def _checked(changed: Any, image: Picture) -> Picture:
+    """Return a changed picture, RGB, in the order of posekit."""
+    pixels = np.asarray(changed)
+    if pixels.dtype != np.uint8:
+        raise SettingError(
+            f"albumentations made {pixels.dtype} of uint8 pixels: leave out what scales them, such as Normalize and "
+            "ToFloat; the network's input is scaled afterwards"
+        )
+    if pixels.shape != image.shape:
+        raise ShapeError(
+            f"albumentations made a picture of {pixels.shape[:2]} from one of {image.shape[:2]} pixels: "
+            "the size must stay; use transforms that keep it, such as RandomResizedCrop with the size imgsz"
+        )
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), np.uint8)

@@ -1,10 +1,11 @@
-"""Finds the weights that a name stands for: on disk, else in the catalogue."""
+"""Finds the weights that a name stands for: on disk, in the package, else in the catalogue."""
 
 from pathlib import Path
 
 from posekit.checkpoint.catalogue import PublishedWeights, published, similar_names
 from posekit.checkpoint.checksum import check_record
 from posekit.checkpoint.download import download
+from posekit.checkpoint.packaged import packaged_weights
 from posekit.errors import DownloadError, WeightsNotFoundError
 from posekit.log import LOGGER
 
@@ -13,7 +14,7 @@ def locate_weights(name: str | Path, *, weights_dir: Path) -> Path:
     """Return the file that `name` means, downloading published weights if they are on no disk.
 
     A name without folder is looked for in the current folder, then in `weights_dir`, then in the
-    catalogue. A path with a folder is taken as it is and never downloaded.
+    package, then in the catalogue. A path with a folder is taken as it is and never downloaded.
 
     Args:
         name: a path, a file name, or the bare name of published weights ("yolo11n-pose").
@@ -37,6 +38,8 @@ def locate_weights(name: str | Path, *, weights_dir: Path) -> Path:
     if _is_file(stored):
         check_record(stored)
         return stored
+    if packaged := packaged_weights(str(name)):
+        return packaged
     if entry is None:
         raise WeightsNotFoundError(_unknown(path, weights_dir))
     return _fetched(entry, stored)

@@ -1,6 +1,6 @@
 """The command ``posekit predict``."""
 
-from posekit.cli.default_model import default_model
+from posekit.cli.default_model import default_predictor
 from posekit.cli.words import Command
 from posekit.config.check import resolve
 from posekit.config.predict import PredictSettings
@@ -12,7 +12,7 @@ def run_predict(command: Command) -> None:
     Settings are checked before the network is loaded, so that a typo costs no waiting.
     """
     given = resolve(PredictSettings, {**command.values, "cfg": command.settings.cfg})
-    model_file = command.settings.model or default_model(command.settings.task)
+    model_file = command.settings.model or default_predictor(command.settings.task)
 
     from posekit.api import YOLO
 

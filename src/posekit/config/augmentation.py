@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from posekit.config.field import Settings, setting
-from posekit.config.kinds import Choice, Either, Listing, Number, Whole
+from posekit.config.kinds import Choice, Either, Listing, Number, Optionally, Whole
+from posekit.config.transforms import Transforms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,3 +33,6 @@ class AugmentationSettings(Settings):
     copy_paste_mode: str = setting("flip", Choice(("flip", "mixup")), "where copied objects come from")
     close_mosaic: int = setting(10, Whole(), "last epochs without mosaic, mixup, cutmix and copy_paste", "epochs")
     multi_scale: float = setting(0.0, Number(0, 1), "change the input size of each batch by up to this share")
+    augmentations: object = setting(
+        None, Optionally(Transforms()), "transforms of the package albumentations, applied before colours and flips"
+    )

@@ -223,7 +223,7 @@ class Device:
     @property
     def expected(self) -> str:
         """The values in words."""
-        return "cpu, mps, cuda, a GPU number (0), several (0,1), or -1 (the idlest GPU)"
+        return "cpu, mps, cuda, a GPU number (0), several (0,1 or cpu,cpu), or -1 (the idlest GPU)"
 
     def read(self, key: str, value: Any) -> str:
         """Return the device as text, such as "cpu", "cuda:0", "0" or "0,1"."""
@@ -233,7 +233,7 @@ class Device:
         return text if re.fullmatch(_DEVICE, text) else out_of_range(key, value, self)
 
 
-_DEVICE = r"cpu|mps|-1|(cuda|xpu)(:\d+)?|(cuda:)?\d+(,(cuda:)?\d+)*"
+_DEVICE = r"cpu(,cpu)*|mps|-1|(cuda|xpu)(:\d+)?|(cuda:)?\d+(,(cuda:)?\d+)*"
 
 
 @dataclass(frozen=True, init=False)

@@ -36,7 +36,8 @@ class RunSettings(Settings):
     device: str | None = setting(
         None,
         Optionally(Device()),
-        "where to compute: cpu, mps, 0, 0,1, or -1 for the idlest GPU; none: the best there is",
+        "where to compute: cpu, mps, 0, or -1 for the idlest GPU; none: the best there is; "
+        "of several, as in 0,1, train and val use each in a process of its own, other modes the first",
     )
     precision: int = setting(
         32,

@@ -33,6 +33,9 @@ class OptimizerSettings(Settings):
     pose: float = setting(12.0, Number(0), "gain of the keypoint location loss")
     kobj: float = setting(1.0, Number(0), "gain of the keypoint visibility loss")
     rle: float = setting(1.0, Number(0), "gain of the residual log-likelihood loss")
+    skip_unlabelled: bool = setting(
+        False, Flag(), "leave objects without labelled keypoints out of the keypoint losses (multitask always does)"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +63,7 @@ class TrainSettings(AugmentationSettings, OptimizerSettings, DataSettings):
         True, Either(Flag(), Choice(("fp16", "bf16", "fp32"))), "mixed precision: true or fp16, bf16, false or fp32"
     )
     mask_ratio: int = setting(4, Whole(1), "masks are this many times smaller than the input")
+    sync_bn: bool = setting(False, Flag(), "batch norms see the batches of all GPUs at once, where there are several")
     compile: bool | str = setting(False, Either(Flag(), Text("a mode of torch.compile")), "compile the network")
     channels_last: bool | None = setting(
         None, Optionally(Flag()), "channels-last memory layout; none: everywhere but on Apple GPUs"
@@ -70,7 +74,7 @@ class TrainSettings(AugmentationSettings, OptimizerSettings, DataSettings):
         "first n layers, or the layers listed, stay as they are",
     )
     val: bool = setting(True, Flag(), "validate after each epoch")
-    profile: bool = setting(False, Flag(), "measure speeds for loggers")
+    profile: bool = setting(False, Flag(), "record three steps with the profiler of PyTorch (profile.json)")
     distill_model: str | None = setting(None, Optionally(Text("a weight file")), "teacher network to learn from")
     dis: float = setting(6.0, Number(0), "gain of the teacher's loss")
 

@@ -30,6 +30,33 @@ def select_device(device: str | None) -> torch.device:
     return _cuda_device(device, first.removeprefix("cuda").removeprefix(":") or "0")
 
 
+def several_devices(device: str | None) -> tuple[str, ...]:
+    """Return the devices of a setting that names several; none for a setting that names one.
+
+    Args:
+        device: as for `select_device`, or ``cpu,cpu``.
+
+    Raises:
+        SettingError: one of them is not here, or a CUDA device is named twice.
+    """
+    names = (device or "").replace("cuda:", "").split(",")
+    if len(names) == 1:
+        return ()
+    for name in names:
+        if name != "cpu" and names.count(name) > 1:
+            raise SettingError(f"device={device}: device {name} is named twice; each process takes one of its own")
+        select_device(name)
+    return tuple(names)
+
+
+def warn_of_untested(device: torch.device) -> None:
+    """Warn of devices that posekit has not been tried on."""
+    if device.type == "mps":
+        LOGGER.warning(
+            "device=mps: training on Apple GPUs is untested; if losses or keypoints look odd, train with device=cpu"
+        )
+
+
 def _cuda_device(setting: str, number: str) -> torch.device:
     if number != "-1" and not number.isdecimal():
         raise SettingError(f"device={setting}: posekit computes on cpu, mps and CUDA devices (0, 1, ...)")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 
@@ -23,6 +23,7 @@ from posekit.sample import Batch, Sample
 from posekit.viz.feature_maps import save_feature_maps
 from posekit.viz.window import require_screen
 
+AnyPredictor = TypeVar("AnyPredictor", bound="Predictor")
 STAGES = ("preprocess", "inference", "postprocess")
 
 
@@ -46,10 +47,14 @@ class Predictor:
 
     def __init__(self, model: InferenceModel, callbacks: Mapping[str, Sequence[Callback]] | None = None) -> None:
         self.model = model
-        self.callbacks = {} if callbacks is None else callbacks
-        self.args = PredictSettings()
-        self.running = False
-        self._reset()
+        self._begin(callbacks)
+
+    @classmethod
+    def of(
+        cls: type[AnyPredictor], model: InferenceModel, callbacks: Mapping[str, Sequence[Callback]] | None = None
+    ) -> AnyPredictor:
+        """Return a predictor of a model that is ready; subclasses may be made in other ways, too."""
+        return cls(model, callbacks)
 
     def stream(self, run: Run) -> Iterator[Results]:
         """Begin a run; return a generator of one `Results` per picture or frame, which keeps none of them.
@@ -72,6 +77,13 @@ class Predictor:
         with prepared_batches(run.source, self.model, settings) as batches:
             for ready in batches:
                 yield from self.model.embed(ready.batch, list(settings.embed or ()))
+
+    def _begin(self, callbacks: Mapping[str, Sequence[Callback]] | None) -> None:
+        """Set the attributes to where no run has begun."""
+        self.callbacks = {} if callbacks is None else callbacks
+        self.args = PredictSettings()
+        self.running = False
+        self._reset()
 
     def _reset(self, source: Source | None = None) -> None:
         """Forget the last run."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -26,6 +26,7 @@ from posekit.metrics.table import header, rows
 from posekit.models.contract import Criterion, ValidationModel
 from posekit.results import Results
 
+AnyValidator = TypeVar("AnyValidator", bound="Validator")
 STAGES = ("preprocess", "inference", "loss", "postprocess")
 
 
@@ -54,6 +55,12 @@ class Validator:
         criterion: Criterion | None = None,
     ) -> None:
         self.model = model
+        self._begin(callbacks, criterion)
+
+    def _begin(
+        self, callbacks: Mapping[str, Sequence[Callback]] | None = None, criterion: Criterion | None = None
+    ) -> None:
+        """Set the attributes to where no run has begun."""
         self.callbacks = {} if callbacks is None else callbacks
         self.args = ValSettings()
         self.metrics: Metrics | None = None
@@ -63,6 +70,17 @@ class Validator:
         self.losses: dict[str, float] = {}
         self._criterion = criterion
         self._sums: dict[str, list[float]] = {}
+
+    @classmethod
+    def of(
+        cls: type[AnyValidator],
+        model: ValidationModel,
+        callbacks: Mapping[str, Sequence[Callback]] | None = None,
+        *,
+        criterion: Criterion | None = None,
+    ) -> AnyValidator:
+        """Return a validator of a model that is ready; subclasses may be made in other ways, too."""
+        return cls(model, callbacks, criterion=criterion)
 
     def run(self, run: ValidationRun) -> Metrics:
         """Validate; in every process of a distributed run, each of which gets the numbers of all.

@@ -140,7 +140,11 @@ class Criterion(Protocol):
         ...
 
     def __call__(self, outputs: Any, targets: Targets) -> Losses:
-        """Return the losses of a batch."""
+        """Return the losses of a batch.
+
+        Every parameter that is trained gets a gradient, if only of zeros, from a batch without objects or keypoints,
+        too: several processes wait for each.
+        """
         ...
 
     def end_epoch(self, epochs: int) -> None:

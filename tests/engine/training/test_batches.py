@@ -66,9 +66,10 @@ def test_several_processes_share_the_pictures_and_have_as_many_batches(batches):
     assert [path for group in zip(*shares, strict=True) for path in group] == [*whole, *whole[:2]]
 
 
-def test_several_processes_train_on_squares(batches):
+def test_several_processes_train_on_squares(batches, caplog):
     shapes = {tuple(batch.images.shape[2:]) for batch in batches(0, rect=True, share=Share(rank=1, count=2))}
     assert shapes == {(64, 64)}
+    assert "rect=True has no effect: several processes train on squares" in caplog.text
 
 
 @pytest.mark.parametrize("rect", [False, True])

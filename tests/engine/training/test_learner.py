@@ -13,7 +13,7 @@ from posekit import YOLO
 from posekit.config.train import TrainSettings
 from posekit.data.figures import SceneSettings, write_yolo_dataset
 from posekit.engine.training.batches import Share, TrainingBatches
-from posekit.engine.training.learner import Learner, Precision
+from posekit.engine.training.learner import Learner
 from posekit.engine.training.run import open_training
 from posekit.models.yolo.training import YoloTraining
 from small_trainings import environment
@@ -65,24 +65,6 @@ def test_a_real_run_goes_through_the_recorded_schedule(train, crowd, recorded, s
     assert trainer.learner.choice.name == str(RUNS[f"{recorded}/optimizer"])
 
 
-@pytest.mark.parametrize(
-    ("amp", "device", "dtype", "scaled"),
-    [
-        (True, "cpu", None, False),
-        ("bf16", "cpu", torch.bfloat16, False),
-        (True, "cuda", torch.float16, True),
-        ("fp16", "cuda", torch.float16, True),
-        ("bf16", "cuda", torch.bfloat16, False),
-        (False, "cuda", None, False),
-        ("fp32", "cuda", None, False),
-        ("bf16", "mps", None, False),
-    ],
-)
-def test_the_precision_is_that_of_the_setting_where_the_device_has_it(amp, device, dtype, scaled):
-    precision = Precision.of(amp, torch.device(device))
-    assert (precision.dtype, precision.scaled) == (dtype, scaled)
-
-
 UNCHANGED = {"mosaic": 0.0, "scale": 0.0, "translate": 0.0, "fliplr": 0.0, "hsv_h": 0.0, "hsv_s": 0.0, "hsv_v": 0.0}
 
 
@@ -106,6 +88,21 @@ def test_losses_of_pictures_seen_often_fall_also_in_sixteen_bits(train, amp, net
     )
     totals = [sum(epoch.values()) for epoch in losses]
     assert np.mean(totals[-3:]) < 0.8 * max(totals)
+
+
+@pytest.mark.parametrize(("setting", "expected"), [(None, True), (True, True), (False, False)])
+def test_pictures_are_channels_last_unless_that_is_switched_off(train, setting, expected):
+    """On processors, too: convolutions are faster there."""
+    layouts = set()
+
+    def watch(trainer):
+        def note(module, inputs):
+            layouts.add(inputs[0].is_contiguous(memory_format=torch.channels_last))
+
+        trainer.model.register_forward_pre_hook(note)
+
+    train(channels_last=setting, epochs=1, val=False, save=False, callbacks={"on_train_start": watch})
+    assert expected in layouts
 
 
 STEADY = {"optimizer": "SGD", "lr0": 0.01, "lrf": 1.0, "warmup_epochs": 0.0, "nbs": 4, "mosaic": 0.0, "epochs": 1}
@@ -152,6 +149,7 @@ def train_as_pair(model, data, folder, here):
     words = [*launch, str(script), str(model), str(data), str(folder / "pair")]
     done = subprocess.run(words, env=environment(), cwd=here, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
     return [torch.load(folder / f"pair-{rank}.pt") for rank in (0, 1)]
 
 
@@ -184,9 +182,15 @@ def train_in_turn(model, data):
     return gradients, learner.network.state_dict()
 
 
-def test_two_processes_learn_what_one_learns_from_their_batches_in_turn(here, weights, people, tmp_path):
-    """With resting batch norms, whose statistics each process has for itself."""
-    model = weights("yolo26n-pose")
+@pytest.mark.parametrize(("network", "one_sided"), [("yolo26n-pose", False), ("yolov8n-pose", True)])
+def test_two_processes_learn_what_one_learns_from_their_batches_in_turn(here, weights, tmp_path, network, one_sided):
+    """With resting batch norms, whose statistics each process has for itself; also when one of them has no objects."""
+    model = weights(network)
+    people = write_yolo_dataset(tmp_path / "data", train=10, val=2, settings=SceneSettings(size=(64, 64)))
+    if one_sided:
+        paths = sorted((people.parent / "labels/train").iterdir())
+        for index in np.random.default_rng((0, 0)).permutation(10)[1::2]:
+            paths[index].write_text("")
     first, second = train_as_pair(model, people, tmp_path, here)
     gradients, alone = train_in_turn(model, people)
     assert len(gradients) == len(first["gradients"]) == 3

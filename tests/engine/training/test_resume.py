@@ -15,7 +15,7 @@ from posekit.checkpoint.read import read_checkpoint
 from posekit.checkpoint.training_state import training_of
 from posekit.engine.results_csv import read_results
 from posekit.errors import CheckpointError, SettingError
-from small_trainings import environment
+from small_trainings import different, environment
 
 EPOCHS = 3
 # Steps of two batches straddle epochs of three, and mosaic ends on the way.
@@ -24,19 +24,6 @@ LONGER = {"epochs": EPOCHS, "nbs": 8, "warmup_epochs": 1.0, "close_mosaic": 1}
 
 class Interrupted(Exception):
     """Raised by a callback."""
-
-
-def different(one, other, place=""):
-    """Return the places where two nests of tensors and plain values are not the same, bit for bit."""
-    if isinstance(one, torch.Tensor):
-        return [] if torch.equal(one, other) else [place]
-    if isinstance(one, list | tuple):
-        one, other = dict(enumerate(one)), dict(enumerate(other))
-    if not isinstance(one, dict):
-        return [] if one == other else [f"{place}: {one} and {other}"]
-    if one.keys() != other.keys():
-        return [f"{place}: {sorted(one)} and {sorted(other)}"]
-    return [found for key in one for found in different(one[key], other[key], f"{place}/{key}")]
 
 
 def last_states(train, **settings):
@@ -154,7 +141,7 @@ def mark_first_as_best(trainer):
 def test_what_may_not_change_stays_with_a_warning(train, caplog):
     last = interrupt(train, "on_fit_epoch_end", 0, **LONGER)
     trainer = train(model=last, resume=True, lr0=0.5, patience=7)
-    assert trainer.args.lr0 == 0.01
+    assert trainer.run.settings.lr0 == 0.01  # args hold what auto chose
     assert trainer.args.patience == 7
     assert "resume=True does not change lr0: the run goes on as it began" in caplog.text
 

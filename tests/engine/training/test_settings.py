@@ -1,5 +1,7 @@
 """What single settings do to a training."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -38,12 +40,12 @@ def test_frozen_layers_keep_their_weights_and_their_statistics(train, network):
     begun = {}
 
     def note(trainer):
-        begun.update({name: tensor.clone() for name, tensor in trainer.model.state_dict().items()})
+        begun.update({name: tensor.half() for name, tensor in trainer.model.state_dict().items()})
 
     trainer = train(network, nbs=4, freeze=[0, 1, "4.cv1"], callbacks={"on_pretrain_routine_end": note})
     final = final_weights(trainer)
     frozen = ("model.0.", "model.1.", "model.4.cv1.")
-    changed = {key for key, tensor in final.items() if not torch.equal(tensor, begun[key])}
+    changed = {key for key, tensor in final.items() if not torch.equal(tensor.half(), begun[key])}
     assert not any(key.startswith(frozen) for key in changed)
     assert {"model.2.cv1.conv.weight", "model.2.cv1.bn.running_mean", "model.4.cv2.conv.weight"} <= changed
 
@@ -152,6 +154,43 @@ def test_every_optimiser_moves_the_weights(train, optimizer):
 def test_auto_takes_a_rate_that_suits_the_number_of_classes(train, two_kinds):
     trainer = train(data=two_kinds, epochs=1, warmup_epochs=0.0)
     assert (trainer.learner.choice.name, trainer.learner.choice.lr) == ("AdamW", 0.001667)
+
+
+def test_the_trainer_says_what_was_chosen_and_its_files_what_was_given(train):
+    trainer = train(epochs=1, batch=-1, imgsz=40)
+    args = trainer.args
+    assert (args.optimizer, args.lr0, args.warmup_bias_lr) == ("AdamW", 0.002, 0.0)
+    assert (args.batch, args.imgsz, args.momentum) == (10, 64, 0.937)
+    assert (args.task, args.epochs) == ("pose", 1)
+    for given in (yaml.safe_load((trainer.save_dir / "args.yaml").read_text()), read_checkpoint(trainer.last).settings):
+        assert (given["optimizer"], given["lr0"], given["warmup_bias_lr"], given["batch"]) == ("auto", 0.01, 0.1, -1)
+
+
+def test_callbacks_see_what_was_chosen(train):
+    seen = []
+    train(epochs=1, optimizer="SGD", lr0=0.02, callbacks={"on_train_start": lambda trainer: seen.append(trainer.args)})
+    train(epochs=1, callbacks={"on_train_start": lambda trainer: seen.append(trainer.args)})
+    assert [(args.optimizer, args.lr0) for args in seen] == [("SGD", 0.02), ("AdamW", 0.002)]
+
+
+def test_objects_without_labelled_keypoints_can_be_left_out(train, people, tmp_path):
+    folder = tmp_path / "partly"
+    shutil.copytree(people.parent, folder)
+    for path in (folder / "labels").rglob("*.txt"):
+        rows = [row.split() for row in path.read_text().splitlines()]
+        path.write_text(
+            "".join(" ".join([*row[:5], *(["0"] * 51 if i else row[5:])]) + "\n" for i, row in enumerate(rows))
+        )
+    data = folder / "data.yaml"
+    values = yaml.safe_load(data.read_text())
+    data.write_text(yaml.safe_dump({**values, "path": str(folder)}))
+    first = []
+    for skip in (False, True):
+        trainer = train(data=str(data), epochs=1, batch=10, mosaic=0.0, skip_unlabelled=skip, optimizer="SGD", lr0=0.0)
+        first.append(read_results(trainer.csv)[0])
+    assert first[0]["train/box_loss"] == first[1]["train/box_loss"]
+    assert first[0]["train/pose_loss"] < first[1]["train/pose_loss"]  # unlabelled ones count as found
+    assert first[0]["train/kobj_loss"] != first[1]["train/kobj_loss"]
 
 
 def test_mosaic_ends_before_the_last_epochs(train):

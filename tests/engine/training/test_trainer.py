@@ -53,6 +53,43 @@ def test_a_run_leaves_settings_results_and_two_plain_weight_files(train, name, e
         assert YOLO(path).task == "pose"
 
 
+def test_final_files_hold_half_the_bytes_and_are_what_was_measured(train):
+    """Files to resume from stay in 32 bits: a callback looks at them."""
+    kept, measured = [], []
+
+    def measure(validator):
+        measured.append(
+            {name: tensor.clone() for name, tensor in validator.model._unfused.network.state_dict().items()}
+        )
+
+    def keep(trainer):
+        kept.append(torch.load(trainer.last, weights_only=True))
+
+    trainer = train(epochs=1, callbacks={"on_model_save": keep, "on_val_start": measure})
+    for path in (trainer.last, trainer.best):
+        final = torch.load(path, weights_only=True)["state"]
+        for name, tensor in final.items():
+            whole = kept[0]["state"][name]
+            if tensor.is_floating_point():
+                assert (tensor.dtype, whole.dtype) == (torch.float16, torch.float32)
+                assert torch.equal(tensor, whole.half())
+            assert torch.equal(measured[-1][name], tensor.to(whole.dtype))
+    state = kept[0]["training"]
+    assert {tensor.dtype for tensor in state["model"].values() if tensor.is_floating_point()} == {torch.float32}
+    assert YOLO(trainer.best).model.get_parameter("model.0.conv.weight").dtype == torch.float32
+
+
+def test_values_too_large_for_16_bits_stay_in_32(train):
+    def enlarge(trainer):
+        trainer.learner.ema.model.model[0].bn.running_var.fill_(1e6)
+
+    trainer = train(epochs=1, callbacks={"on_train_epoch_end": enlarge})
+    final = torch.load(trainer.last, weights_only=True)["state"]
+    assert final["model.0.bn.running_var"].dtype == torch.float32
+    assert (final["model.0.bn.running_var"] == 1e6).all()
+    assert final["model.1.bn.running_var"].dtype == torch.float16
+
+
 @pytest.mark.parametrize(
     ("name", "items"),
     [("yolov8n-seg", (*SEGMENT, "dfl_loss", "sem_loss")), ("yolo26n-seg", (*SEGMENT, "l1_loss", "sem_loss"))],

@@ -11,6 +11,7 @@ from posekit.engine.autobatch import automatic_batch, is_automatic
 from posekit.engine.training.input_size import largest_side
 from posekit.engine.training.learner import Learner
 from posekit.engine.training.run import TrainingRun
+from posekit.log import LOGGER
 from posekit.sample import Batch, Targets
 
 HALVINGS = 3
@@ -32,7 +33,10 @@ def starting_batch(run: TrainingRun, device: torch.device) -> int:
         )
         run.model.network.load_state_dict(weights)
         run.model.network.zero_grad(set_to_none=True)
-    return max(1, min(int(batch), count) // world) * world
+    usable = max(1, min(int(batch), count) // world) * world
+    if world > 1 and usable != int(batch):
+        LOGGER.warning("batch=%d: %d processes take %d pictures each", batch, world, usable // world)
+    return usable
 
 
 def halved_batch(batch: int, halvings: int) -> int | None:

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from posekit.augment.albumentations_adapter import AlbumentationsTransform
 from posekit.augment.collate import collate
 from posekit.augment.format import FormattedSample, MaskForm
 from posekit.augment.generators import picture_generator
 from posekit.augment.partners import recent_pictures, window_length
 from posekit.augment.pipeline import TrainingPipeline
 from posekit.augment.recent import RecentSamples
+from posekit.augment.transform_list import open_transforms
 from posekit.config.task_parts import TASKS_WITH_OUTLINES
 from posekit.data.loader import PictureLoader
 from posekit.data.picture_store import open_store
@@ -22,6 +24,7 @@ from posekit.engine.training.input_size import smallest_side
 from posekit.engine.training.run import TrainingRun
 from posekit.errors import SettingError
 from posekit.io.prefetch import Prefetcher
+from posekit.log import LOGGER
 from posekit.ops.batch_plan import BatchPlan, plan_rect_batches
 from posekit.sample import Batch
 
@@ -63,6 +66,7 @@ class TrainingBatches:
         self._pool = ThreadPoolExecutor(threads, "posekit augment") if threads > 1 else None
         self._window = window_length(len(pictures), batch)
         with_masks = run.model.task in TASKS_WITH_OUTLINES
+        transforms = open_transforms(settings.augmentations)
         self._pipeline = TrainingPipeline(
             settings,
             fetch=RecentSamples(self._loader.sample, self._window),
@@ -70,11 +74,14 @@ class TrainingBatches:
             imgsz=self._imgsz,
             schema=run.model.schema,
             masks=MaskForm(overlap=settings.overlap_mask, ratio=settings.mask_ratio) if with_masks else None,
+            transform=AlbumentationsTransform(transforms, run.model.schema) if transforms else None,
         )
         self._plain = self._pipeline.without_mosaic()
         self._count = len(pictures)
         self._plans: list[BatchPlan] | None = None
-        if settings.rect and self._share.count == 1:  # several processes need as many batches as one another
+        if settings.rect and self._share.count > 1:  # they need as many batches as one another
+            LOGGER.warning("rect=True has no effect: several processes train on squares")
+        elif settings.rect:
             stride = run.model.stride
             self._plans = plan_rect_batches(sizes, imgsz=self._imgsz, batch=batch, stride=stride, pad=0.0)
         self._check_smallest_batch(run)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from posekit.checkpoint.contents import Checkpoint
@@ -14,8 +15,8 @@ from posekit.checkpoint.training_state import TrainingState, training_of, with_t
 from posekit.engine.early_stop import EarlyStopping
 from posekit.engine.optim.accumulation import pending_gradients, restore_gradients
 from posekit.engine.optim.restore import restore_optimizer
-from posekit.engine.seeds import capture_random_state, restore_random_state
 from posekit.engine.training.learner import Learner
+from posekit.engine.training.random_states import restore_own_random_state
 from posekit.errors import CheckpointError
 from posekit.log import one_line
 from posekit.models.contract import TrainableModel
@@ -46,6 +47,7 @@ class Keeper:
         stopping: EarlyStopping,
         results: Sequence[Mapping[str, float]],
         metrics: Mapping[str, float],
+        random: Mapping[str, Any],
         *,
         is_best: bool,
         extra: bool,
@@ -66,7 +68,7 @@ class Keeper:
             scaler=learner.scaler.state_dict(),
             pending=learner.accumulation.pending,
             gradients=pending_gradients(learner.network),
-            random=capture_random_state(),
+            random=dict(random),
             early_stop=stopping.state_dict(),
             results=[dict(row) for row in results],
         )
@@ -77,10 +79,11 @@ class Keeper:
             save_checkpoint(path, with_training(replace(plain, path=str(path)), state))
 
     def finish(self) -> None:
-        """Take what resuming needs out of `best.pt` and `last.pt`, which then hold the averaged weights only."""
+        """Leave only the averaged weights in `best.pt` and `last.pt`, in 16 bits, and nothing to resume from."""
         for path in (self.best, self.last):  # in this order: until all is done, the run can be resumed from `last.pt`
             if path.is_file():
-                save_checkpoint(path, replace(read_checkpoint(path), training={}))
+                checkpoint = read_checkpoint(path)
+                save_checkpoint(path, replace(checkpoint, state=_halved(checkpoint.state), training={}))
 
     def load_best(self, network: nn.Module) -> None:
         """Load the best weights, or the last ones where no epoch was validated, into a network."""
@@ -114,12 +117,13 @@ def restore(state: TrainingState, learner: Learner, stopping: EarlyStopping) -> 
     _load(learner.network, state.model)
     learner.ema.load_state_dict({"model": state.ema, "updates": state.updates})
     restore_optimizer(learner.optimizer, state.optimizer)
-    learner.scaler.load_state_dict(dict(state.scaler))
+    if state.scaler:  # empty when the run went on without 16 bits so far
+        learner.scaler.load_state_dict(dict(state.scaler))
     learner.accumulation.pending = state.pending
     restore_gradients(learner.network, state.gradients)
     stopping.load_state_dict(state.early_stop)
     stopping.reach(state.epoch + 1)
-    restore_random_state(state.random)
+    restore_own_random_state(state.random)
 
 
 def _load(network: nn.Module, state: Mapping[str, Tensor]) -> None:
@@ -130,6 +134,15 @@ def _load(network: nn.Module, state: Mapping[str, Tensor]) -> None:
             f"the interrupted run trained another network: {one_line(str(error))[:LONGEST_REASON]}. "
             "Load the model from the checkpoint that is resumed"
         ) from error
+
+
+def _halved(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return floating tensors in 16 bits, but for those with values that are too large for that."""
+    halves = {name: tensor.half() for name, tensor in state.items() if tensor.is_floating_point()}
+    return {
+        name: halves[name] if name in halves and torch.isfinite(halves[name]).all() else tensor
+        for name, tensor in state.items()
+    }
 
 
 def _on_cpu(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

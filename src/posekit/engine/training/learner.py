@@ -1,13 +1,11 @@
 """One step of learning: forward, losses, backward, and now and then a move of the weights."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.amp import GradScaler
-from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 from posekit.engine import distributed
@@ -17,45 +15,12 @@ from posekit.engine.optim.build import build_optimizer
 from posekit.engine.optim.choice import OptimizerChoice, choose_optimizer, planned_iterations
 from posekit.engine.optim.schedule import Schedule
 from posekit.engine.optim.step import take_step
+from posekit.engine.training.batch_norms import synchronise_batch_norms
 from posekit.engine.training.input_size import rescaled
+from posekit.engine.training.precision import Precision
 from posekit.engine.training.run import TrainingRun
-from posekit.models.contract import Criterion, Losses
+from posekit.engine.training.scored_network import ScoredNetwork, made_to_learn
 from posekit.sample import Batch, Targets
-
-PRECISIONS = {True: torch.float16, "fp16": torch.float16, "bf16": torch.bfloat16}
-
-
-class ScoredNetwork(nn.Module):
-    """A network together with its losses, so that gradients of all parameters come from one forward pass."""
-
-    def __init__(self, network: nn.Module, criterion: Criterion) -> None:
-        super().__init__()
-        self.network = network
-        self._criterion = [criterion]  # not a part of the module: it holds the network's flow model, too
-
-    def forward(self, images: Tensor, targets: Targets) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return the (T,) total losses and the items of a batch."""
-        losses: Losses = self._criterion[0](self.network(images), targets)
-        return losses.total, losses.items
-
-
-@dataclass(frozen=True, kw_only=True)
-class Precision:
-    """Arithmetic of a training: `dtype` of the network's computations, None for 32 bits; `scaled` for float16."""
-
-    dtype: torch.dtype | None
-
-    @classmethod
-    def of(cls, amp: bool | str, device: torch.device) -> "Precision":
-        """Return the precision of the setting ``amp``: 16 bits on CUDA; bfloat16 also on CPUs when asked for."""
-        dtype = PRECISIONS.get(amp)
-        on_cuda = device.type == "cuda"
-        return cls(dtype=dtype if on_cuda or (dtype == torch.bfloat16 and device.type == "cpu") else None)
-
-    @property
-    def scaled(self) -> bool:
-        """Whether losses are scaled so that small gradients survive."""
-        return self.dtype == torch.float16
 
 
 class Learner:
@@ -112,13 +77,9 @@ class Learner:
         self.scaler = GradScaler(device.type, enabled=self._precision.scaled)
         self.accumulation = Accumulation()
         self.ema = ModelEma(self.network)
-        self._scored: nn.Module = ScoredNetwork(self.network, self.criterion)
-        if distributed.world_size() > 1:
-            ids = [device.index] if device.type == "cuda" else None
-            # A batch without objects, or without keypoints, leaves some parameters without gradients.
-            self._scored = DistributedDataParallel(
-                self._scored, device_ids=ids, broadcast_buffers=False, find_unused_parameters=True
-            )
+        if settings.sync_bn:
+            synchronise_batch_norms(self.network, device, distributed.world_size())
+        self._scored = made_to_learn(self.network, self.criterion, device)
 
     def start_epoch(self) -> None:
         """Put the network into training mode."""
@@ -144,6 +105,10 @@ class Learner:
         if distributed.world_size() > 1:
             for buffer in self.ema.model.buffers():
                 torch.distributed.broadcast(buffer, 0)
+
+    def part_from_others(self) -> None:
+        """Let go of the other processes, for whom no more gradients are computed."""
+        self._scored = ScoredNetwork(self.network, self.criterion)
 
     def _move(self) -> None:
         self._tell("optimizer_step")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+from posekit.augment.transform_list import open_transforms, warn_of_unsaved
 from posekit.config.modes import TASKS
 from posekit.config.train import TrainSettings
 from posekit.config.user_settings import load_user_settings
@@ -32,7 +33,7 @@ class TrainingRun:
     """One training.
 
     Attributes:
-        settings: all settings; `imgsz` is a multiple of the stride.
+        settings: all settings; `imgsz` is a multiple of the stride, `augmentations` are transforms.
         model: the network, for the data set's classes and keypoints.
         data: the data set as users see it (``trainer.data``).
         train: pictures to train on.
@@ -60,12 +61,15 @@ def open_training(settings: TrainSettings, task: str, build: Build) -> TrainingR
 
     Raises:
         NotInThisReleaseError: a setting asks for something that this release lacks.
+        MissingExtraError, SettingError, SettingTypeError: `augmentations` cannot be used.
         DatasetNotFoundError, DatasetError, DatasetTypeError, DatasetKeyError, SchemaError: the data set cannot be
             used.
     """
     for name in NOT_YET:
         if getattr(settings, name):
             raise NotInThisReleaseError(f"{name}={getattr(settings, name)}: this release does not train with it yet")
+    transforms = open_transforms(settings.augmentations)
+    warn_of_unsaved(transforms)
     description, train, val = open_splits(settings, task)
     schema = train.schema
     seed_all(settings.seed)  # fresh weights are random
@@ -75,7 +79,7 @@ def open_training(settings: TrainSettings, task: str, build: Build) -> TrainingR
     if sigmas is not None and sigmas.guessed:
         LOGGER.warning("%s", sigmas.explanation)
     return TrainingRun(
-        settings=replace(settings, imgsz=imgsz, data=settings.data or TASKS[task].data),
+        settings=replace(settings, imgsz=imgsz, data=settings.data or TASKS[task].data, augmentations=transforms),
         model=model,
         data=dataset_dict(description),
         train=train,

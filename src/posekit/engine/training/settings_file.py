@@ -1,18 +1,20 @@
 """``args.yaml``: the settings of a run, as plain values."""
 
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from posekit.augment.transform_list import stored_transforms
 from posekit.config.train import TrainSettings
 from posekit.files.whole_file import write_whole
 
 
 def plain_settings(settings: TrainSettings) -> dict[str, Any]:
-    """Return the settings as plain values, lists in place of tuples, for files."""
-    values = asdict(settings)
+    """Return the settings as plain values, lists in place of tuples, for files and other processes."""
+    values = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    values["augmentations"] = stored_transforms(values["augmentations"])
     return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
 

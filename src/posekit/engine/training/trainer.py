@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 
@@ -22,6 +23,9 @@ from posekit.engine.training.epoch_validation import DIGITS, first_metrics
 from posekit.engine.training.keeper import Keeper, read_state, restore
 from posekit.engine.training.loss_means import LossMeans
 from posekit.engine.training.parts import Start, make_parts, starting_weights
+from posekit.engine.training.precision import trusted_amp
+from posekit.engine.training.profiling import profiled_steps
+from posekit.engine.training.random_states import random_state_of_all
 from posekit.engine.training.run import TrainingRun
 from posekit.engine.training.run_figures import RunFigures
 from posekit.engine.training.settings_file import plain_settings, write_settings
@@ -41,7 +45,7 @@ class Trainer:
         callbacks: functions by event.
 
     Attributes:
-        args: the settings.
+        args: the settings; once training has begun, with what was chosen for them: optimiser, batch, precision.
         model: the network that learns.
         data: the data set as a dictionary.
         device: where to compute.
@@ -135,14 +139,17 @@ class Trainer:
         seed_all(self.args.seed, rank=distributed.rank() if distributed.world_size() > 1 else None)
         self.save_dir = self._folder(resume)
         self.wdir, self.csv = self.save_dir / "weights", self.save_dir / "results.csv"
-        self.keeper = Keeper(self.wdir, self.run.model, plain_settings(self.args))
+        given = self.run.settings
+        self.keeper = Keeper(self.wdir, self.run.model, plain_settings(given))
         self.last, self.best = self.keeper.last, self.keeper.best
         self.figures = RunFigures(self.run, self.save_dir)
+        amp = trusted_amp(self.run, self.device)
+        self.run = replace(self.run, settings=replace(self.run.settings, amp=amp))
         self.batch_size = starting_batch(self.run, self.device)
         self._begin(starting_weights(self.run) if resume is None else read_state(resume))
         if self._is_first:
             self.keeper.clear_leftovers()
-            write_settings(self.args, self.save_dir)
+            write_settings(given, self.save_dir)
             if self.args.plots:
                 self.figures.draw_labels()
         self._tell("on_pretrain_routine_end")
@@ -167,6 +174,14 @@ class Trainer:
         )
         self.batches, self.learner = parts.batches, parts.learner
         self.stopping, self.validation = parts.stopping, parts.validation
+        choice = self.learner.choice
+        self.args = replace(
+            self.run.settings,
+            optimizer=choice.name,
+            lr0=choice.lr,
+            warmup_bias_lr=choice.warmup_bias_lr,
+            batch=self.batch_size,
+        )
         resumed = start if isinstance(start, TrainingState) else None
         self.results = ResultsCsv(self.csv, resumed.results if resumed else ())
         self.epoch = resumed.epoch + 1 if resumed else 0
@@ -177,6 +192,7 @@ class Trainer:
     def _close(self) -> None:
         if hasattr(self, "batches"):
             self.batches.close()
+            self.learner.part_from_others()
 
     def _train_epochs(self) -> None:
         self._tell("on_train_start")
@@ -190,6 +206,7 @@ class Trainer:
                 continue
             self.learner.criterion.end_epoch(self.epochs)
             self._tell("on_train_epoch_end")
+            self.stop = distributed.gather(self.stop)[0]  # what a callback looks at may differ between processes
             losses = self._losses.means_of_all()
             self._validate(losses)
             if self.guard.must_redo(self.epoch, loss=sum(losses.values()), fitness=self.fitness or 0.0):
@@ -226,13 +243,16 @@ class Trainer:
         reading = self.batches.epoch(self.epoch, joined=self.epoch < plain_from, attempt=self.guard.attempts)
         shown, draws = self.args.verbose and self._is_first, self.args.plots and self._is_first
         label, first = f"epoch {self.epoch + 1}/{self.epochs}", self.epoch * len(self.batches)
-        with reading as batches, progress_bar(label, len(self.batches), shown=shown) as advance:
+        profiled = self.args.profile and self._start is not None and self._is_first
+        bar = progress_bar(label, len(self.batches), shown=shown)
+        with reading as batches, bar as advance, profiled_steps(self.save_dir, on=profiled) as note_step:
             for iteration, batch in enumerate(batches, start=first):
                 self._tell("on_train_batch_start")
                 if draws:
                     self.figures.draw_batch(batch, iteration, plain_from * len(self.batches))
                 self._losses.add(self.learner.learn(batch, iteration))
                 self._tell("on_train_batch_end")
+                note_step()
                 advance(1)
                 if self.clock.is_over():
                     break
@@ -283,6 +303,7 @@ class Trainer:
 
     def _save(self) -> None:
         self._unsaved = False
+        random = random_state_of_all()
         if not self._is_first:
             return
         period = self.args.save_period
@@ -292,6 +313,7 @@ class Trainer:
             self.stopping,
             self.results.rows,
             self.metrics,
+            random,
             is_best=self.stopping.is_best(self.fitness),
             extra=period > 0 and self.epoch % period == 0,
         )

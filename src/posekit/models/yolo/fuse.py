@@ -39,7 +39,7 @@ def fuse_network(network: YoloNetwork, branch: Branch = "one2many") -> YoloNetwo
 
 def is_fused(network: nn.Module) -> bool:
     """Whether a network has no batch norm left to fold."""
-    return not any(isinstance(module, nn.BatchNorm2d) for module in network.modules())
+    return not any(isinstance(module, (nn.BatchNorm2d, nn.SyncBatchNorm)) for module in network.modules())
 
 
 def _fuse_children(module: nn.Module) -> None:

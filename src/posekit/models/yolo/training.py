@@ -92,7 +92,13 @@ class YoloTraining:
             kobj=settings.kobj,
             rle=settings.rle,
         )
-        return make_criterion(self.network, gains=gains, sigmas=sigmas, class_weights=weights)
+        return make_criterion(
+            self.network,
+            gains=gains,
+            sigmas=sigmas,
+            class_weights=weights,
+            skip_unlabelled=settings.skip_unlabelled,
+        )
 
     def boosted(self) -> Collection[str]:
         """Return the full names of the parameters of the class branches."""

@@ -5,8 +5,11 @@ import pytest
 import torch
 
 from golden.train_files import arrays
-from models.yolo.losses.recorded import CASES, PREFIXES, criterion_of, dense, outputs_of, targets_of
+from models.yolo.losses.recorded import CASES, PREFIXES, STRIDES, criterion_of, dense, outputs_of, sigmas_of, targets_of
+from posekit.models.yolo.heads import HeadSpec
+from posekit.models.yolo.losses.criterion import TrainedHead, head_criterion
 from posekit.models.yolo.losses.dual import DualCriterion
+from posekit.models.yolo.losses.gains import LossGains
 
 LOSS = {"rtol": 1e-4, "atol": 1e-5}
 cases = pytest.mark.parametrize(("file", "case"), CASES)
@@ -88,3 +91,18 @@ def test_only_objects_with_labelled_keypoints_count_when_the_others_are_skipped(
         rows = matched.keypoints.rows
         kept[matched.positives.pictures[rows], matched.positives.anchors[rows]] = True
         np.testing.assert_array_equal(kept, arrays("loss_multitask")[f"{case}/kpt_fg_mask"])
+
+
+@pytest.mark.parametrize("case", ["plain", "filtered"])
+def test_pose_alone_counts_or_skips_unlabelled_objects_as_recorded_for_both_tasks(case):
+    """Assignment and keypoint terms are those of the multitask head; the recording without a filter is `plain`."""
+    file = "loss_multitask"
+    head = TrainedHead(
+        task="pose", spec=HeadSpec(nc=3, reg_max=16, end2end=False, kpt_shape=(5, 3)), branches=("one2many",),
+        strides=STRIDES,
+    )  # fmt: skip
+    criterion = head_criterion(head, gains=LossGains(), sigmas=sigmas_of((5, 3)), skip_unlabelled=case == "filtered")
+    items = criterion(outputs_of(file, case), targets_of(file, case)).items
+    recorded = dict(zip(arrays(file)[f"{case}/item_names"], arrays(file)[f"{case}/items"], strict=True))
+    for name in ("pose_loss", "kobj_loss"):
+        np.testing.assert_allclose(items[name], recorded[name], **LOSS)

@@ -1,6 +1,6 @@
 """The trainer of the task detect, under the name that people import; those of the other tasks derive from it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,18 +14,22 @@ from posekit.config.val import ValSettings
 from posekit.data.dataset_dict import dataset_dict
 from posekit.data.read_description import read_description
 from posekit.engine.callbacks import Callback, check_event
-from posekit.engine.device import select_device
-from posekit.engine.distributed import join_processes, rank
+from posekit.engine.device import select_device, warn_of_untested
+from posekit.engine.distributed import first_goes_first, join_processes, rank
+from posekit.engine.launch.job import Job, devices_to_start_on, refuse_code, run_job
 from posekit.engine.loggers import open_loggers
 from posekit.engine.training.figures import save_training_batch
-from posekit.engine.training.resume import resumed
+from posekit.engine.training.progress import TrainingProgress
+from posekit.engine.training.resume import CHANGEABLE, resumed
 from posekit.engine.training.run import open_training
+from posekit.engine.training.settings_file import plain_settings
+from posekit.engine.training.short_run import warn_of_no_warmup
 from posekit.engine.training.trainer import Trainer
 from posekit.errors import SettingError, UnknownAttributeError
 from posekit.metrics.report import Metrics
-from posekit.models.yolo.detect.arguments import Cfg, read_arguments, with_settings
+from posekit.models.yolo.detect.arguments import Cfg, TrainerArguments, read_arguments, with_settings
 from posekit.models.yolo.detect.val import DetectionValidator
-from posekit.models.yolo.loading import LoadedModel, load_model
+from posekit.models.yolo.loading import LoadedModel, contents_of, load_model
 from posekit.models.yolo.network import YoloNetwork
 from posekit.models.yolo.opening import OpenModel, open_model, read_weights
 from posekit.models.yolo.training import YoloTraining
@@ -53,7 +57,7 @@ class DetectionTrainer:
         task: of the networks that it trains.
         loop: the training loop, a subclass of `Trainer`.
         validator: the class of `get_validator`.
-        args: the settings, with ``task`` and ``model``.
+        args: the settings, with ``task`` and ``model``; once training has begun, with what was chosen for them.
         callbacks: functions by event.
         loss_names: names of the loss items; empty until `get_validator` or `train` is called.
     """
@@ -68,10 +72,15 @@ class DetectionTrainer:
         overrides: Mapping[str, Any] | None = None,
         _callbacks: dict[str, list[Callback]] | None = None,
     ) -> None:
-        self.args, self._given = read_arguments(self.task, cfg, overrides or {})
+        self._args, self._given = read_arguments(self.task, cfg, overrides or {})
         self.callbacks: dict[str, list[Callback]] = {} if _callbacks is None else _callbacks
         self.loss_names: tuple[str, ...] = ()
-        self._running: Trainer | None = None
+        self._running: Trainer | TrainingProgress | None = None
+
+    @property
+    def args(self) -> TrainerArguments:
+        """The settings, with ``task`` and ``model``."""
+        return self._args if self._running is None else with_settings(self._args, self._running.args)
 
     @cached_property
     def start(self) -> OpenModel:
@@ -104,17 +113,39 @@ class DetectionTrainer:
             And what ``YOLO.train`` raises.
         """
         given = {key: value for key, value in self._given.items() if key != "model"}
-        settings, resume = resumed(self.args, given, self.start.path)
-        self.args = with_settings(self.args, settings)
+        settings, resume = resumed(self._args, given, self.start.path)
+        self._args, self._running = with_settings(self._args, settings), None
         if resume is not None:
             self.start = open_model(str(resume))
+        devices = devices_to_start_on(self.args.device)
+        return self._train_on(devices, resume) if devices else self._train_here(resume)
+
+    def _train_here(self, resume: Path | None) -> Metrics:
         device = select_device(join_processes(self.args.device))
-        run = open_training(self.args, self.task, self._trainable_for)
+        warn_of_untested(device)
+        if resume is None and self._weights is not None:
+            warn_of_no_warmup(self.args)
+        with first_goes_first():
+            run = open_training(self.args, self.task, self._trainable_for)
         self.data = run.data
-        self._running = self.loop(run, device, _with_loggers(self.callbacks))
-        metrics = self._running.train(resume)
-        self.loss_names = self._running.loss_names
+        self._running = loop = self.loop(run, device, _with_loggers(self.callbacks))
+        metrics = loop.train(resume)
+        self.loss_names = loop.loss_names
         return metrics
+
+    def _train_on(self, devices: Sequence[str], resume: Path | None) -> Metrics:
+        """Have one process per device train, as `posekit.worker` does."""
+        refuse_code(self.args.device, self.callbacks, type(self), self.loop)
+        settings = plain_settings(self.args)
+        if resume is not None:
+            settings = {key: value for key, value in settings.items() if key in CHANGEABLE} | {"resume": str(resume)}
+        job = Job(mode="train", task=self.task, settings=settings, trained=self.start.trained)
+        metrics: Metrics = run_job(job, contents_of(self.start.loaded, "model.pt"), devices, self._note)
+        self.model = open_model(str(self.best if self.best.is_file() else self.last)).loaded.network
+        return metrics
+
+    def _note(self, progress: TrainingProgress) -> None:
+        self._running, self.loss_names = progress, progress.loss_names
 
     def get_dataset(self) -> dict[str, Any]:
         """Return the data set in plain values: `posekit.data.dataset_dict.dataset_dict` says which.
@@ -162,7 +193,7 @@ class DetectionTrainer:
         self.loss_names = criterion.names
         device = select_device(self.args.device)
         measured = model.validation(model.network.eval(), device, ValSettings(nms=self.args.nms))
-        return self.validator(measured, self.callbacks, criterion=criterion)
+        return self.validator.of(measured, self.callbacks, criterion=criterion)
 
     def plot_training_samples(self, batch: Batch, ni: int) -> None:
         """Write a training batch, with its labels drawn, to ``train_batch<ni>.jpg`` in the folder of the run."""

@@ -1,7 +1,11 @@
 """The predictor of the task pose, under the name that people import."""
 
+from typing import ClassVar
+
 from posekit.models.yolo.detect.predict import DetectionPredictor
 
 
 class PosePredictor(DetectionPredictor):
-    """Predicts boxes and keypoints; ``model.predict(source, predictor=...)`` takes a subclass of it."""
+    """Predicts boxes and keypoints; see `DetectionPredictor`."""
+
+    task: ClassVar[str] = "pose"
