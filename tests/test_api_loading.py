@@ -106,7 +106,6 @@ def test_missing_weights_are_an_error_with_their_name(here, name):
     [
         ("yolov9n-pose.yaml", "did you mean yolov8n-pose"),
         ("folder/yolov8n-pose.yaml", "neither a file nor a stock network"),
-        ("yolov8n-multitask.yaml", "multitask networks are not in this release"),
     ],
 )
 def test_an_unknown_definition_is_an_error_with_its_name(here, name, hint):

@@ -25,7 +25,7 @@ RANKS = (
     {"cli", "__main__"},
 )
 # Packages with the classes that people import: they bring family and engine together, as `api` does.
-SHIMS = tuple(("models", "yolo", task) for task in ("detect", "segment", "pose"))
+SHIMS = tuple(("models", "yolo", task) for task in ("detect", "segment", "pose", "multitask"))
 # Results.plot, show and save draw, and import the drawing room inside the method. So does ConfusionMatrix.plot: users
 # ask the matrix itself for its figure, while metrics otherwise know nothing of drawing.
 INSIDE_METHODS = {("results", "viz"), ("metrics", "viz")}

@@ -33,6 +33,7 @@ from posekit.models.yolo.detect import DetectionTrainer
 from posekit.models.yolo.fuse import fuse_network, is_fused
 from posekit.models.yolo.heads import Branch
 from posekit.models.yolo.loading import contents_of, copy_matching, load_model
+from posekit.models.yolo.multitask import MultitaskTrainer
 from posekit.models.yolo.network import YoloNetwork
 from posekit.models.yolo.opening import OpenModel, open_model, read_weights
 from posekit.models.yolo.pose import PoseTrainer
@@ -41,7 +42,7 @@ from posekit.models.yolo.segment import SegmentationTrainer
 from posekit.models.yolo.validation import YoloValidation
 from posekit.results import Results
 
-TRAINERS = {kind.task: kind for kind in (DetectionTrainer, SegmentationTrainer, PoseTrainer)}
+TRAINERS = {kind.task: kind for kind in (DetectionTrainer, SegmentationTrainer, PoseTrainer, MultitaskTrainer)}
 # These come before what `YOLO.overrides` remembers, and after what a call says.
 PREDICT_DEFAULTS = {"conf": 0.25, "batch": 1, "rect": True}
 VAL_DEFAULTS = {"rect": True}
@@ -288,7 +289,7 @@ class YOLO:
 
     @property
     def task(self) -> str:
-        """detect, segment or pose."""
+        """detect, segment, pose or multitask."""
         return self.network.task
 
     @property

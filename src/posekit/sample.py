@@ -84,6 +84,8 @@ class Targets:
         overlap: which of the two forms `masks` has.
         semantic: (B, h, w) float32 class of the object over each pixel, arbitrary where there is none; None without
             masks.
+        outlined: (n,) bool, False for objects whose mask nobody knows: theirs is empty, and says nothing; None when
+            all are known.
     """
 
     pictures: "Tensor"
@@ -93,6 +95,7 @@ class Targets:
     masks: "Tensor | None" = None
     overlap: bool = True
     semantic: "Tensor | None" = None
+    outlined: "Tensor | None" = None
 
     def __len__(self) -> int:
         return len(self.classes)

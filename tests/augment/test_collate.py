@@ -1,5 +1,7 @@
 """Batches hold the objects of their pictures, those of one together."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -47,10 +49,22 @@ def test_masks_are_joined_by_picture_or_by_object(overlap, shape):
     assert targets.semantic.shape == (3, 16, 24)
 
 
+@pytest.mark.parametrize("overlap", [True, False])
+def test_targets_say_which_objects_have_an_outline(overlap):
+    samples = [made_sample(seed, (64, 96), 3) for seed in range(2)]
+    polygons = (samples[0].polygons[0], np.zeros((0, 2), np.float32), samples[0].polygons[2])
+    samples = [replace(samples[0], polygons=polygons), replace(samples[1], polygons=None)]
+    made = [format_sample(sample, masks=MaskForm(overlap=overlap)) for sample in samples]
+    targets = collate(made).targets
+    known = [len(polygon) > 0 for polygon in made[0].sample.polygons]
+    assert sum(known) == 2
+    assert targets.outlined.tolist() == [*known, False, False, False]
+
+
 def test_what_no_picture_has_is_none():
     plain = [format_sample(made_sample(0, keypoints=False, outlines=False))]
     targets = collate(plain).targets
-    assert targets.keypoints is targets.masks is targets.semantic is None
+    assert targets.keypoints is targets.masks is targets.semantic is targets.outlined is None
 
 
 def test_batches_that_do_not_fit_together_are_refused():

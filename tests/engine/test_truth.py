@@ -1,9 +1,12 @@
 """Labels as truth: moved into the network input, masks drawn there."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from posekit.engine.batch_targets import targets_of
 from posekit.engine.truth import truth_of
 from posekit.ops.letterbox import Letterbox
 from posekit.sample import Sample
@@ -38,6 +41,25 @@ def test_the_way_into_the_network_and_back_ends_where_it_began(height, width, ga
     np.testing.assert_allclose(truth.boxes, sample.boxes + shift, rtol=1e-5)
     np.testing.assert_allclose(truth.keypoints[0, 0, :2], truth.boxes[0, :2], rtol=1e-5)
     np.testing.assert_array_equal(truth.keypoints[..., 2], [[2, 1]])
+
+
+def test_objects_without_outline_are_marked_and_stay_so_in_targets():
+    sample = box_sample((64, 64), (64, 64), (8, 16, 40, 48))
+    both = replace(
+        sample,
+        boxes=sample.boxes.repeat(2, 0),
+        classes=np.array([3, 5]),
+        keypoints=sample.keypoints.repeat(2, 0),
+        polygons=(np.zeros((0, 2), np.float32), *sample.polygons),
+    )
+    box = Letterbox(network=(64, 64), original=(64, 64), gain=(1, 1), pad=(0, 0))
+    for overlap in (True, False):
+        truth = truth_of(both, box, mask_size=(16, 16), overlap=overlap)
+        assert truth.outlined[truth.classes == 3].tolist() == [False]
+        assert truth.masks.any((1, 2)).tolist() == truth.outlined.tolist()
+        targets = targets_of([truth, truth], (64, 64), overlap=overlap)
+        assert targets.outlined.tolist() == truth.outlined.tolist() * 2
+        assert targets_of([truth_of(both, box, mask_size=None, overlap=True)], (64, 64), overlap=True).outlined is None
 
 
 def test_masks_cover_their_boxes():

@@ -171,6 +171,36 @@ class TestNames:
         assert schema.flip_idx == (0, 2, 1)
         assert warnings == ["kpt_names differs from class to class; a point bears all its names, such as paw/hoof"]
 
+    def test_shorter_lists_say_how_many_points_a_class_has(self):
+        schema, warnings = read("""
+            kpt_shape: [4, 3]
+            names: [car, cat, fish]
+            kpt_names: {1: [nose, left_paw, right_paw, tail], 2: [nose, left_fin, right_fin]}
+        """)
+        assert schema.names == ("nose", "left_paw/left_fin", "right_paw/right_fin", "tail")
+        assert (schema.classes, schema.class_points) == ((1, 2), (4, 3))
+        assert [schema.points_of(label) for label in range(4)] == [0, 4, 3, 0]
+        assert schema.flip_idx == (0, 2, 1, 3)
+        assert len(warnings) == 1
+
+    def test_a_list_that_is_the_beginning_of_another_renames_nothing(self):
+        schema, warnings = read("kpt_shape: [2, 3]\nnc: 2\nkpt_names: {0: [eyeL, eyeR], 1: [eyeL]}\nflip_idx: [1, 0]")
+        assert schema.names == ("eyeL", "eyeR")
+        assert (schema.classes, schema.class_points) == ((0, 1), (2, 1))
+        assert warnings == []
+
+    def test_a_shorter_list_with_another_map_switches_flips_off(self):
+        lists = "{0: [left_a, right_a, left_b, right_b], 1: [tip, left_fin, right_fin]}"
+        schema, warnings = read(f"kpt_shape: [4, 3]\nnc: 2\nkpt_names: {lists}")
+        assert schema.flip_idx is None
+        assert "the classes tell different mirror maps" in warnings[-1]
+
+    def test_a_map_that_mirrors_a_point_to_one_that_the_class_does_not_have_is_told(self):
+        lists = "{0: [a, b, c], 1: [left_fin, right_fin]}"
+        schema, warnings = read(f"kpt_shape: [3, 3]\nnc: 2\nkpt_names: {lists}\nflip_idx: [2, 1, 0]")
+        assert schema.flip_idx == (2, 1, 0)
+        assert any("'left_fin' to point 2, which is padding" in text for text in warnings)
+
     def test_different_lists_with_different_maps_switch_flips_off(self):
         schema, warnings = read("kpt_shape: [2, 3]\nnames: [a, b]\nkpt_names: {0: [eyeL, eyeR], 1: [head, tail]}")
         assert schema.flip_idx is None
@@ -244,7 +274,8 @@ def test_a_wrong_type_is_a_type_error_with_file_and_key(text, key):
         ("kpt_shape: [3, 3]\nflip_idx_ud: [1, 2, 0]", "flip_idx_ud is no mirror map of K = 3"),
         ("kpt_shape: [3, 3]\nkpt_names: [a, b]", "kpt_names has 2 names, but kpt_shape says K = 3"),
         ("kpt_shape: [3, 3]\nkpt_names: []", "kpt_names has 0 names, but kpt_shape says K = 3"),
-        ("kpt_shape: [2, 3]\nnc: 2\nkpt_names: {0: [a, b], 1: [a]}", r"kpt_names\[1\] has 1 names.*K = 2"),
+        ("kpt_shape: [3, 3]\nnc: 2\nkpt_names: {0: [a], 1: [a, b]}", r"kpt_names\[1\] has 2 names.*K = 3"),
+        ("kpt_shape: [2, 3]\nnc: 2\nkpt_names: {0: [a, b, c], 1: [a]}", r"kpt_names\[0\] has 3 names.*K = 2"),
         ("kpt_shape: [2, 3]\nnames: [x]\nkpt_names: {1: [a, b]}", "kpt_names has class 1, but .* has 1 classes"),
         ("kpt_shape: [2, 3]\nskeleton: [[1, 2]]", r"skeleton limb \[1, 2\].*0 to 1 \(K = 2\).*COCO files count from 1"),
         ("kpt_shape: [3, 3]\nkpt_oks_sigmas: [0.1]", "kpt_oks_sigmas has 1 entries, but kpt_shape says K = 3"),

@@ -18,6 +18,7 @@ def test_the_plain_form_restores_the_schema_also_through_json():
     )
     stored = json.loads(json.dumps(schema.to_dict()))
     assert stored["kpt_classes"] == [0, 4]
+    assert stored["kpt_class_points"] is None
     assert KeypointSchema.from_dict(stored) == schema
     assert KeypointSchema.from_dict(COCO_PERSON.to_dict()) == COCO_PERSON
 

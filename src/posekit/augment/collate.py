@@ -37,6 +37,7 @@ def collate(formatted: Sequence[FormattedSample]) -> Batch:
         masks=_optional("masks", [one.masks for one in formatted], np.concatenate),
         overlap=formatted[0].overlap,
         semantic=_optional("semantic maps", [one.semantic for one in formatted], np.stack),
+        outlined=_optional("outlines", [one.outlined for one in formatted], np.concatenate),
     )
     images = _tensor([one.image for one in formatted], np.stack)
     return Batch(images=images, samples=[one.sample for one in formatted], letterboxes=[], targets=targets)

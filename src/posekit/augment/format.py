@@ -51,6 +51,16 @@ class FormattedSample:
     semantic: Floats | None = None
     overlap: bool = True
 
+    @property
+    def outlined(self) -> NDArray[np.bool_] | None:
+        """(n,) bool, which objects have an outline; None without masks."""
+        if self.masks is None:
+            return None
+        polygons = self.sample.polygons
+        if polygons is None:
+            return np.zeros(len(self.boxes), np.bool_)
+        return np.array([len(polygon) > 0 for polygon in polygons], np.bool_)
+
 
 def format_sample(sample: Sample, *, masks: MaskForm | None = None, swap_colours: bool = False) -> FormattedSample:
     """Bring a sample into the form of training targets.

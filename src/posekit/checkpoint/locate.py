@@ -74,6 +74,11 @@ def _fetched(entry: PublishedWeights, target: Path) -> Path:
 
 
 def _unknown(path: Path, weights_dir: Path) -> str:
+    if path.stem.endswith("-multitask"):
+        return (
+            f"{path} is neither in the current folder ({Path.cwd()}) nor in {weights_dir}, and nobody publishes "
+            f"weights for multitask: train model={path.stem}.yaml, or begin with posekit merge_weights"
+        )
     similar = similar_names(path.name)
     hint = f"Did you mean {', '.join(similar)}?" if similar else "It is not the name of published weights either."
     return (

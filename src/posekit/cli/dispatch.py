@@ -5,6 +5,7 @@ from collections.abc import Callable
 from posekit.cli import specials
 from posekit.cli.check import run_check
 from posekit.cli.convert import run_convert, run_merge
+from posekit.cli.merge_weights import run_merge_weights
 from posekit.cli.predict import run_predict
 from posekit.cli.train import run_train
 from posekit.cli.val import run_val
@@ -24,6 +25,7 @@ SPECIAL_HANDLERS: dict[str, Callable[[Command], None]] = {
     "check": run_check,
     "convert": run_convert,
     "merge_kpt_seg": run_merge,
+    "merge_weights": run_merge_weights,
 }
 
 MODE_HANDLERS: dict[str, Callable[[Command], None]] = {"train": run_train, "predict": run_predict, "val": run_val}

@@ -75,6 +75,18 @@ class CheckSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MergeWeightsSettings(Settings):
+    """What `posekit merge_weights` takes."""
+
+    command: ClassVar[str] = "merge_weights"
+
+    kpt: str = setting(MISSING, Text("a weight file"), "pose network: its keypoint branches are taken")
+    seg: str = setting(MISSING, Text("a weight file"), "segment network of the same size: its mask branches are taken")
+    out: str = setting(MISSING, Text("a file"), "multitask weights to write, .pt or .safetensors")
+    body: str = setting("pose", Choice(("pose", "segment")), "network whose other layers and classes are taken")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Special:
     """A command that runs no mode.
 
@@ -122,6 +134,11 @@ SPECIALS = {
             name="merge_kpt_seg",
             meaning="merge keypoint and segment labels: kpt=FOLDER seg=FOLDER out=FOLDER [kpt_shape= iou= layout=]",
             settings=MergeSettings,
+        ),
+        Special(
+            name="merge_weights",
+            meaning="put a pose and a segment network together: kpt=FILE seg=FILE out=FILE [body=pose or segment]",
+            settings=MergeWeightsSettings,
         ),
     )
 }

@@ -19,13 +19,11 @@ class Task:
         name: the word users type.
         model: default weight file, the newest nano size.
         data: default data set for training and validation.
-        available: whether this release has networks for it.
     """
 
     name: str
     model: str
     data: str
-    available: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +41,7 @@ TASKS = {
         Task(name="detect", model="yolo26n.pt", data="coco8.yaml"),
         Task(name="segment", model="yolo26n-seg.pt", data="coco8-seg.yaml"),
         Task(name="pose", model="yolo26n-pose.pt", data="coco8-pose.yaml"),
-        Task(name="multitask", model="yolov8n-multitask.pt", data="coco8-multitask.yaml", available=False),
+        Task(name="multitask", model="yolov8n-multitask.pt", data="coco8-multitask.yaml"),
     )
 }
 

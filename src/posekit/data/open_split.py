@@ -8,6 +8,7 @@ from posekit.config.task_parts import TASKS_WITH_KEYPOINTS
 from posekit.data.coco import read_coco_split
 from posekit.data.description import DatasetDescription
 from posekit.data.find_truth import find_truth
+from posekit.data.keypoints_of_classes import without_padding
 from posekit.data.label_cache import scan_with_cache
 from posekit.data.label_files import LabelRule
 from posekit.data.outline_counts import settle_outlines
@@ -55,6 +56,9 @@ def open_split(
         opened = _open_json(description, split, places, task, single_cls, fraction)
     else:
         opened = _open_label_files(description, split, places, task, single_cls, fraction)
+    if single_cls and opened.schema is not None:
+        opened = replace(opened, schema=opened.schema.for_one_class())
+    opened = replace(opened, pictures=without_padding(opened.pictures, opened.schema, description.source))
     _warn_of_problems(opened)
     if not opened.pictures:
         reason = f", the first because: {opened.report.problems[0]}" if opened.report.problems else ""

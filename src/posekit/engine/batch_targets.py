@@ -34,7 +34,14 @@ def targets_of(truths: Sequence[Truth], shape: tuple[int, int], *, overlap: bool
         keypoints=None if points is None else torch.from_numpy(points.astype(np.float32)),
         masks=_joined([np.asarray(stack, np.uint8) for stack in masks], overlap=overlap) if masks else None,
         overlap=overlap,
+        outlined=_outlined(truths) if masks else None,
     )
+
+
+def _outlined(truths: Sequence[Truth]) -> torch.Tensor:
+    """Return (n,) bool, whose masks are known."""
+    known = [np.ones(len(truth), np.bool_) if truth.outlined is None else truth.outlined for truth in truths]
+    return torch.from_numpy(np.concatenate(known))
 
 
 def _joined(masks: Sequence[NDArray[np.uint8]], *, overlap: bool) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from posekit.config.task_parts import TASKS_WITH_KEYPOINTS
 from posekit.engine import distributed
 from posekit.engine.coco_scoring import CocoScoring
 from posekit.engine.scored_batch import ScoredBatch
@@ -10,7 +11,6 @@ from posekit.engine.validation import ValidationRun
 from posekit.metrics.box_pairs import matched_pairs
 from posekit.metrics.coco_rows import Row
 from posekit.metrics.evaluator import Evaluator
-from posekit.metrics.part_kinds import POSE, kinds_of
 from posekit.metrics.per_keypoint import PerKeypoint
 from posekit.metrics.report import Metrics
 from posekit.models.contract import ValidationModel
@@ -29,7 +29,7 @@ class Scorer:
         self._folder = run.split.folder
         self._keypoints: PerKeypoint | None = None
         schema = run.split.schema
-        if run.sigmas is not None and schema is not None and POSE in kinds_of(model.task):
+        if run.sigmas is not None and schema is not None and model.task in TASKS_WITH_KEYPOINTS:
             self._keypoints = PerKeypoint(schema, run.sigmas.values)
         self.coco = CocoScoring(run, model.task)
 

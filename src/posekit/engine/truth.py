@@ -27,14 +27,16 @@ def truth_of(sample: Sample, letterbox: Letterbox, *, mask_size: tuple[int, int]
     polygons = sample.polygons or (np.zeros((0, 2), np.float32),) * len(boxes)
     moved = [polygon * scale + shift if len(polygon) else polygon for polygon in polygons]
     masks = separate_masks(moved, letterbox.network, mask_size)
+    outlined = np.array([len(polygon) > 0 for polygon in polygons], np.bool_)
     if not overlap:
-        return Truth(classes=sample.classes, boxes=boxes, keypoints=keypoints, masks=masks)
+        return Truth(classes=sample.classes, boxes=boxes, keypoints=keypoints, masks=masks, outlined=outlined)
     order = overlap_order(masks)
     return Truth(
         classes=sample.classes[order],
         boxes=boxes[order],
         keypoints=None if keypoints is None else keypoints[order],
         masks=without_overlap(masks[order]),
+        outlined=outlined[order],
     )
 
 

@@ -26,8 +26,8 @@ DRAWN_SCORE = 0.25
 
 def save_metric_figures(folder: Path, metrics: Metrics) -> None:
     """Write the curves of each part, the confusion matrices, and the plot of keypoints with its table."""
-    names = [metrics.names[int(number)] for number in metrics.ap_class_index]
     for kind, part in zip(metrics.kinds, metrics.parts.values(), strict=True):
+        names = [metrics.names[int(number)] for number in part.ap_class_index]
         _save_curves(folder, kind.title, part, names)
     for normalize in (True, False):
         metrics.confusion_matrix.plot(normalize=normalize, save_dir=folder)

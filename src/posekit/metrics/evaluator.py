@@ -17,6 +17,7 @@ from posekit.metrics.picture import Floats, Found, Truth
 from posekit.metrics.picture_scores import picture_scores
 from posekit.metrics.report import Metrics
 from posekit.metrics.tally import Tally, gather, tally_pictures
+from posekit.metrics.unscored import Unscored, find_unscored
 from posekit.schema.sigmas import SigmaChoice
 
 
@@ -62,7 +63,7 @@ class Evaluator:
         self._confusion = confusion
         self._confusion_matrix = ConfusionMatrix(names)
         self._tallies: list[Tally] = []
-        if POSE in kinds_of(task) and sigmas is None:
+        if sigmas is None and any(kind.name == POSE.name for kind in kinds_of(task)):
             raise SettingError(f"task {task!r} scores keypoints, which needs sigmas: one number per keypoint")
 
     def add(
@@ -88,13 +89,19 @@ class Evaluator:
         self._check_classes(tally)
         _check_order(tally)
         hits: dict[str, Hits] = {}
+        unscored: dict[str, Unscored] = {}
         sigmas = self._sigma_values()
         for kind in kinds_of(self.task):
             similarities = [kind.compare(truth, found, sigmas) for truth, found in zip(truths, founds, strict=True)]
+            known = None if kind.known is None else [kind.known(truth) for truth in truths]
+            if known is not None:
+                similarities = [values * those[:, None] for values, those in zip(similarities, known, strict=True)]
             hits[kind.name] = match(similarities, truths, founds)
+            if known is not None:
+                unscored[kind.name] = find_unscored(known, truths, founds, hits[kind.name])
             if kind is BOX and self._confusion:
                 self._confusion_matrix.process(truths, founds, self.conf, similarities)
-        self._tallies.append(replace(tally, hits=hits))
+        self._tallies.append(replace(tally, hits=hits, unscored=unscored))
         self.seen += len(truths)
         return _per_picture(hits, tally)
 
@@ -140,6 +147,9 @@ class Evaluator:
         return max(self.names, default=-1) + 1
 
     def _part(self, name: str, tally: Tally, ranking: Ranking) -> PartMetrics:
+        if name in tally.unscored:
+            tally = tally.scored_by(name)
+            ranking = rank(tally.scores, tally.classes)
         scores = class_scores(tally.hits[name], ranking, tally.labelled)
         right = tally.right_per_picture(name)
         pictures = partial(picture_scores, tally.file_names, right, tally.detection_counts, tally.object_counts)

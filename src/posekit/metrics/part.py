@@ -16,7 +16,7 @@ PictureScores = dict[str, dict[str, Any]]
 
 
 class PartMetrics:
-    """Scores of boxes, masks or keypoints; C classes have labels, the model knows `nc` classes.
+    """Scores of boxes, masks or keypoints; C classes have labels of them, the model knows `nc` classes.
 
     Attributes:
         nc: number of classes of the model.
@@ -107,6 +107,11 @@ class PartMetrics:
     def class_result(self, i: int) -> tuple[float, float, float, float]:
         """Return precision, recall, AP50 and AP50-95 of row `i`; its class is ``ap_class_index[i]``."""
         return float(self.p[i]), float(self.r[i]), float(self.ap50[i]), float(self.ap[i])
+
+    def row_of(self, number: int) -> int | None:
+        """Return the row of a class number; None for classes that have nothing to score."""
+        rows = np.flatnonzero(self.ap_class_index == number)
+        return int(rows[0]) if len(rows) else None
 
     def fitness(self) -> float:
         """Return what training maximises: mAP50-95."""

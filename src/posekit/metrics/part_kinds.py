@@ -1,9 +1,10 @@
 """What each task is scored by: the one table of metric parts."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from posekit.errors import ShapeError, UnknownChoiceError
 from posekit.metrics.picture import Floats, Found, Truth
@@ -21,12 +22,14 @@ class PartKind:
         letter: in brackets behind the part's keys.
         title: in tables.
         similarity: (M, N) float32 of a picture with M objects and N detections; the third argument is (K,) sigmas.
+        known: (M,) bool, for which objects of a picture the labels say what is compared; None: for all.
     """
 
     name: str
     letter: str
     title: str
     similarity: Similarity
+    known: Callable[[Truth], NDArray[np.bool_]] | None = None
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -73,6 +76,16 @@ def _keypoints(truth: Truth, found: Found, sigmas: Floats) -> Floats:
     return oks(truth.keypoints, truth.boxes, found.keypoints, sigmas)
 
 
+def _outlined(truth: Truth) -> NDArray[np.bool_]:
+    return np.ones(len(truth), np.bool_) if truth.outlined is None else truth.outlined
+
+
+def _labelled(truth: Truth) -> NDArray[np.bool_]:
+    if truth.keypoints is None:
+        raise ShapeError("keypoints are scored, but labels hold none")
+    return np.asarray((truth.keypoints[..., 2] != 0).any(1))
+
+
 BOX = PartKind("box", "B", "Box", _boxes)
 MASK = PartKind("seg", "M", "Mask", _masks)
 POSE = PartKind("pose", "P", "Pose", _keypoints)
@@ -81,5 +94,6 @@ TASK_PARTS = {
     "detect": (BOX,),
     "segment": (BOX, MASK),
     "pose": (BOX, POSE),
-    "multitask": (BOX, MASK, POSE),
+    # An object may lack its outline or its keypoints; nobody can say then whether a prediction of them is right.
+    "multitask": (BOX, replace(MASK, known=_outlined), replace(POSE, known=_labelled)),
 }

@@ -17,12 +17,14 @@ class Truth:
         boxes: (M, 4) float32 corners x1 y1 x2 y2.
         keypoints: (M, K, 3) float32 x, y, visibility; None when keypoints are not scored.
         masks: (M, h, w) uint8 or bool, 1 inside; None when masks are not scored.
+        outlined: (M,) bool, False for objects whose mask nobody knows, and which is empty; None when all are known.
     """
 
     classes: NDArray[np.int64]
     boxes: Floats
     keypoints: Floats | None = None
     masks: NDArray[np.uint8] | NDArray[np.bool_] | None = None
+    outlined: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.classes)

@@ -79,8 +79,14 @@ class Metrics(Tabular):
         return [value for part in self.parts.values() for value in part.mean_results()]
 
     def class_result(self, i: int) -> tuple[float, ...]:
-        """Return precision, recall, AP50 and AP50-95 of each part for row `i`, class ``ap_class_index[i]``."""
-        return tuple(value for part in self.parts.values() for value in part.class_result(i))
+        """Return precision, recall, AP50 and AP50-95 of each part for row `i`, class ``ap_class_index[i]``.
+
+        They are NaN where a part has nothing to score, such as keypoints of a class without any.
+        """
+        number = int(self.ap_class_index[i])
+        found = ((part, part.row_of(number)) for part in self.parts.values())
+        nothing = (np.nan,) * 4
+        return tuple(value for part, row in found for value in (nothing if row is None else part.class_result(row)))
 
     @property
     def fitness(self) -> float:
@@ -115,6 +121,8 @@ class Metrics(Tabular):
     def summary(self, normalize: bool = False, decimals: int = 5) -> list[Row]:
         """Return one row per labelled class; the mAP columns are those of the boxes.
 
+        Values are None where a part has nothing to score, such as keypoints of a class without any.
+
         Args:
             normalize: without effect: all values are shares already.
             decimals: of the values.
@@ -125,7 +133,11 @@ class Metrics(Tabular):
         row: Row = {"Class": self.names[number]}
         row |= {"Images": int(self.nt_per_image[number]), "Instances": int(self.nt_per_class[number])}
         for kind, part in zip(self.kinds, self.parts.values(), strict=True):
-            values = {f"{kind.title}-P": part.p[i], f"{kind.title}-R": part.r[i], f"{kind.title}-F1": part.f1[i]}
+            keys, place = [f"{kind.title}-{value}" for value in ("P", "R", "F1")], part.row_of(number)
+            if place is None:
+                row |= dict.fromkeys(keys)
+                continue
+            values = dict(zip(keys, (part.p[place], part.r[place], part.f1[place]), strict=True))
             if kind is BOX:
                 values |= {"mAP50": part.ap50[i], "mAP75": part.all_ap[i, 5], "mAP50-95": part.ap[i]}
             row |= {key: round(float(value), decimals) for key, value in values.items()}

@@ -1,6 +1,7 @@
 """The table that validation prints: a header, a row for all classes, a row per class."""
 
 from collections.abc import Sequence
+from math import isnan
 
 from posekit.metrics.report import Metrics
 
@@ -27,7 +28,8 @@ def rows(metrics: Metrics, *, per_class: bool) -> list[str]:
 
 
 def _row(name: str, pictures: int, objects: int, values: Sequence[float]) -> str:
-    return _line(name, [f"{pictures:d}", f"{objects:d}", *(f"{value:.3g}" for value in values)])
+    scores = ("-" if isnan(value) else f"{value:.3g}" for value in values)
+    return _line(name, [f"{pictures:d}", f"{objects:d}", *scores])
 
 
 def _line(first: str, others: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """What is kept of every picture until the scores are computed: little, and nothing that grows with its size."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from posekit.metrics.joined import joined
 from posekit.metrics.matching import Hits
 from posekit.metrics.picture import Floats, Found, Truth
+from posekit.metrics.unscored import Unscored, joined_unscored
 
 Integers = NDArray[np.int64]
 
@@ -26,6 +27,7 @@ class Tally:
         classes: (N,) int32 of the detections.
         scores: (N,) float32.
         hits: per part (N,) uint16: at which thresholds a detection is right.
+        unscored: what parts leave out; parts that score everything are not named.
     """
 
     positions: Integers
@@ -36,12 +38,25 @@ class Tally:
     classes: NDArray[np.int32]
     scores: Floats
     hits: Mapping[str, Hits]
+    unscored: Mapping[str, Unscored] = field(default_factory=dict)
+
+    def scored_by(self, part: str) -> "Tally":
+        """Return the tally without what one of the parts named in `unscored` leaves out, with its hits alone."""
+        objects, detections = ~self.unscored[part].objects, ~self.unscored[part].detections
+        return replace(
+            self,
+            object_counts=_counts_of(objects, self.object_counts),
+            detection_counts=_counts_of(detections, self.detection_counts),
+            labelled=self.labelled[objects],
+            classes=self.classes[detections],
+            scores=self.scores[detections],
+            hits={part: self.hits[part][detections]},
+            unscored={},
+        )
 
     def right_per_picture(self, part: str) -> Integers:
         """Return (P,) the number of detections that are right at the lowest threshold."""
-        before = np.concatenate(([0], np.cumsum(self.hits[part] & 1, dtype=np.int64)))
-        ends = np.cumsum(self.detection_counts)
-        return np.asarray(before[ends] - before[ends - self.detection_counts])
+        return _counts_of((self.hits[part] & 1).astype(np.bool_), self.detection_counts)
 
     def pictures_per_class(self, class_count: int) -> Integers:
         """Return (class_count,) the number of pictures that have an object of the class."""
@@ -91,7 +106,18 @@ def gather(tallies: Sequence[Tally], parts: Sequence[str]) -> Tally:
         classes=joined((tally.classes for tally in tallies), np.int32)[detections],
         scores=joined((tally.scores for tally in tallies), np.float32)[detections],
         hits={part: joined((tally.hits[part] for tally in tallies), np.uint16)[detections] for part in parts},
+        unscored={
+            part: unscored.moved(objects, detections)
+            for part, unscored in joined_unscored([tally.unscored for tally in tallies]).items()
+        },
     )
+
+
+def _counts_of(chosen: NDArray[np.bool_], counts: Integers) -> Integers:
+    """Return (P,) how many of the rows of each picture, `counts` of them, are chosen."""
+    before = np.concatenate(([0], np.cumsum(chosen, dtype=np.int64)))
+    ends = np.cumsum(counts)
+    return np.asarray(before[ends] - before[ends - counts])
 
 
 def _moved(order: Integers, counts: Integers) -> Integers:

@@ -17,10 +17,14 @@ def flip_of(names: Sequence[str]) -> tuple[int, ...] | None:
 
 
 def flip_or_warn(name_lists: Sequence[Sequence[str]], warn: Warn) -> tuple[int, ...] | None:
-    """Return the mirror map that all lists of K names agree on; None, with the reason as a warning, otherwise."""
-    flips = {flip_of(names) for names in name_lists}
-    flip = flips.pop() if len(flips) == 1 else None
-    if flip is None:
+    """Return the mirror map that all lists of names agree on; None, with the reason as a warning, otherwise.
+
+    Shorter lists have to agree with the first points of the longest.
+    """
+    flips = [flip_of(names) for names in name_lists]
+    flip = flips[max(range(len(flips)), key=lambda place: len(name_lists[place]))]
+    if flip is None or any(other != flip[: len(names)] for other, names in zip(flips, name_lists, strict=True)):
+        flip = None
         warn(f"flips are off: {_reason(name_lists)}; flip_idx gives for each point the one whose place it takes")
     return flip
 
@@ -30,23 +34,24 @@ def check_flip(flip: Sequence[int], name_lists: Sequence[Sequence[str]], warn: W
 
     Args:
         flip: K indices, an involution.
-        name_lists: names of the K points, one list per class that has its own.
+        name_lists: names of the points, one list per class that has its own; shorter ones are of the first points.
         warn: is told where map and names disagree.
 
     Raises:
         SchemaError: if the map moves no point although names tell left from right.
     """
     for names in name_lists:
-        expected = flip_of(names)
-        if tuple(flip) == tuple(range(len(names))) and carries_sides(names):
+        expected, own = flip_of(names), tuple(flip)[: len(names)]
+        if own == tuple(range(len(names))) and carries_sides(names):
             advice = f"write flip_idx: {list(expected)}, or leave it out" if expected else "leave it out"
             raise SchemaError(
                 f"flip_idx moves none of the K = {len(names)} points, but their names tell left from right: {advice}"
             )
-        if expected is not None and tuple(flip) != expected:
-            place = next(i for i, other in enumerate(expected) if flip[i] != other)
+        if expected is not None and own != expected:
+            place = next(i for i, other in enumerate(expected) if own[i] != other)
+            partner = repr(names[own[place]]) if own[place] < len(names) else f"point {own[place]}, which is padding"
             warn(
-                f"flip_idx takes {names[place]!r} to {names[flip[place]]!r}, where its name asks for "
+                f"flip_idx takes {names[place]!r} to {partner}, where its name asks for "
                 f"{names[expected[place]]!r}; flip_idx is followed"
             )
 

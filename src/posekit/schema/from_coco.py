@@ -22,23 +22,29 @@ def shared_schema(categories: Sequence[Mapping[str, Any]], where: str, warn: War
         warn: is told of limbs that are not used and of flips that are off.
 
     Returns:
-        The schema, whose `classes` are the numbers of the categories with keypoints; None when none has some.
+        The schema, whose `classes` are the numbers of the categories with keypoints; None when none has some. A
+        category may have only the first of the points that another one has.
 
     Raises:
         DatasetTypeError: if a category is no mapping, or its ``keypoints`` are no list of names.
-        SchemaError: if the point names of two categories differ.
+        SchemaError: if the point names of two categories differ otherwise.
     """
     labelled = {label: category for label, category in enumerate(categories) if _has_points(category, where)}
     if not labelled:
         return None
-    first = next((category for category in labelled.values() if category.get("skeleton")), None)
-    first = first or next(iter(labelled.values()))
+    counts = {
+        label: len(read_names(category["keypoints"], "keypoints", _place(category, where)))
+        for label, category in labelled.items()
+    }
+    longest = [category for label, category in labelled.items() if counts[label] == max(counts.values())]
+    first = next((category for category in longest if category.get("skeleton")), longest[0])
     for category in labelled.values():
         _check_same_points(first, category, where)
     schema = schema_from_category(first, _place(first, where), warn)
-    if schema is None or len(labelled) == len(categories):
+    padded = len(set(counts.values())) > 1
+    if schema is None or (len(labelled) == len(categories) and not padded):
         return schema
-    return replace(schema, classes=tuple(labelled))
+    return schema.for_classes(counts)
 
 
 def schema_from_category(category: Mapping[str, Any], where: str, warn: Warn = unheard) -> KeypointSchema | None:
@@ -85,19 +91,17 @@ def _place(category: Mapping[str, Any], where: str) -> str:
 
 
 def _check_same_points(first: Mapping[str, Any], other: Mapping[str, Any], where: str) -> None:
+    """Refuse a category whose points are not the first of those of another, which has as many or more."""
     ours, theirs = (
         read_names(category["keypoints"], "keypoints", _place(category, where)) for category in (first, other)
     )
-    if [words(name) for name in ours] == [words(name) for name in theirs]:
+    place = next((i for i, pair in enumerate(zip(ours, theirs, strict=False)) if len(set(map(words, pair))) > 1), None)
+    if place is None:
         return
-    if len(ours) != len(theirs):
-        difference = f"{len(ours)} and {len(theirs)} of them"
-    else:
-        place = next(i for i, pair in enumerate(zip(ours, theirs, strict=True)) if len(set(map(words, pair))) > 1)
-        difference = f"point {place} is {ours[place]!r} and {theirs[place]!r}"
     raise SchemaError(
         f"{_place(first, where)} and category {other.get('id')!r:.20} ({other.get('name')!r:.40}) have different "
-        f"keypoints ({difference}): one data set needs the same points for all classes that have some; split the file"
+        f"keypoints (point {place} is {ours[place]!r} and {theirs[place]!r}): one data set needs the same points for "
+        "all classes that have some, or the first of them; split the file"
     )
 
 

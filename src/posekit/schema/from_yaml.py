@@ -79,6 +79,7 @@ def _given(data: Mapping[str, Any], shape: tuple[int, int], names: YamlNames, wh
         flip_idx_ud=flip("flip_idx_ud"),
         oks_sigmas=None if sigmas is None else read_numbers(sigmas, "kpt_oks_sigmas", where),
         classes=names.classes,
+        class_points=names.class_points,
     )
 
 
@@ -121,5 +122,6 @@ def _warn_of_names(name_lists: Sequence[Sequence[str]], warn: Warn) -> None:
     for names in name_lists:
         if repeated(names):
             warn(f"kpt_names repeats {', '.join(map(repr, repeated(names)))}")
-    if len(name_lists) > 1:
+    longest = max(name_lists, key=len, default=())
+    if any(tuple(names) != tuple(longest[: len(names)]) for names in name_lists):
         warn("kpt_names differs from class to class; a point bears all its names, such as paw/hoof")

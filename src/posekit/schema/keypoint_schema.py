@@ -1,7 +1,7 @@
 """The keypoint schema: what the K points of an object are called and how they relate."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
@@ -24,6 +24,8 @@ class KeypointSchema:
         flip_idx_ud: the same for an up-down mirror; None when unknown.
         oks_sigmas: K per-point standard deviations of OKS; None when unknown.
         classes: numbers of the classes whose objects have keypoints; None for all classes.
+        class_points: for each of `classes`, how many of the K points it has: the first ones, the others are
+            padding. None where all have K.
 
     Raises:
         SchemaError: if the parts contradict each other; the message names the key of the dataset YAML.
@@ -36,6 +38,7 @@ class KeypointSchema:
     flip_idx_ud: tuple[int, ...] | None = None
     oks_sigmas: tuple[float, ...] | None = None
     classes: tuple[int, ...] | None = None
+    class_points: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         count = _checked_count(self.shape)
@@ -50,6 +53,8 @@ class KeypointSchema:
             check_sigmas(self.oks_sigmas, count)
         if self.classes is not None:
             _check_classes(self.classes)
+        if self.class_points is not None:
+            _check_class_points(self.class_points, self.classes, count)
 
     @property
     def count(self) -> int:
@@ -66,6 +71,25 @@ class KeypointSchema:
         """Whether the points have names, not just their numbers."""
         return self.names != _numbers(self.count)
 
+    def points_of(self, label: int) -> int:
+        """Return how many of the K points objects of a class have, the first ones; 0 for classes without keypoints."""
+        if self.classes is None:
+            return self.count
+        if label not in self.classes:
+            return 0
+        return self.count if self.class_points is None else self.class_points[self.classes.index(label)]
+
+    def for_classes(self, points: Mapping[int, int]) -> "KeypointSchema":
+        """Return the schema for other classes: how many of the K points each has, by number; all K for none at all."""
+        if not points:
+            return self.for_one_class()
+        padded = any(count < self.count for count in points.values())
+        return replace(self, classes=tuple(points), class_points=tuple(points.values()) if padded else None)
+
+    def for_one_class(self) -> "KeypointSchema":
+        """Return the schema for objects that are all of one class now, whatever they were."""
+        return replace(self, classes=None, class_points=None)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers, as stored in checkpoints and exported files."""
         return {
@@ -76,6 +100,7 @@ class KeypointSchema:
             "flip_idx_ud": None if self.flip_idx_ud is None else list(self.flip_idx_ud),
             "kpt_oks_sigmas": None if self.oks_sigmas is None else list(self.oks_sigmas),
             "kpt_classes": None if self.classes is None else list(self.classes),
+            "kpt_class_points": None if self.class_points is None else list(self.class_points),
         }
 
     @classmethod
@@ -94,6 +119,7 @@ class KeypointSchema:
             flip_idx_ud=optional("flip_idx_ud"),
             oks_sigmas=optional("kpt_oks_sigmas"),
             classes=optional("kpt_classes"),
+            class_points=optional("kpt_class_points"),
         )
 
     @classmethod
@@ -157,6 +183,13 @@ def _check_classes(classes: Sequence[int]) -> None:
     numbers = all(isinstance(label, int) and not isinstance(label, bool) and label >= 0 for label in classes)
     if not classes or not numbers or len(set(classes)) != len(classes):
         raise SchemaError(f"kpt_classes {list(classes)} must be different class numbers from 0, at least one")
+
+
+def _check_class_points(points: Sequence[int], classes: Sequence[int] | None, count: int) -> None:
+    if classes is None or len(points) != len(classes):
+        raise SchemaError(f"kpt_class_points {list(points)} must be one number for each of kpt_classes {classes}")
+    if not all(isinstance(number, int) and 1 <= number <= count for number in points):
+        raise SchemaError(f"kpt_class_points {list(points)} must be numbers of points from 1 to K = {count}")
 
 
 COCO_PERSON = KeypointSchema(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from posekit.errors import DatasetTypeError, SchemaError
@@ -13,17 +14,20 @@ class YamlNames:
     """Point names as a dataset YAML gives them.
 
     Attributes:
-        lists: different lists of K names, one for all classes or one for each class that has its own; empty without.
+        lists: different lists of names, one for all classes or one for each class that has its own; empty without.
+            The longest has K names.
         classes: numbers of the classes that have keypoints; None for all.
+        class_points: how many names each of `classes` has; None where all have K.
     """
 
     lists: tuple[tuple[str, ...], ...] = ()
     classes: tuple[int, ...] | None = None
+    class_points: tuple[int, ...] | None = None
 
     @property
     def joined(self) -> tuple[str, ...]:
         """K names for all classes; where they name a point differently, it bears all its names: ``paw/hoof``."""
-        return tuple("/".join(dict.fromkeys(names)) for names in zip(*self.lists, strict=True))
+        return tuple("/".join(dict.fromkeys(filter(None, names))) for names in zip_longest(*self.lists))
 
 
 def read_kpt_names(data: Mapping[str, Any], count: int, where: str) -> YamlNames:
@@ -36,7 +40,7 @@ def read_kpt_names(data: Mapping[str, Any], count: int, where: str) -> YamlNames
 
     Raises:
         DatasetTypeError: if it is neither a list of names nor such lists by class number.
-        SchemaError: if a list has not K names, or there is no such class.
+        SchemaError: if no list has K names, one has more, or there is no such class.
     """
     value = data.get("kpt_names")
     if value is None:
@@ -47,15 +51,24 @@ def read_kpt_names(data: Mapping[str, Any], count: int, where: str) -> YamlNames
         raise DatasetTypeError(
             f"{where}: kpt_names must be one list of names, or one list per class number, such as {{0: [nose, tail]}}"
         )
-    lists = {label: _list_of(names, f"kpt_names[{label}]", count, where) for label, names in value.items()}
-    return YamlNames(lists=tuple(dict.fromkeys(lists.values())), classes=_classes(data, sorted(lists)))
+    lists = {label: read_names(value[label], f"kpt_names[{label}]", where) for label in sorted(value)}
+    longest = max(lists, key=lambda label: len(lists[label]))
+    _check_count(lists[longest], f"kpt_names[{longest}]", count)
+    classes, class_points = _classes(data, list(lists)), None
+    if any(len(names) < count for names in lists.values()):
+        classes, class_points = tuple(lists), tuple(map(len, lists.values()))
+    return YamlNames(lists=tuple(dict.fromkeys(lists.values())), classes=classes, class_points=class_points)
 
 
 def _list_of(value: Any, key: str, count: int, where: str) -> tuple[str, ...]:
     names = read_names(value, key, where)
+    _check_count(names, key, count)
+    return names
+
+
+def _check_count(names: tuple[str, ...], key: str, count: int) -> None:
     if len(names) != count:
         raise SchemaError(f"{key} has {len(names)} names, but kpt_shape says K = {count} points")
-    return names
 
 
 def _classes(data: Mapping[str, Any], labels: list[int]) -> tuple[int, ...] | None:

@@ -20,13 +20,13 @@ def visible_points(keypoints: NDArray[np.float32], kpt_conf: float) -> NDArray[n
     """Return (..., K) bool: which points are drawn.
 
     Args:
-        keypoints: (..., K, 3) x y confidence: drawn from confidence `kpt_conf` on; or
+        keypoints: (..., K, 3) x y confidence: drawn from confidence `kpt_conf` on, and above 0; or
             (..., K, 2) x y: drawn unless at (0, 0). Points that are not finite are never drawn.
         kpt_conf: lowest confidence.
     """
     finite = np.isfinite(keypoints).all(axis=-1)
     if keypoints.shape[-1] == 3:
-        chosen: NDArray[np.bool_] = finite & (keypoints[..., 2] >= kpt_conf)
+        chosen: NDArray[np.bool_] = finite & (keypoints[..., 2] >= kpt_conf) & (keypoints[..., 2] > 0)
     else:
         chosen = finite & np.any(keypoints != 0, axis=-1)
     return chosen

@@ -45,7 +45,6 @@ def test_definitions_are_ones_own_to_change():
         ("yolo11n-pose-p6", "did you mean"),
         ("resnet50", "names look like yolo11n-pose.yaml"),
         ("folder/yolov8n-pose.yaml", "neither a file nor a stock network"),
-        ("yolov8n-multitask.yaml", "multitask networks are not in this release"),
     ],
 )
 def test_an_unknown_name_is_an_error_with_the_nearest(name, hint):

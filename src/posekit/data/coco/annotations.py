@@ -7,7 +7,7 @@ from typing import Any
 from posekit.data.annotation import Box, ObjectAnnotation, Points
 from posekit.data.coco.boxes import read_box
 from posekit.data.coco.categories import Categories
-from posekit.data.coco.keypoint_lists import read_keypoints
+from posekit.data.coco.keypoint_lists import read_padded_keypoints
 from posekit.data.coco.segmentation import read_parts
 from posekit.data.coco.values import UnusableValueError, is_number, quote, read_id
 from posekit.data.coco.whole_body import has_scores, read_whole_body
@@ -41,7 +41,7 @@ class AnnotationReader:
             UnusableValueError: the object has to be left out.
         """
         label = self._label(entry)
-        keypoints = self._keypoints(entry, place)
+        keypoints = self._keypoints(entry, label, place)
         box = read_box(entry.get("bbox"))
         parts = read_parts(entry.get("segmentation"), size) if self.with_parts or box is None else ()
         self._count_short_parts(entry, parts, place)
@@ -67,12 +67,12 @@ class AnnotationReader:
             raise UnusableValueError("category_id", text, "unused_category_id")
         return label
 
-    def _keypoints(self, entry: Mapping[str, Any], place: str) -> Points | None:
+    def _keypoints(self, entry: Mapping[str, Any], label: int, place: str) -> Points | None:
         schema = self.categories.schema
         if schema is None:
             return None
         if not self.categories.whole_body:
-            return read_keypoints(entry, schema.count)
+            return read_padded_keypoints(entry, schema.points_of(label) or schema.count, schema.count)
         if has_scores(entry):
             text = "points of face, hands or feet have scores in place of visibilities: scores above 0 count as 1"
             self.problems.tally(place, text, "scores_as_visibility", left_out=False)

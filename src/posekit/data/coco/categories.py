@@ -25,7 +25,7 @@ class Categories:
     Attributes:
         numbers: class number by category id; None for a category that is no class.
         names: class names by number 0, 1, ...
-        schema: the keypoints that all classes share; None without.
+        schema: the keypoints that all classes share, though some may have only the first of them; None without.
         whole_body: whether objects have the 133 points of COCO-WholeBody in five lists.
     """
 
@@ -76,7 +76,8 @@ def find_categories(content: Mapping[str, Any], path: Path, problems: ProblemLis
     if schema is None:
         whole_body, schema = False, _unnamed_schema(annotations, problems)
     if schema is not None:
-        _check_lengths(annotations, BODY if whole_body else schema.count, path)
+        counts = {BODY} if whole_body else {schema.count, *(schema.class_points or ())}
+        _check_lengths(annotations, counts, path)
     names = {
         number: str(by_number[number]["name"]) if number in by_number else f"class_{number}" for number in range(count)
     }
@@ -131,14 +132,15 @@ def _unnamed_schema(annotations: Sequence[Any], problems: ProblemList) -> Keypoi
     return KeypointSchema(shape=(count, 3))
 
 
-def _check_lengths(annotations: Sequence[Any], count: int, path: Path) -> None:
+def _check_lengths(annotations: Sequence[Any], counts: set[int], path: Path) -> None:
     """Refuse a file in which not one keypoint list has the right length: it is of another form.
 
     Raises:
         DatasetError: so it is.
     """
+    count = max(counts)
     lengths = Counter(length for entry in annotations if (length := list_length(entry, count)))
-    if not lengths or 3 * count in lengths:
+    if not lengths or any(3 * number in lengths for number in counts):
         return
     length, number = lengths.most_common(1)[0]
     points = f", those of {length // 3} points" if length % 3 == 0 else ""

@@ -38,6 +38,26 @@ def read_keypoints(entry: Mapping[str, Any], count: int) -> Points | None:
     return points
 
 
+def read_padded_keypoints(entry: Mapping[str, Any], own: int, count: int) -> Points | None:
+    """Return the keypoints of an annotation whose category has perhaps fewer points than others, as `read_keypoints`.
+
+    Args:
+        entry: the annotation; it has the points of its category, or all.
+        own: how many points its category has.
+        count: K, how many points the category with most of them has.
+
+    Returns:
+        (K, 3), those that its category does not have unlabelled; None when the annotation has none.
+
+    Raises:
+        UnusableValueError: as in `read_keypoints`.
+    """
+    points = read_keypoints(entry, count if list_length(entry, count) == 3 * count else own)
+    if points is None or len(points) == count:
+        return points
+    return np.concatenate((points, np.zeros((count - len(points), 3))))
+
+
 def keypoint_field(entry: Mapping[str, Any], count: int) -> str:
     """Return the key that holds `count` points.
 

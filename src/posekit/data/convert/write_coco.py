@@ -83,8 +83,9 @@ def _image_ids(pictures: Sequence[PictureAnnotation]) -> list[int]:
 def _category(number: int, name: str, schema: KeypointSchema | None) -> dict[str, Any]:
     category: dict[str, Any] = {"id": number + 1, "name": name, "supercategory": name}
     if schema is not None and (schema.classes is None or number in schema.classes):
-        category["keypoints"] = list(schema.names)
-        category["skeleton"] = [[a + 1, b + 1] for a, b in schema.skeleton]
+        count = schema.points_of(number)
+        category["keypoints"] = list(schema.names[:count])
+        category["skeleton"] = [[a + 1, b + 1] for a, b in schema.skeleton if max(a, b) < count]
     return category
 
 
@@ -108,6 +109,7 @@ def _annotation(
     }
     if schema is not None and (schema.classes is None or found.label in schema.classes):
         points = np.zeros((schema.count, 3)) if found.keypoints is None else found.keypoints
+        points = points[: schema.points_of(found.label)]
         entry["keypoints"] = _keypoint_values(points)
         entry["num_keypoints"] = int((points[:, 2] > 0).sum())
     return entry

@@ -124,7 +124,8 @@ def _yaml_text(splits: Sequence[str], names: dict[int, str], schema: KeypointSch
 def _schema_keys(schema: KeypointSchema) -> dict[str, Any]:
     """Return the keys of a dataset YAML that describe keypoints."""
     keys = {key: value for key, value in schema.to_dict().items() if value not in (None, [])}
+    keys.pop("kpt_class_points", None)
     classes = keys.pop("kpt_classes", None)
     if classes is not None:
-        keys["kpt_names"] = {label: list(schema.names) for label in classes}
+        keys["kpt_names"] = {label: list(schema.names[: schema.points_of(label)]) for label in classes}
     return keys

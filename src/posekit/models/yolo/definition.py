@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from posekit.config.task_parts import TASKS_WITH_KEYPOINTS
 from posekit.errors import ModelDefinitionError
 from posekit.log import LOGGER
 from posekit.models.yolo.layer_options import MAX_CHANNELS, is_number, is_whole, read_options
@@ -18,6 +19,8 @@ HEAD_TASKS: Final = {
     "Pose26": "pose",
     "Segment": "segment",
     "Segment26": "segment",
+    "MultiTask": "multitask",
+    "MultiTask26": "multitask",
 }
 
 
@@ -68,7 +71,7 @@ class ModelDefinition:
 
     @property
     def task(self) -> str:
-        """What the head predicts: detect, segment or pose."""
+        """What the head predicts: detect, segment, pose or multitask."""
         return HEAD_TASKS[self.head.block]
 
     def channels(self, channels: int) -> int:
@@ -83,9 +86,11 @@ class ModelDefinition:
     def with_classes(self, nc: int, kpt_shape: tuple[int, int] | None) -> "ModelDefinition":
         """Return the same network for other classes and keypoints."""
         source = self.source | {"nc": nc}
-        if self.task == "pose" and kpt_shape is not None:
+        if self.task not in TASKS_WITH_KEYPOINTS:
+            return replace(self, nc=nc, kpt_shape=None, source=source)
+        if kpt_shape is not None:
             source["kpt_shape"] = list(kpt_shape)
-        return replace(self, nc=nc, kpt_shape=kpt_shape if self.task == "pose" else None, source=source)
+        return replace(self, nc=nc, kpt_shape=kpt_shape, source=source)
 
 
 def parse_definition(data: Mapping[str, Any], *, name: str = "model definition") -> ModelDefinition:
@@ -104,10 +109,11 @@ def parse_definition(data: Mapping[str, Any], *, name: str = "model definition")
     head = layers[-1].block
     if head not in HEAD_TASKS:
         raise ModelDefinitionError(f"{name}: the last layer is {head}; expected one of {', '.join(HEAD_TASKS)}")
-    kpt_shape = data.get("kpt_shape") if HEAD_TASKS[head] == "pose" else None
-    if HEAD_TASKS[head] == "pose" and not _is_kpt_shape(kpt_shape):
+    with_keypoints = HEAD_TASKS[head] in TASKS_WITH_KEYPOINTS
+    kpt_shape = data.get("kpt_shape") if with_keypoints else None
+    if with_keypoints and not _is_kpt_shape(kpt_shape):
         raise ModelDefinitionError(f"{name}: a {head} head needs kpt_shape: [K, 2] or [K, 3], found {kpt_shape}")
-    if head in ("Pose", "Segment") and data.get("end2end"):
+    if head in ("Pose", "Segment", "MultiTask") and data.get("end2end"):
         raise ModelDefinitionError(f"{name}: end2end needs the head {head}26, found {head}")
     depth, width, max_channels = _scale(data, name)
     if any(layer.repeats * depth > MAX_REPEATS for layer in layers):

@@ -1,14 +1,15 @@
-"""Detect, pose and segment heads of YOLOv8, YOLO11 and YOLO26.
+"""Detect, pose, segment and multitask heads of YOLOv8, YOLO11 and YOLO26.
 
-Attribute names and their order are those of the published state dicts. A head takes the feature
-maps of its levels, finest first, and returns raw tensors (see `outputs`); it does not decode.
+Attribute names and their order are those of the published state dicts; multitask heads, of which none are published,
+name keypoint and mask branches apart. A head takes the feature maps of its levels, finest first, and returns raw
+tensors (see `outputs`); it does not decode.
 """
 
 import math
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -121,32 +122,46 @@ class Detect(nn.Module):
 
 
 class Pose(Detect):
-    """Boxes, classes and keypoints (YOLOv8, YOLO11)."""
+    """Boxes, classes and keypoints (YOLOv8, YOLO11).
+
+    Attributes:
+        keypoints_name: name of the keypoint branches in the state dict.
+    """
+
+    keypoints_name: ClassVar[str] = "cv4"
 
     def __init__(self, channels: Sequence[int], spec: HeadSpec) -> None:
         super().__init__(channels, spec)
         values = math.prod(_keypoints(spec))
         hidden = max(channels[0] // 4, values)
-        self.cv4 = nn.ModuleList(_plain_branch(c, hidden, values) for c in channels)
+        self.add_module(self.keypoints_name, nn.ModuleList(_plain_branch(c, hidden, values) for c in channels))
 
     def branch_outputs(self, feats: list[Tensor], prefix: str) -> BranchOutputs:
         """Add ``kpts``."""
         raw = super().branch_outputs(feats, prefix)
-        raw["kpts"] = flatten_levels(self.cv4, feats)
+        raw["kpts"] = flatten_levels(self.get_submodule(self.keypoints_name), feats)
         return raw
 
 
 class Segment(Detect):
-    """Boxes, classes and instance masks (YOLOv8, YOLO11)."""
+    """Boxes, classes and instance masks (YOLOv8, YOLO11).
+
+    Attributes:
+        masks_name: name of the branches of mask coefficients in the state dict.
+    """
+
+    masks_name: ClassVar[str] = "cv4"
 
     def __init__(self, channels: Sequence[int], spec: HeadSpec) -> None:
         super().__init__(channels, spec)
         self.proto = Proto(channels[0], spec.proto_hidden, spec.masks)
-        self.cv4 = _coefficient_branches(channels, spec)
+        self.add_module(self.masks_name, _coefficient_branches(channels, spec))
 
     def branch_outputs(self, feats: list[Tensor], prefix: str) -> BranchOutputs:
         """Add ``mask_coefficient``."""
-        return _with_coefficients(self, super().branch_outputs(feats, prefix), prefix)
+        raw = super().branch_outputs(feats, prefix)
+        raw["mask_coefficient"] = flatten_levels(self.get_submodule(f"{prefix}{self.masks_name}"), feats)
+        return raw
 
     def shared_outputs(self, feats: list[Tensor]) -> BranchOutputs:
         """Return ``proto``."""
@@ -154,17 +169,25 @@ class Segment(Detect):
 
 
 class Segment26(Detect):
-    """Boxes, classes and instance masks of YOLO26: two sets of branches, prototypes from all levels."""
+    """Boxes, classes and instance masks of YOLO26: two sets of branches, prototypes from all levels.
+
+    Attributes:
+        masks_name: as in `Segment`.
+    """
+
+    masks_name: ClassVar[str] = "cv4"
 
     def __init__(self, channels: Sequence[int], spec: HeadSpec) -> None:
         super().__init__(channels, spec)
         self.proto = Proto26(channels, spec.proto_hidden, spec.masks, spec.nc)
-        self.cv4 = _coefficient_branches(channels, spec)
-        self.one2one_cv4 = deepcopy(self.cv4)
+        self.add_module(self.masks_name, _coefficient_branches(channels, spec))
+        self.add_module(f"one2one_{self.masks_name}", deepcopy(self.get_submodule(self.masks_name)))
 
     def branch_outputs(self, feats: list[Tensor], prefix: str) -> BranchOutputs:
         """Add ``mask_coefficient``."""
-        return _with_coefficients(self, super().branch_outputs(feats, prefix), prefix)
+        raw = super().branch_outputs(feats, prefix)
+        raw["mask_coefficient"] = flatten_levels(self.get_submodule(f"{prefix}{self.masks_name}"), feats)
+        return raw
 
     def shared_outputs(self, feats: list[Tensor]) -> BranchOutputs:
         """Return ``proto`` and, in training, ``semseg``."""
@@ -181,14 +204,21 @@ class Segment26(Detect):
 
 
 class Pose26(Detect):
-    """Boxes, classes and keypoints of YOLO26, with a spread per point and a flow for training."""
+    """Boxes, classes and keypoints of YOLO26, with a spread per point and a flow for training.
+
+    Attributes:
+        keypoints_name: as in `Pose`; of the branches that places and spreads are read from.
+    """
+
+    keypoints_name: ClassVar[str] = "cv4"
 
     def __init__(self, channels: Sequence[int], spec: HeadSpec) -> None:
         super().__init__(channels, spec)
         points, dims = _keypoints(spec)
         hidden = max(channels[0] // 4, points * (dims + 2))
-        self.cv4 = nn.ModuleList(nn.Sequential(Conv(c, hidden, 3), Conv(hidden, hidden, 3)) for c in channels)
-        self.one2one_cv4 = deepcopy(self.cv4)
+        inner = nn.ModuleList(nn.Sequential(Conv(c, hidden, 3), Conv(hidden, hidden, 3)) for c in channels)
+        self.add_module(self.keypoints_name, inner)
+        self.add_module(f"one2one_{self.keypoints_name}", deepcopy(inner))
         self.flow_model: RealNVP | None = RealNVP()
         self.cv4_kpts = nn.ModuleList(nn.Conv2d(hidden, points * dims, 1) for _ in channels)
         self.cv4_sigma: nn.ModuleList | None = nn.ModuleList(nn.Conv2d(hidden, 2 * points, 1) for _ in channels)
@@ -198,7 +228,7 @@ class Pose26(Detect):
     def branch_outputs(self, feats: list[Tensor], prefix: str) -> BranchOutputs:
         """Add ``kpts`` and, in training, ``kpts_sigma``."""
         raw = super().branch_outputs(feats, prefix)
-        branches: nn.ModuleList = self.get_submodule(f"{prefix}cv4")  # type: ignore[assignment]
+        branches: nn.ModuleList = self.get_submodule(f"{prefix}{self.keypoints_name}")  # type: ignore[assignment]
         inner = [branch(feat) for branch, feat in zip(branches, feats, strict=True)]
         raw["kpts"] = flatten_levels(self.get_submodule(f"{prefix}cv4_kpts"), inner)
         if self.training:
@@ -214,12 +244,28 @@ class Pose26(Detect):
                 setattr(self, name, None)
 
 
+class MultiTask(Segment, Pose):
+    """Boxes, classes, keypoints and instance masks of the same objects (YOLOv8, YOLO11)."""
+
+    keypoints_name: ClassVar[str] = "cv4_pose"
+    masks_name: ClassVar[str] = "cv4_seg"
+
+
+class MultiTask26(Segment26, Pose26):
+    """Boxes, classes, keypoints and instance masks of the same objects, from two sets of branches (YOLO26)."""
+
+    keypoints_name: ClassVar[str] = "cv4_pose"
+    masks_name: ClassVar[str] = "cv4_seg"
+
+
 HEADS: dict[str, Callable[[Sequence[int], HeadSpec], Detect]] = {
     "Detect": Detect,
     "Pose": Pose,
     "Pose26": Pose26,
     "Segment": Segment,
     "Segment26": Segment26,
+    "MultiTask": MultiTask,
+    "MultiTask26": MultiTask26,
 }
 
 
@@ -244,11 +290,6 @@ def _depthwise_class_branch(c1: int, hidden: int, out: int) -> nn.Sequential:
 def _coefficient_branches(channels: Sequence[int], spec: HeadSpec) -> nn.ModuleList:
     hidden = max(channels[0] // 4, spec.masks)
     return nn.ModuleList(_plain_branch(c, hidden, spec.masks) for c in channels)
-
-
-def _with_coefficients(head: Detect, raw: BranchOutputs, prefix: str) -> BranchOutputs:
-    raw["mask_coefficient"] = flatten_levels(head.get_submodule(f"{prefix}cv4"), raw["feats"])
-    return raw
 
 
 def _keypoints(spec: HeadSpec) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from posekit.config.predict import PredictSettings
 from posekit.config.shared import DetectionSettings
 from posekit.errors import SettingError
 from posekit.log import LOGGER
+from posekit.models.yolo.class_points import points_of_classes
 from posekit.models.yolo.decode import AnchorPoints, DecodeRule, anchor_points, decode_dense, decode_keypoints
 from posekit.models.yolo.detections import Detections, detect_dense, detect_one2many, detect_one2one
 from posekit.models.yolo.fuse import fuse_network
@@ -58,6 +59,8 @@ class YoloInference:
         self.names = dict(network.names)
         self.schema = schema
         self.rule = DecodeRule.of(network.head.spec)
+        points = points_of_classes(schema, network.head.spec.nc)
+        self._points = None if points is None else points.to(device)
         self._anchors: tuple[tuple[int, int], AnchorPoints] | None = None
 
     def _made_ready(self, network: YoloNetwork) -> YoloNetwork:
@@ -180,11 +183,12 @@ class YoloInference:
         return self._anchors[1]
 
     def _keypoints(self, raw: BranchOutputs, detections: Detections, anchors: AnchorPoints) -> Tensor | None:
-        """Return (n, K, D) in network pixels, or None when the head has no keypoints."""
+        """Return (n, K, D) in network pixels, zeros for points that a class does not have; None without keypoints."""
         if "kpts" not in raw:
             return None
         chosen = raw["kpts"][:, detections.anchors].float()
-        return decode_keypoints(chosen, anchors.take(detections.anchors), self.rule).permute(2, 0, 1)
+        points = decode_keypoints(chosen, anchors.take(detections.anchors), self.rule).permute(2, 0, 1)
+        return points if self._points is None else points * self._points[detections.classes][..., None]
 
     def _masks(
         self,

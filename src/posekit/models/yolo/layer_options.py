@@ -112,4 +112,6 @@ ARGUMENTS: Final[dict[str, tuple[Argument, ...]]] = {
     "Pose26": (_free("nc"), _free("kpt_shape")),
     "Segment": _MASK_HEAD,
     "Segment26": _MASK_HEAD,
+    "MultiTask": (*_MASK_HEAD, _free("kpt_shape")),
+    "MultiTask26": (*_MASK_HEAD, _free("kpt_shape")),
 }

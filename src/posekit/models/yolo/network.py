@@ -7,6 +7,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from posekit.config.task_parts import TASKS_WITH_OUTLINES
 from posekit.errors import ModelDefinitionError
 from posekit.models.yolo.attention import C2PSA, C3k2
 from posekit.models.yolo.blocks import C2, SILU, SPPF, C2f, Concat, Conv
@@ -54,7 +55,7 @@ class YoloNetwork(nn.Module):
 
     @property
     def task(self) -> str:
-        """What the head predicts: detect, segment or pose."""
+        """What the head predicts: detect, segment, pose or multitask."""
         return self.definition.task
 
     @property
@@ -147,7 +148,7 @@ def _reduction(spec: LayerSpec) -> float:
 
 
 def _head(spec: LayerSpec, channels: Sequence[int], definition: ModelDefinition) -> Detect:
-    segments = definition.task == "segment"
+    segments = definition.task in TASKS_WITH_OUTLINES
     head = HeadSpec(
         nc=definition.nc,
         reg_max=definition.reg_max,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
+from posekit.config.task_parts import TASKS_WITH_KEYPOINTS
 from posekit.errors import ModelNotFoundError
 from posekit.log import LOGGER
 from posekit.models.yolo import layer_tables
@@ -12,7 +13,7 @@ from posekit.models.yolo.layer_tables import Row
 
 DEFAULT_SCALE = "n"
 KPT_SHAPE: Final = (17, 3)
-SUFFIX: Final = {"detect": "", "segment": "-seg", "pose": "-pose"}
+SUFFIX: Final = {"detect": "", "segment": "-seg", "pose": "-pose", "multitask": "-multitask"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,8 +35,15 @@ class Family:
     extra: dict[str, Any]
 
 
-_PLAIN_HEADS: Final = {"detect": "Detect", "segment": "Segment", "pose": "Pose"}
-_HEADS_26: Final = {"detect": "Detect", "segment": "Segment26", "pose": "Pose26"}
+# Arguments of the heads of a task, as definitions write them.
+ARGUMENTS: Final[dict[str, tuple[Any, ...]]] = {
+    "detect": ("nc",),
+    "segment": ("nc", 32, 256),
+    "pose": ("nc", "kpt_shape"),
+    "multitask": ("nc", 32, 256, "kpt_shape"),
+}
+_PLAIN_HEADS: Final = {"detect": "Detect", "segment": "Segment", "pose": "Pose", "multitask": "MultiTask"}
+_HEADS_26: Final = {"detect": "Detect", "segment": "Segment26", "pose": "Pose26", "multitask": "MultiTask26"}
 
 FAMILIES: Final = {
     "yolov8": Family(
@@ -83,7 +91,7 @@ def stock_definition(name: str) -> dict[str, Any]:
         ModelNotFoundError: no stock network has this name.
     """
     stem = name.removesuffix(".yaml").removesuffix(".yml")
-    match = re.fullmatch(r"(yolov8|yolo11|yolo26)([nsmlx]?)(-seg|-pose|)(-p6|)", stem)
+    match = re.fullmatch(r"(yolov8|yolo11|yolo26)([nsmlx]?)(-seg|-pose|-multitask|)(-p6|)", stem)
     family = match and FAMILIES.get(match[1] + match[4])
     task = match and {suffix: task for task, suffix in SUFFIX.items()}[match[3]]
     if not match or not family or task not in family.heads:
@@ -96,25 +104,27 @@ def stock_definition(name: str) -> dict[str, Any]:
 
 
 def _hint(stem: str) -> str:
-    if stem.endswith("-multitask"):
-        return "multitask networks are not in this release"
     near = get_close_matches(stem, stock_names(), n=3)
     return f"did you mean {', '.join(near)}?" if near else "names look like yolo11n-pose.yaml"
 
 
 def _definition(family: Family, task: str, scale: str, yaml_file: str) -> dict[str, Any]:
     nc = family.pose_classes if task == "pose" else 80
-    arguments = {"pose": ["nc", "kpt_shape"], "segment": ["nc", 32, 256], "detect": ["nc"]}[task]
     head_sources = family.layers[-1][0]
     return {
         "nc": nc,
         "scales": {letter: list(values) for letter, values in family.scales.items()},
         "scale": scale,
-        **({"kpt_shape": list(KPT_SHAPE)} if task == "pose" else {}),
+        **({"kpt_shape": list(KPT_SHAPE)} if task in TASKS_WITH_KEYPOINTS else {}),
         **family.extra,
         "layers": [
             *(_plain(row) for row in family.layers[:-1]),
-            [list(head_sources) if isinstance(head_sources, tuple) else head_sources, 1, family.heads[task], arguments],
+            [
+                list(head_sources) if isinstance(head_sources, tuple) else head_sources,
+                1,
+                family.heads[task],
+                list(ARGUMENTS[task]),
+            ],
         ],
         "yaml_file": yaml_file,
     }

@@ -14,6 +14,7 @@ from posekit.config.val import ValSettings
 from posekit.log import LOGGER
 from posekit.models.contract import Criterion, Detected
 from posekit.models.yolo.boosted import boosted_parameters
+from posekit.models.yolo.class_points import points_of_classes
 from posekit.models.yolo.freeze import freeze_layers, rest_batch_norms
 from posekit.models.yolo.inference import YoloInference, wait_for
 from posekit.models.yolo.loading import LoadedModel, contents_of
@@ -98,6 +99,7 @@ class YoloTraining:
             sigmas=sigmas,
             class_weights=weights,
             skip_unlabelled=settings.skip_unlabelled,
+            class_points=points_of_classes(self.schema, len(self.names)),
         )
 
     def boosted(self) -> Collection[str]:

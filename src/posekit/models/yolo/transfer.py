@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from posekit.errors import CheckpointError
+from posekit.models.yolo.branch_names import renamed_state
 from posekit.models.yolo.class_rows import copy_class_rows, moved_classes
 from posekit.models.yolo.class_width import class_layers, class_width, network_with_class_width
 from posekit.models.yolo.definition import ModelDefinition
@@ -59,6 +60,8 @@ def build_for_training(
 def transfer_weights(network: YoloNetwork, source: YoloNetwork, *, remap_classes: bool = True) -> Transferred:
     """Take over every tensor of another network whose name and shape fit; the others stay as they are.
 
+    Branches of keypoints and masks have other names in multitask heads; they fit each other all the same.
+
     The rows of the class convolutions follow their class names where these have moved (`moved_classes`); rows of
     unknown names stay fresh then. A first convolution for another number of input channels takes over what it can.
 
@@ -75,7 +78,7 @@ def transfer_weights(network: YoloNetwork, source: YoloNetwork, *, remap_classes
             "batch norms are folded into the convolutions of one of the two networks only: their weights differ in "
             "meaning. Load the unfused file, or build this network anew"
         )
-    own, given = network.state_dict(), source.state_dict()
+    own, given = network.state_dict(), renamed_state(source, network)
     moved = moved_classes(network.names, source.names) if remap_classes else {}
     by_name = {f"{name}.{part}" for name in class_layers(network) for part in ("weight", "bias")} if moved else set()
     matching = {

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from posekit.config.task_parts import TASKS_WITH_KEYPOINTS, TASKS_WITH_OUTLINES
 from posekit.config.train import TrainSettings
 from posekit.models.yolo.loading import LoadedModel
 from posekit.models.yolo.training import YoloTraining
@@ -15,26 +16,27 @@ SIDE, RATIO = 64, 4
 
 
 def targets_of(count, task):
-    """Return as many objects on the first of two pictures, none of their keypoints labelled."""
-    masks = task == "segment"
+    """Return as many objects on the first of two pictures, none of their keypoints labelled, no mask known."""
+    masks = task in TASKS_WITH_OUTLINES
     return Targets(
         pictures=torch.zeros(count, dtype=torch.int64),
         classes=torch.zeros(count, dtype=torch.int64),
         boxes=torch.full((count, 4), 0.5),
-        keypoints=torch.zeros(count, POINTS, 3) if task == "pose" else None,
+        keypoints=torch.zeros(count, POINTS, 3) if task in TASKS_WITH_KEYPOINTS else None,
         masks=torch.zeros((2, SIDE // RATIO, SIDE // RATIO), dtype=torch.uint8) if masks else None,
         overlap=True,
         semantic=torch.zeros((2, SIDE // RATIO, SIDE // RATIO)) if masks else None,
+        outlined=torch.zeros(count, dtype=torch.bool) if masks else None,
     )
 
 
 @pytest.mark.parametrize("objects", [0, 1])
-@pytest.mark.parametrize("suffix", ["", "-seg", "-pose"])
+@pytest.mark.parametrize("suffix", ["", "-seg", "-pose", "-multitask"])
 @pytest.mark.parametrize("family", ["yolov8n", "yolo11n", "yolo26n"])
 @pytest.mark.parametrize("skip", [False, True])
 def test_every_parameter_gets_a_gradient(family, suffix, objects, skip):
     network = small_network(family + suffix)
-    schema = KeypointSchema.for_shape((POINTS, 3)) if suffix == "-pose" else None
+    schema = KeypointSchema.for_shape((POINTS, 3)) if suffix in ("-pose", "-multitask") else None
     model = YoloTraining(LoadedModel(network=network, schema=schema))
     model.freeze(None)
     model.train()

@@ -96,8 +96,11 @@ class DetectionTrainer:
     def labels(self) -> Labels:
         """Class names by number, and the keypoints, of the data set."""
         description = read_description(self._data, task=self.task)
-        names = ONE_CLASS if self.args.single_cls and len(description.names) > 1 else description.names
-        return dict(names), description.schema
+        schema = description.schema
+        if not self.args.single_cls:
+            return dict(description.names), schema
+        names = ONE_CLASS if len(description.names) > 1 else description.names
+        return dict(names), schema and schema.for_one_class()
 
     @cached_property
     def model(self) -> YoloNetwork:
@@ -181,9 +184,13 @@ class DetectionTrainer:
         return made.network
 
     def set_model_attributes(self) -> None:
-        """Write the data set's classes, ``nc`` and ``names``, on the network."""
-        names, _ = self.labels
+        """Write ``nc`` and ``names`` on the network, and with keypoints ``kpt_shape`` and ``kpt_names``, by class."""
+        names, schema = self.labels
         vars(self.model).update(nc=len(names), names=dict(names))
+        if schema is not None and self.model.definition.kpt_shape is not None:
+            points = {number: list(schema.names[: schema.points_of(number)]) for number in names}
+            kpt_names = {number: of_class for number, of_class in points.items() if of_class}
+            vars(self.model).update(kpt_shape=list(schema.shape), kpt_names=kpt_names)
 
     def get_validator(self) -> DetectionValidator:
         """Return a validator of the network as it is, and set `loss_names`."""

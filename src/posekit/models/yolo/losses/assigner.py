@@ -36,6 +36,12 @@ class Positives:
     def __len__(self) -> int:
         return len(self.pictures)
 
+    def take(self, rows: Tensor) -> "Positives":
+        """Return those with the given indices (Q,), or where a mask (P,) is true."""
+        return Positives(
+            pictures=self.pictures[rows], anchors=self.anchors[rows], slots=self.slots[rows], scores=self.scores[rows]
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Assigner:

@@ -50,6 +50,7 @@ def make_criterion(
     sigmas: Sequence[float] | None,
     class_weights: Tensor | None = None,
     skip_unlabelled: bool = False,
+    class_points: Tensor | None = None,
 ) -> SingleCriterion | DualCriterion:
     """Return the criterion of a network.
 
@@ -59,6 +60,7 @@ def make_criterion(
         sigmas: OKS sigma of each keypoint; None for heads without keypoints.
         class_weights: (nc,) factors of the class loss; None when all classes count the same.
         skip_unlabelled: leave objects without labelled keypoints out of the keypoint terms; multitask always does.
+        class_points: (nc, K) bool, which keypoints objects of a class have; None when all have all.
 
     Raises:
         ShapeError: the sigmas are not as many as the keypoints, or the class weights as the classes.
@@ -71,7 +73,14 @@ def make_criterion(
         flow=getattr(network.head, "flow_model", None),
     )
     skip = skip_unlabelled or TASK_LOSSES[head.task].always_skip_unlabelled
-    return head_criterion(head, gains=gains, sigmas=sigmas, class_weights=class_weights, skip_unlabelled=skip)
+    return head_criterion(
+        head,
+        gains=gains,
+        sigmas=sigmas,
+        class_weights=class_weights,
+        skip_unlabelled=skip,
+        class_points=class_points,
+    )
 
 
 def head_criterion(
@@ -81,6 +90,7 @@ def head_criterion(
     sigmas: Sequence[float] | None,
     class_weights: Tensor | None = None,
     skip_unlabelled: bool = False,
+    class_points: Tensor | None = None,
 ) -> SingleCriterion | DualCriterion:
     """Return the criterion of a head; see `make_criterion`."""
     _check_lengths(head.spec, sigmas, class_weights)
@@ -90,6 +100,7 @@ def head_criterion(
         class_weights=class_weights,
         flow=head.flow,
         skip_unlabelled=skip_unlabelled,
+        class_points=class_points,
     )
     criteria = {branch: _branch_criterion(head, branch, gains, rules) for branch in head.branches}
     if len(criteria) == 2:

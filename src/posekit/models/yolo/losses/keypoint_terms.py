@@ -20,9 +20,9 @@ def visibility_term(matched: Matched) -> Tensor:
     keypoints = matched.keypoints
     if keypoints.visibility is None:
         return keypoints.found[:0].sum()
-    target = keypoints.labelled.to(keypoints.visibility)
-    total = binary_cross_entropy_with_logits(keypoints.visibility, target, reduction="sum")
-    return total / max(target.numel(), 1)
+    target, owned = keypoints.labelled.to(keypoints.visibility), keypoints.owned.to(keypoints.visibility)
+    total = binary_cross_entropy_with_logits(keypoints.visibility, target, owned, reduction="sum")
+    return total / owned.sum().clamp(min=1)
 
 
 def location_loss(found: Tensor, true: Tensor, labelled: Tensor, areas: Tensor, sigmas: Tensor) -> Tensor:

@@ -9,16 +9,18 @@ from posekit.models.yolo.losses.matched import Matched
 
 
 def mask_term(matched: Matched) -> Tensor:
-    """Return the mean mask loss of the positives of all pictures."""
-    positives, masks = matched.positives, matched.objects.require_masks()
+    """Return the mean mask loss of the positives of all pictures whose objects have a known mask."""
+    masks = matched.objects.require_masks()
+    outlined = matched.objects.are_outlined(matched.positives.pictures, matched.positives.slots)
+    positives, true_boxes = matched.positives.take(outlined), matched.true_boxes[outlined]
     height, width = matched.grid.size
-    to_map = matched.true_boxes.new_tensor((masks.size[1] / width, masks.size[0] / height)).repeat(2)
-    near, far = matched.true_boxes.chunk(2, 1)
+    to_map = true_boxes.new_tensor((masks.size[1] / width, masks.size[0] / height)).repeat(2)
+    near, far = true_boxes.chunk(2, 1)
     areas = (far - near).prod(1) / (width * height)
-    coefficients = matched.gather(matched.raw["mask_coefficient"])
+    coefficients = matched.gather(matched.raw["mask_coefficient"])[outlined]
     prototypes = _at_size(matched.raw["proto"], masks.size)
     counts = positives.pictures.bincount(minlength=len(prototypes)).tolist()
-    by_picture = (torch.split(values, counts) for values in (coefficients, matched.true_boxes * to_map, areas))
+    by_picture = (torch.split(values, counts) for values in (coefficients, true_boxes * to_map, areas))
     slots = torch.split(positives.slots, counts)
     losses = []
     # Unbound at once: the gradient of each picture's part would otherwise be a tensor of the whole batch.

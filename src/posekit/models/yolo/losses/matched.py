@@ -24,6 +24,7 @@ class LossRules:
         class_weights: (nc,) factors of the class loss; None when all classes count the same.
         flow: density of keypoint errors; None without.
         skip_unlabelled: whether objects without labelled keypoints are left out of the keypoint terms.
+        class_points: (nc, K) bool, which keypoints objects of a class have; None when all have all.
     """
 
     decode: DecodeRule
@@ -31,6 +32,7 @@ class LossRules:
     class_weights: Tensor | None = None
     flow: RealNVP | None = None
     skip_unlabelled: bool = False
+    class_points: Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,7 @@ class MatchedKeypoints:
         true: (Q, K, 2) true x, y.
         labelled: (Q, K) bool which keypoints have a label.
         areas: (Q,) areas of the true boxes, in square cells.
+        owned: (Q, K) bool which keypoints an object of its class has; the others say nothing.
     """
 
     rows: Tensor
@@ -52,6 +55,7 @@ class MatchedKeypoints:
     true: Tensor
     labelled: Tensor
     areas: Tensor
+    owned: Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +115,16 @@ class Matched:
             true=true[rows, :, :2] / strides[:, None],
             labelled=labelled[rows],
             areas=(far - near).prod(1),
+            owned=self._owned(rows),
         )
+
+    def _owned(self, rows: Tensor) -> Tensor:
+        """Return (Q, K) bool which keypoints the objects of the positives `rows` (Q,) have by their class."""
+        table, positives = self.rules.class_points, self.positives
+        if table is None:
+            points = 0 if self.rules.decode.kpt_shape is None else self.rules.decode.kpt_shape[0]
+            return torch.ones(len(rows), points, dtype=torch.bool, device=rows.device)
+        return table.to(rows.device)[self.objects.labels[positives.pictures[rows], positives.slots[rows]]]
 
     def gather(self, values: Tensor) -> Tensor:
         """Return what values (B, C, N) are at the positives: (P, C)."""

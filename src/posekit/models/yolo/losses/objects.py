@@ -24,6 +24,7 @@ class Objects:
         keypoints: (B, M, K, 3) x, y, visibility; None without keypoints.
         masks: true masks; None without.
         semantic: (B, h, w) class of the object over each pixel, arbitrary where there is none; None without masks.
+        outlined: (B, M) bool, False for objects whose mask nobody knows; None when all masks are known.
     """
 
     labels: Tensor
@@ -32,6 +33,7 @@ class Objects:
     keypoints: Tensor | None = None
     masks: InstanceMasks | None = None
     semantic: Tensor | None = None
+    outlined: Tensor | None = None
 
     def take(self, pictures: slice) -> "Objects":
         """Return the objects of some of the pictures."""
@@ -42,7 +44,14 @@ class Objects:
             keypoints=None if self.keypoints is None else self.keypoints[pictures],
             masks=None if self.masks is None else self.masks.take(pictures),
             semantic=None if self.semantic is None else self.semantic[pictures],
+            outlined=None if self.outlined is None else self.outlined[pictures],
         )
+
+    def are_outlined(self, pictures: Tensor, slots: Tensor) -> Tensor:
+        """Return whether the masks of the objects in slots (P,) of pictures (P,) are known, (P,) bool."""
+        if self.outlined is None:
+            return torch.ones_like(slots, dtype=torch.bool)
+        return self.outlined[pictures, slots]
 
     def require_keypoints(self) -> Tensor:
         """Return the keypoints (B, M, K, 3).
@@ -90,6 +99,7 @@ def pack_objects(targets: Targets, batch: int, size: tuple[float, float], dtype:
         keypoints=keypoints,
         masks=_masks(targets, pictures, slots, valid),
         semantic=targets.semantic,
+        outlined=None if targets.outlined is None else _packed(targets.outlined, pictures, slots, (batch, most)),
     )
 
 

@@ -68,7 +68,7 @@ class BoxAndMaskOverlap:
 
 @dataclass(frozen=True, kw_only=True)
 class JointOverlap:
-    """Mean of the overlaps of boxes, masks and, for objects that have some labelled, keypoints.
+    """Mean of the overlaps of boxes, of masks where they are known, and of keypoints where some are labelled.
 
     Attributes:
         sigmas: OKS sigma of each of the K keypoints.
@@ -80,9 +80,12 @@ class JointOverlap:
 
     def __call__(self, pairs: Pairs, objects: Objects, predictions: Predictions) -> Tensor:
         """Return the overlap (P,) of each pair."""
-        without = BoxAndMaskOverlap(shortlist=self.shortlist)(pairs, objects, predictions)
-        similarity, labelled = keypoint_similarity(pairs, objects, predictions, self.sigmas)
-        return torch.where(labelled, (2 * without + similarity) / 3, without)
+        boxes = box_overlap(pairs, objects, predictions)
+        masks = BoxAndMaskOverlap(shortlist=self.shortlist).masks(pairs, boxes, objects, predictions)
+        keypoints, labelled = keypoint_similarity(pairs, objects, predictions, self.sigmas)
+        # What is not known of an object is 0, and does not count.
+        known = 1 + objects.are_outlined(pairs.pictures, pairs.slots).to(boxes) + labelled.to(boxes)
+        return (boxes + masks + keypoints) / known
 
 
 def keypoint_similarity(

@@ -15,11 +15,3 @@ class PoseTrainer(DetectionTrainer):
 
     task: ClassVar[str] = "pose"
     validator: ClassVar[type[PoseValidator]] = PoseValidator
-
-    def set_model_attributes(self) -> None:
-        """Write the data set's classes, ``kpt_shape`` and ``kpt_names`` (a list per class) on the network."""
-        super().set_model_attributes()
-        names, schema = self.labels
-        if schema is not None:
-            points = {number: list(schema.names) for number in names}
-            vars(self.model).update(kpt_shape=list(schema.shape), kpt_names=points)

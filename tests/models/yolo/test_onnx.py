@@ -1,0 +1,45 @@
+"""The network leaves PyTorch through torch.onnx, and what is decoded from it stays the same."""
+
+import warnings
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from torch.utils._pytree import tree_flatten, tree_unflatten
+
+from golden.fill import image
+from posekit.config.predict import PredictSettings
+from posekit.models.yolo.inference import YoloInference
+from posekit.sample import Sample
+from posekit.schema import COCO_PERSON
+from small_networks import small_network
+
+
+def exported(network, images, path):
+    """Return a function that runs a network from an ONNX file, on inputs of the same shape."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter uses what PyTorch itself deprecates
+        torch.onnx.export(network, (torch.zeros_like(images),), path, dynamo=True, verbose=False)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    _, form = tree_flatten(network(images))
+    (name,) = (given.name for given in session.get_inputs())
+    return lambda pixels: tree_unflatten(map(torch.from_numpy, session.run(None, {name: pixels.numpy()})), form)
+
+
+@pytest.mark.parametrize(("name", "one2one"), [("yolo11n-multitask", False), ("yolo26n-multitask", True)])
+def test_masks_and_keypoints_are_those_of_pytorch(name, one2one, tmp_path):
+    inference = YoloInference(small_network(name), COCO_PERSON, device=torch.device("cpu"), one2one=one2one)
+    settings = inference.adapt(PredictSettings(imgsz=128, conf=0.05, iou=0.9))
+    batch = inference.prepare([Sample(image=image(96, 128, 0))], settings)
+    run = exported(inference.network, inference.on_device(batch), tmp_path / "network.onnx")
+    outputs = run(inference.on_device(batch).contiguous())[inference.branch]
+    (theirs,) = inference.decode(outputs, batch, settings)
+    (ours,) = inference.decode(inference.run(batch, settings), batch, settings)
+    assert len(ours) == len(theirs) > 5
+    np.testing.assert_allclose(theirs.keypoints.xy, ours.keypoints.xy, atol=0.5)
+    np.testing.assert_allclose(theirs.boxes.xyxy, ours.boxes.xyxy, atol=0.5)
+    one, two = (each.masks.data.bool() for each in (theirs, ours))
+    overlap = (one & two).sum((1, 2)) / (one | two).sum((1, 2))
+    assert overlap.min() >= 0.99
+    assert two.float().mean() > 0.01
