@@ -21,7 +21,7 @@ RANKS = (
     {"sample", "results", "config"},
     {"data", "augment", "models", "checkpoint", "metrics", "io", "viz"},
     {"engine", "export", "runtime", "track"},
-    {"api", "worker", "shims"},
+    {"api", "rfdetr", "worker", "shims"},
     {"cli", "__main__"},
 )
 # Packages with the classes that people import: they bring family and engine together, as `api` does.

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from posekit.api import YOLO
     from posekit.errors import PosekitError
     from posekit.results import Boxes, Keypoints, Masks, Results
+    from posekit.rfdetr import (
+        RFDETRKeypointPreview,
+        RFDETRPose,
+        RFDETRPoseLarge,
+        RFDETRPoseMedium,
+        RFDETRPoseNano,
+        RFDETRPoseSmall,
+    )
     from posekit.schema import KeypointSchema
 
 _HOMES = {
@@ -26,9 +34,30 @@ _HOMES = {
     "Masks": "posekit.results",
     "Results": "posekit.results",
     "KeypointSchema": "posekit.schema",
+    "RFDETRKeypointPreview": "posekit.rfdetr",
+    "RFDETRPose": "posekit.rfdetr",
+    "RFDETRPoseLarge": "posekit.rfdetr",
+    "RFDETRPoseMedium": "posekit.rfdetr",
+    "RFDETRPoseNano": "posekit.rfdetr",
+    "RFDETRPoseSmall": "posekit.rfdetr",
 }
 
-__all__ = ["YOLO", "Boxes", "KeypointSchema", "Keypoints", "Masks", "PosekitError", "Results", "__version__"]
+__all__ = [
+    "YOLO",
+    "Boxes",
+    "KeypointSchema",
+    "Keypoints",
+    "Masks",
+    "PosekitError",
+    "RFDETRKeypointPreview",
+    "RFDETRPose",
+    "RFDETRPoseLarge",
+    "RFDETRPoseMedium",
+    "RFDETRPoseNano",
+    "RFDETRPoseSmall",
+    "Results",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -308,3 +308,12 @@ def test_a_bar_is_shown_on_standard_error(site, target, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert "weights.pt" in err
+
+
+def test_an_md5_is_checked_where_its_publisher_states_only_that(site, target):
+    good = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
+    with pytest.raises(DownloadError, match=f"has the MD5 {good}, but {'0' * 32} was expected; it was deleted"):
+        download(site.url, target, md5="0" * 32, progress=False)
+    assert list(target.parent.iterdir()) == []
+    download(site.url, target, md5=good, progress=False)
+    assert "verified against the catalogue" in record_path(target).read_text()

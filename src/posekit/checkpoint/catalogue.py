@@ -8,6 +8,20 @@ _FAMILIES = ("yolov8", "yolo11", "yolo26")
 _SCALES = ("n", "s", "m", "l", "x")
 _TASKS = ("", "-seg", "-pose")
 
+_RFDETR = "https://storage.googleapis.com/rfdetr"
+# Path below that address, and the MD5 that its publisher states.
+_RFDETR_FILES = {
+    "rf-detr-nano": ("nano_coco/checkpoint_best_regular.pth", "fb6504cce7fbdc783f7a46991f07639f"),
+    "rf-detr-small": ("small_coco/checkpoint_best_regular.pth", "fb37061c1af7bace359c91b723a8d5c1"),
+    "rf-detr-medium": ("medium_coco/checkpoint_best_regular.pth", "7223f764a87b863f02eb8d52bf0ce2ee"),
+    "rf-detr-large-2026": ("rf-detr-large-2026.pth", "5cb72153541cbcb9aa6efa26222acc75"),
+    "rf-detr-base": ("rf-detr-base-coco.pth", "b4d3ce46099eaed50626ede388caf979"),
+    "rf-detr-keypoint-preview-xlarge": (
+        "rf-detr-keypoint-preview-xlarge.pth",
+        "6de511943ee85a547d4c5cb527daf0eb",
+    ),
+}
+
 # Only sums that were computed from the published file; the others are recorded at the first download.
 _SHA256 = {"yolo11n-pose": "869e83fcdffdc7371fa4e34cd8e51c838cc729571d1635e5141e3075e9319dc0"}
 
@@ -19,37 +33,49 @@ class PublishedWeights:
     Attributes:
         name: file name without suffix, "yolo11n-pose".
         url: where it can be had.
-        license: SPDX identifier of the licence of the weights, which is not that of posekit.
+        license: SPDX identifier of the licence of the weights, which need not be that of posekit.
         sha256: checksum of the file in hexadecimal; None when nobody has verified one.
+        md5: checksum that its publisher states; None without.
+        suffix: of the file's name.
     """
 
     name: str
     url: str
     license: str
-    sha256: str | None
+    sha256: str | None = None
+    md5: str | None = None
+    suffix: str = ".pt"
 
     @property
     def filename(self) -> str:
         """The name that the file has on disk."""
-        return f"{self.name}.pt"
+        return f"{self.name}{self.suffix}"
 
 
 def catalogue() -> dict[str, PublishedWeights]:
     """Return all published weights by name."""
     names = [f"{family}{scale}{task}" for family in _FAMILIES for task in _TASKS for scale in _SCALES]
-    return {name: _entry(name) for name in [*names, "yolov8x-pose-p6"]}
+    yolo = {name: _entry(name) for name in [*names, "yolov8x-pose-p6"]}
+    return yolo | {name: _rfdetr_entry(name) for name in _RFDETR_FILES}
 
 
 def published(filename: str) -> PublishedWeights | None:
-    """Return the entry for a name with or without ``.pt``; None if it is not in the catalogue."""
-    return catalogue().get(filename.removesuffix(".pt"))
+    """Return the entry for a name with or without its suffix; None if it is not in the catalogue."""
+    entries = catalogue().values()
+    return next((entry for entry in entries if filename in (entry.name, entry.filename)), None)
 
 
 def similar_names(filename: str, count: int = 3) -> list[str]:
     """Return up to `count` file names of the catalogue that look like `filename`, best first."""
-    stem = filename.removesuffix(".pt").lower()
-    return [f"{name}.pt" for name in difflib.get_close_matches(stem, catalogue(), n=count, cutoff=0.7)]
+    entries = catalogue()
+    stem = filename.removesuffix(".pt").removesuffix(".pth").lower()
+    return [entries[name].filename for name in difflib.get_close_matches(stem, entries, n=count, cutoff=0.7)]
 
 
 def _entry(name: str) -> PublishedWeights:
     return PublishedWeights(name=name, url=f"{_RELEASE}/{name}.pt", license="AGPL-3.0", sha256=_SHA256.get(name))
+
+
+def _rfdetr_entry(name: str) -> PublishedWeights:
+    path, md5 = _RFDETR_FILES[name]
+    return PublishedWeights(name=name, url=f"{_RFDETR}/{path}", license="Apache-2.0", md5=md5, suffix=".pth")

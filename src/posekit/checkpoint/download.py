@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import BinaryIO, Protocol
 from urllib.parse import urlsplit
 
-from posekit.checkpoint.checksum import check_record, sha256_of, write_record
+from posekit.checkpoint.checksum import check_record, md5_of, sha256_of, write_record
 from posekit.checkpoint.progress_bar import progress_bar
 from posekit.errors import DownloadError
 
@@ -69,7 +69,9 @@ class _Partial:
         self.tag_path.unlink(missing_ok=True)
 
 
-def download(url: str, target: Path, *, sha256: str | None = None, progress: bool = True) -> Path:
+def download(
+    url: str, target: Path, *, sha256: str | None = None, md5: str | None = None, progress: bool = True
+) -> Path:
     """Fetch `url` into the file `target`; an interrupted download goes on where it stopped.
 
     A file that is already there is only checked against its recorded sum. Beside the file its
@@ -78,7 +80,8 @@ def download(url: str, target: Path, *, sha256: str | None = None, progress: boo
     Args:
         url: an http or https address.
         target: the file to make; missing folders are made.
-        sha256: the published sum in hexadecimal; None records the sum without verifying it.
+        sha256: the published sum in hexadecimal; without any, the sum is recorded without being verified.
+        md5: the published MD5, where its publisher states only that.
         progress: whether to show a bar on the terminal.
 
     Returns:
@@ -97,8 +100,10 @@ def download(url: str, target: Path, *, sha256: str | None = None, progress: boo
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         _fetch(url, partial, progress=progress)
-        digest = _checked_sum(url, partial, sha256)
-        write_record(target, digest, source=url, verified=sha256 is not None)
+        _check_sum(url, partial, "MD5", md5, md5_of)
+        _check_sum(url, partial, "SHA-256", sha256, sha256_of)
+        verified = sha256 is not None or md5 is not None
+        write_record(target, sha256_of(partial.path), source=url, verified=verified)
         partial.path.replace(target)
         partial.tag_path.unlink(missing_ok=True)
     except urllib.error.HTTPError as error:
@@ -216,12 +221,13 @@ def _check_untouched(url: str, file: BinaryIO, partial: _Partial, received: int)
     raise DownloadError(f"{url}: another process is fetching the same file; try again when it is done")
 
 
-def _checked_sum(url: str, partial: _Partial, expected: str | None) -> str:
-    digest = sha256_of(partial.path)
-    if expected is not None and digest != expected.lower():
+def _check_sum(url: str, partial: _Partial, kind: str, expected: str | None, sum_of: Callable[[Path], str]) -> None:
+    if expected is None:
+        return
+    digest = sum_of(partial.path)
+    if digest != expected.lower():
         partial.discard()
-        raise DownloadError(f"{url}: the file has the SHA-256 {digest}, but {expected} was expected; it was deleted")
-    return digest
+        raise DownloadError(f"{url}: the file has the {kind} {digest}, but {expected} was expected; it was deleted")
 
 
 def _label(url: str) -> str:

@@ -9,6 +9,8 @@ from posekit.checkpoint.packaged import packaged_weights
 from posekit.errors import DownloadError, WeightsNotFoundError
 from posekit.log import LOGGER
 
+LICENSE = "Apache-2.0"  # posekit's own
+
 
 def locate_weights(name: str | Path, *, weights_dir: Path) -> Path:
     """Return the file that `name` means, downloading published weights if they are on no disk.
@@ -54,19 +56,20 @@ def _is_file(path: Path) -> bool:
 
 def _fetched(entry: PublishedWeights, target: Path) -> Path:
     LOGGER.warning(
-        "downloading %s from %s; these weights are under %s, not under posekit's licence",
+        "downloading %s from %s; these weights are under %s%s",
         entry.filename,
         entry.url,
         entry.license,
+        "" if entry.license == LICENSE else ", not under posekit's licence",
     )
     try:
-        path = download(entry.url, target, sha256=entry.sha256)
+        path = download(entry.url, target, sha256=entry.sha256, md5=entry.md5)
     except DownloadError as error:
         raise WeightsNotFoundError(
             f"{entry.filename} is neither in the current folder nor in {target.parent}, and could not be downloaded: "
             f"{error}. Put the file from {entry.url} into either folder"
         ) from error
-    if entry.sha256 is None:
+    if entry.sha256 is None and entry.md5 is None:
         LOGGER.warning("%s: no published checksum is known; the sum was recorded, unverified", entry.filename)
     else:
         LOGGER.info("%s: checksum verified", entry.filename)

@@ -1,0 +1,1 @@
+"""From memory to queries: selection of proposals, and decoder layers with deformable attention."""

@@ -1,0 +1,1 @@
+"""Matching of queries with objects, and the losses of matched and unmatched queries."""

@@ -1,0 +1,181 @@
+"""RF-DETR pose models as objects: `RFDETRPose` and its sizes, and the official keypoint preview.
+
+from posekit import RFDETRPoseNano
+
+detections = RFDETRPoseNano(pretrain_weights="pose.pth").predict("street.jpg", threshold=0.5)
+keypoints = detections.data["keypoints"]  # (n, K, 3)
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from posekit.checkpoint.native import save_checkpoint
+from posekit.config.predict import PredictSettings
+from posekit.engine.device import select_device
+from posekit.errors import SettingError
+from posekit.io.rgb import picture_of
+from posekit.models.rfdetr.inference import RFDETRInference
+from posekit.models.rfdetr.model import RFDETRModel, contents_of
+from posekit.models.rfdetr.opening import open_rfdetr, read_rfdetr_tensors
+from posekit.models.rfdetr.pose_wish import PoseWish, pose_model
+from posekit.models.rfdetr.sizes import POSE_MODELS, STARTING_WEIGHTS
+from posekit.models.rfdetr.supervision import to_supervision
+from posekit.schema import KeypointSchema
+
+DETECTION: Final = "detection"
+"""The published detection weights of a model's size, as the start of training."""
+
+PREVIEW_WEIGHTS: Final = "rf-detr-keypoint-preview-xlarge.pth"
+
+
+class RFDETR:
+    """An RF-DETR model that predicts.
+
+    Args:
+        model: network, names and keypoints.
+        device: ``cpu``, ``mps``, ``0``, ...; None for the best there is.
+    """
+
+    def __init__(self, model: RFDETRModel, *, device: str | None = None) -> None:
+        self.model = model
+        self.device = select_device(device)
+        self._inference = RFDETRInference(model, device=self.device)
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Class names by index."""
+        return self.model.names
+
+    @property
+    def schema(self) -> KeypointSchema | None:
+        """The keypoints; None without."""
+        return self.model.schema
+
+    @property
+    def resolution(self) -> int:
+        """Side of the network input in pixels."""
+        return self.model.layout.architecture.resolution
+
+    def predict(self, images: Any, threshold: float = 0.5) -> Any:
+        """Find objects and their keypoints.
+
+        Args:
+            images: a PIL image, a path or URL, an RGB array (H, W, 3) of uint8 or of floats in [0, 1], an RGB tensor
+                (3, H, W) in [0, 1], or a list of these, which goes through the network together.
+            threshold: detections must score higher.
+
+        Returns:
+            One `supervision.Detections` per picture, best first, in pixels of the picture (see
+            `models.rfdetr.supervision`); a list for a list.
+
+        Raises:
+            SettingError: the threshold is outside 0 ... 1.
+            SourceNotFoundError, SourceTypeError, SourceValueError, UnreadableImageError: a picture cannot be used.
+        """
+        if not 0 <= threshold <= 1:
+            raise SettingError(f"threshold={threshold} must be from 0 to 1")
+        if isinstance(images, (list, tuple)):
+            return self._predict(list(images), threshold) if images else []
+        return self._predict([images], threshold)[0]
+
+    def save(self, path: str | Path) -> None:
+        """Write the model to a ``.pt`` or ``.safetensors`` file.
+
+        Raises:
+            CheckpointError: another suffix.
+            OutputError: the file cannot be written.
+        """
+        save_checkpoint(path, contents_of(self.model, path))
+
+    def _predict(self, images: list[Any], threshold: float) -> list[Any]:
+        pictures = [picture_of(image) for image in images]
+        found = self._inference.find_in(pictures, PredictSettings(conf=threshold))
+        return [
+            to_supervision(part, (picture.shape[0], picture.shape[1]), self.names)
+            for part, picture in zip(found, pictures, strict=True)
+        ]
+
+
+class RFDETRPose(RFDETR):
+    """A pose model of the default size, medium.
+
+    Args:
+        pretrain_weights: a file of pose weights, or of detection weights to start training from; by default the
+            published detection weights of the size. None for random weights.
+        num_keypoints: K; by default as many as the names, or as the file has, else 17.
+        keypoint_names: K names.
+        skeleton: limbs as pairs of point indices, from 0.
+        num_classes: how many classes there are.
+        resolution: side of the network input in pixels; by default that of the file, or of the size.
+        device: ``cpu``, ``mps``, ``0``, ...; None for the best there is.
+
+    Raises:
+        WeightsNotFoundError: the weights are neither on disk nor to be had.
+        CheckpointError: the file is damaged, unsafe, or holds another kind of network.
+        SchemaError: names, skeleton and number of keypoints contradict each other.
+        SettingError: the resolution is not possible.
+    """
+
+    size: ClassVar[str] = "rfdetr-pose-medium"
+
+    def __init__(
+        self,
+        *,
+        pretrain_weights: str | Path | None = DETECTION,
+        num_keypoints: int | None = None,
+        keypoint_names: Sequence[str] | None = None,
+        skeleton: Sequence[Sequence[int]] | None = None,
+        num_classes: int | None = None,
+        resolution: int | None = None,
+        device: str | None = None,
+    ) -> None:
+        if pretrain_weights == DETECTION:
+            pretrain_weights = STARTING_WEIGHTS[self.size]
+        wish = PoseWish(
+            num_keypoints=num_keypoints,
+            keypoint_names=keypoint_names,
+            skeleton=skeleton,
+            num_classes=num_classes,
+            resolution=resolution,
+        )
+        file = None if pretrain_weights is None else read_rfdetr_tensors(pretrain_weights)
+        super().__init__(pose_model(POSE_MODELS[self.size], file, wish), device=device)
+
+
+class RFDETRPoseNano(RFDETRPose):
+    """The smallest and fastest pose model; see `RFDETRPose`."""
+
+    size = "rfdetr-pose-nano"
+
+
+class RFDETRPoseSmall(RFDETRPose):
+    """A small pose model; see `RFDETRPose`."""
+
+    size = "rfdetr-pose-small"
+
+
+class RFDETRPoseMedium(RFDETRPose):
+    """The default pose model; see `RFDETRPose`."""
+
+
+class RFDETRPoseLarge(RFDETRPose):
+    """The largest pose model; see `RFDETRPose`."""
+
+    size = "rfdetr-pose-large"
+
+
+class RFDETRKeypointPreview(RFDETR):
+    """The official keypoint preview, which also tells how sure it is of each keypoint.
+
+    Args:
+        pretrain_weights: its file.
+        device: ``cpu``, ``mps``, ``0``, ...; None for the best there is.
+
+    Raises:
+        WeightsNotFoundError: the weights are neither on disk nor to be had.
+        CheckpointError: the file is damaged, unsafe, or holds another kind of network.
+    """
+
+    def __init__(self, *, pretrain_weights: str | Path = PREVIEW_WEIGHTS, device: str | None = None) -> None:
+        super().__init__(open_rfdetr(pretrain_weights), device=device)
