@@ -30,13 +30,29 @@ def test_save_false_writes_nothing_and_verbose_false_says_nothing(posekit_comman
     assert list(folder.iterdir()) == []
 
 
-def test_without_mode_and_model_the_defaults_are_named_in_warnings(posekit_command, default_model):
-    done = posekit_command("pose", *SMALL)
+def test_without_mode_and_model_the_defaults_are_named_in_warnings(posekit_command, folder):
+    done = posekit_command("source=figures:2")
     assert done.returncode == 0
     warnings = done.stderr.splitlines()
     assert warnings[0].startswith("WARNING no mode given: taking predict")
-    assert warnings[1].startswith("WARNING no model given: taking yolo26n-pose.pt")
+    assert warnings[1].startswith("WARNING no model given: taking figures-pose.pt, which comes with posekit")
+    assert "name a real one with model=FILE" in warnings[1]
     assert len(warnings) == 2
+
+
+def test_without_a_model_drawn_people_are_found_offline(posekit_command, folder):
+    done = posekit_command("predict", "source=figures:3", "save_txt=True")
+    assert done.returncode == 0
+    rows = [path.read_text().splitlines() for path in (folder / "runs" / "pose" / "predict" / "labels").glob("*.txt")]
+    assert len(rows) == 3
+    assert all(len(row.split()) == 1 + 4 + 17 * 3 for found in rows for row in found)
+
+
+@pytest.mark.parametrize("task", ["detect", "segment"])
+def test_without_a_model_other_tasks_take_their_published_one(posekit_command, folder, task):
+    (folder / "other").mkdir()
+    done = posekit_command(task, "predict", "source=other")
+    assert f"no model given: taking yolo26n{'' if task == 'detect' else '-seg'}.pt" in done.stderr
 
 
 def test_a_task_that_differs_from_the_models_is_one_warning(posekit_command, default_model):

@@ -66,7 +66,7 @@ class TrainSettings(AugmentationSettings, OptimizerSettings, DataSettings):
     sync_bn: bool = setting(False, Flag(), "batch norms see the batches of all GPUs at once, where there are several")
     compile: bool | str = setting(False, Either(Flag(), Text("a mode of torch.compile")), "compile the network")
     channels_last: bool | None = setting(
-        None, Optionally(Flag()), "channels-last memory layout; none: everywhere but on Apple GPUs"
+        None, Optionally(Flag()), "channels-last memory layout; none: on CUDA; on CPUs faster and less exact"
     )
     freeze: int | tuple[int | str, ...] | None = setting(
         None,
