@@ -18,24 +18,23 @@ from posekit.checkpoint.native import save_checkpoint
 from posekit.checkpoint.read import read_checkpoint
 from posekit.data.figures import SceneSettings, write_yolo_dataset
 
-VALIDATION = 300
 WIDE_SIGMA = 0.1
 
 
-def single_person(folder: Path, pictures: int, imgsz: int) -> Path:
+def single_person(folder: Path, pictures: int, val: int, imgsz: int) -> Path:
     """Write scenes of one person each, with sigmas that let a coarse pose count; return their YAML."""
     settings = SceneSettings(size=(imgsz, imgsz), people=(1, 1), body_height=(0.85, 1.1), clutter=(0, 4))
-    data = Path(write_yolo_dataset(folder, train=pictures, val=VALIDATION, settings=settings))
+    data = Path(write_yolo_dataset(folder, train=pictures, val=val, settings=settings))
     content = yaml.safe_load(data.read_text(encoding="utf-8"))
     content["kpt_oks_sigmas"] = [WIDE_SIGMA] * len(content["kpt_oks_sigmas"])
     data.write_text(yaml.safe_dump(content), encoding="utf-8")
     return data
 
 
-def many_people(folder: Path, pictures: int, imgsz: int) -> Path:
+def many_people(folder: Path, pictures: int, val: int, imgsz: int) -> Path:
     """Write scenes as `posekit figures` does; return their YAML."""
     settings = SceneSettings(size=(imgsz, imgsz))
-    return Path(write_yolo_dataset(folder, train=pictures, val=VALIDATION, settings=settings))
+    return Path(write_yolo_dataset(folder, train=pictures, val=val, settings=settings))
 
 
 def publish(trained: Path, out: Path) -> None:
@@ -54,6 +53,7 @@ def main() -> None:
     parser.add_argument("--out", required=True, type=Path, help="weight file to write")
     parser.add_argument("--runs", type=Path, default=Path("runs/figures-pose"), help="folder of data sets and runs")
     parser.add_argument("--pictures", type=int, nargs=2, default=(800, 1600), help="of each stage")
+    parser.add_argument("--val", type=int, default=300, help="pictures to validate each stage on")
     parser.add_argument("--epochs", type=int, nargs=2, default=(24, 16), help="of each stage")
     parser.add_argument("--imgsz", type=int, default=160)
     parser.add_argument("--first", type=Path, default=None, help="weights of the first stage, to begin with the second")
@@ -68,12 +68,12 @@ def main() -> None:
     }
     if options.first is None:
         model = YOLO("yolo11n-pose.yaml")
-        data = single_person(runs / "single", options.pictures[0], options.imgsz)
+        data = single_person(runs / "single", options.pictures[0], options.val, options.imgsz)
         narrow: dict[str, Any] = {"close_mosaic": options.epochs[0], "scale": 0.2, "translate": 0.05}
         model.train(data=data, epochs=options.epochs[0], batch=8, nbs=8, name="first", **narrow, **common)
     else:
         model = YOLO(options.first)
-    data = many_people(runs / "many", options.pictures[1], options.imgsz)
+    data = many_people(runs / "many", options.pictures[1], options.val, options.imgsz)
     wide = {"close_mosaic": options.epochs[1] - options.epochs[1] // 4}
     model.train(data=data, epochs=options.epochs[1], batch=16, nbs=16, name="second", **wide, **common)
     publish(runs / "second" / "weights" / "best.pt", options.out)
