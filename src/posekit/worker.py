@@ -38,6 +38,8 @@ def main(folder: str) -> int:
     except Exception as error:  # noqa: BLE001  # raised again by the process that has started this one
         exchange.put(f"{FAILURE}{os.environ['RANK']}", Failure.of(error))
         return FAILED
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends anyway, and is not to tell of an interruption then
     return 0
 
 
