@@ -69,7 +69,7 @@ def main() -> None:
     if options.first is None:
         model = YOLO("yolo11n-pose.yaml")
         data = single_person(runs / "single", options.pictures[0], options.val, options.imgsz)
-        narrow: dict[str, Any] = {"close_mosaic": options.epochs[0], "scale": 0.2, "translate": 0.05}
+        narrow: dict[str, Any] = {"close_mosaic": options.epochs[0], "scale": 0.2, "translate": 0.05, "val": False}
         model.train(data=data, epochs=options.epochs[0], batch=8, nbs=8, name="first", **narrow, **common)
     else:
         model = YOLO(options.first)
