@@ -64,7 +64,7 @@ def main() -> None:
         "project": str(runs),
         "exist_ok": True,
         "plots": False,
-        "workers": 2,
+        "channels_last": True,  # faster on a CPU
     }
     if options.first is None:
         model = YOLO("yolo11n-pose.yaml")
