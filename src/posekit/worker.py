@@ -26,20 +26,25 @@ INTERRUPTED = 128 + signal.SIGINT
 def main(folder: str) -> int:
     """Do the job that lies in a folder; return the exit status: 0, 1 when it failed, 130 when interrupted."""
     threading.Thread(target=_end_with_starter, args=(folder,), daemon=True).start()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    exchange = Exchange(Path(folder))
+    # An interruption comes once at most, and may come while a failure is being told: whatever it meets lies in here.
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        status = _status_of_job(Exchange(Path(folder)))
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return status
+
+
+def _status_of_job(exchange: Exchange) -> int:
     try:
         with show_log():
             answer = _do(exchange.get(JOB), exchange)
         if rank() == 0:
             exchange.put(ANSWER, answer)
-    except KeyboardInterrupt:
-        return INTERRUPTED
     except Exception as error:  # noqa: BLE001  # raised again by the process that has started this one
         exchange.put(f"{FAILURE}{os.environ['RANK']}", Failure.of(error))
         return FAILED
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends anyway, and is not to tell of an interruption then
     return 0
 
 
