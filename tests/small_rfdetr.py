@@ -25,6 +25,16 @@ SMALLEST = Architecture(
     encoder_width=64,
     encoder_heads=1,
 )
+CHANGED = (
+    "resolution", "position_grid", "queries", "detections", "groups", "width", "feedforward", "encoder_width",
+    "encoder_heads",
+)  # fmt: skip
+
+
+def small_definition(**changes):
+    """Return what a user would write of such a network, to be trained in a second."""
+    small = {name: getattr(SMALLEST, name) for name in CHANGED} | {"encoder_depth": 4, "taps": [1, 2, 3, 4]}
+    return {"family": "rfdetr", "size": "rfdetr-pose-nano", **small, **changes}
 
 
 def small_rfdetr(*, class_rows=2, keypoints=5, architecture=SMALLEST):

@@ -1,4 +1,4 @@
-"""`YOLO`: the object that users hold. Thin: every method hands over to the room that does the work."""
+"""`YOLO`: the object that users hold. Thin: every method hands over to the room or the family that does the work."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -28,18 +28,11 @@ from posekit.engine.validator import Validator
 from posekit.errors import SettingError, UnknownAttributeError
 from posekit.log import LOGGER, ensure_console
 from posekit.metrics.report import Metrics
-from posekit.models.yolo.cost import network_cost
+from posekit.models.opening import AnyModel, open_model, open_weights
 from posekit.models.yolo.detect import DetectionTrainer
-from posekit.models.yolo.fuse import fuse_network, is_fused
-from posekit.models.yolo.heads import Branch
-from posekit.models.yolo.loading import contents_of, copy_matching, load_model
 from posekit.models.yolo.multitask import MultitaskTrainer
-from posekit.models.yolo.network import YoloNetwork
-from posekit.models.yolo.opening import OpenModel, open_model, read_weights
 from posekit.models.yolo.pose import PoseTrainer
-from posekit.models.yolo.ready import ReadyNetwork
 from posekit.models.yolo.segment import SegmentationTrainer
-from posekit.models.yolo.validation import YoloValidation
 from posekit.results import Results
 
 TRAINERS = {kind.task: kind for kind in (DetectionTrainer, SegmentationTrainer, PoseTrainer, MultitaskTrainer)}
@@ -49,11 +42,11 @@ VAL_DEFAULTS = {"rect": True}
 
 
 class YOLO:
-    """A YOLO network with everything users do with it.
+    """A network with everything users do with it; RF-DETR networks open, too.
 
     Args:
-        model: weights (``yolo11n-pose.pt``, a path, or a bare stem), a definition
-            (``yolo11n-pose.yaml``), or another `YOLO`, whose state is shared.
+        model: weights (``yolo11n-pose.pt``, a path, or a bare stem), a definition (``yolo11n-pose.yaml``,
+            ``rfdetr-pose-nano.yaml``), or another `YOLO`, whose state is shared.
         task: expected task; the model's own wins, with a warning.
         verbose: print a line about the network.
 
@@ -76,7 +69,6 @@ class YOLO:
         self.trainer: DetectionTrainer | None = None
         self.metrics: Metrics | None = None
         self.transforms = None
-        self._ready = ReadyNetwork()
         self._hold(open_model(self.model_name))
         self.cfg = self.model_name if self.ckpt is None else None
         self.overrides: dict[str, Any] = {"model": self.model_name, **self.loaded.settings, "task": self.task}
@@ -143,7 +135,7 @@ class YOLO:
         if devices:
             refuse_code(checked.device, self.callbacks, kind)
             job = Job(mode="val", task=self.task, settings=vars(checked))
-            self.metrics = run_job(job, contents_of(self.loaded, self.model_name), devices)
+            self.metrics = run_job(job, self.family.contents(self.loaded, self.model_name), devices)
         else:
             self.metrics = self._val_here(checked, kind)
         return self.metrics
@@ -171,17 +163,18 @@ class YOLO:
         checked = self._settings(TrainSettings, known, given)
         kind = trainer or TRAINERS[self.task]
         self.trainer = kind(checked, given | {"model": self.model_name}, self.callbacks)
-        self.trainer.start = OpenModel(loaded=self.loaded, checkpoint=self.ckpt, trained=self._trained)
+        self.trainer.start = AnyModel(
+            loaded=self.loaded, family=self.family, checkpoint=self.ckpt, trained=self._trained
+        )
         self.metrics = self.trainer.train()
         self._hold(open_model(str(self.trainer.best if self.trainer.best.is_file() else self.trainer.last)))
         self.overrides |= self.loaded.settings
-        self._ready = ReadyNetwork()
         return self.metrics
 
     def embed(self, source: Any = None, **settings: Any) -> list[Tensor]:
         """Return one feature vector (C,) per picture, by default of the last layer before the head."""
         if settings.get("embed") is None:
-            settings["embed"] = [len(self.network.model) - 2]
+            settings["embed"] = [self.family.last_map(self.loaded)]
         return self.predict(source, **settings)  # type: ignore[return-value]
 
     def load(self, weights: "str | Path | YOLO") -> "YOLO":
@@ -191,9 +184,10 @@ class YOLO:
 
         Raises:
             CheckpointError: one of the two is fused and the other is not.
+            SettingError: the two are of different families.
         """
-        source = weights.loaded if isinstance(weights, YOLO) else load_model(read_weights(str(weights)))
-        copied, total = copy_matching(self.loaded, source)
+        source = weights.loaded if isinstance(weights, YOLO) else open_weights(str(weights)).loaded
+        copied, total = self.family.copy_matching(self.loaded, source)
         self._trained = True
         name = weights.model_name if isinstance(weights, YOLO) else weights
         LOGGER.info("Transferred %d/%d items from %s", copied, total, name)
@@ -201,13 +195,11 @@ class YOLO:
 
     def save(self, filename: str | Path = "saved_model.pt") -> None:
         """Write the model as a posekit checkpoint (``.pt`` or ``.safetensors``): plain data, safe to load."""
-        save_checkpoint(filename, contents_of(self.loaded, filename))
+        save_checkpoint(filename, self.family.contents(self.loaded, filename))
 
     def reset_weights(self) -> "YOLO":
         """Give every weight a fresh random value; return this object."""
-        names = self.network.names
-        self.loaded.network = YoloNetwork(self.network.definition).eval().to(self.device)
-        self.loaded.network.names = names
+        self.family.renew(self.loaded)
         self._trained = False
         return self
 
@@ -218,7 +210,7 @@ class YOLO:
         if not verbose:
             return None
         size = (imgsz, imgsz) if isinstance(imgsz, int) else imgsz
-        cost = network_cost(self.network, size)
+        cost = self.family.cost(self.loaded, size)
         if detailed:
             for name, parameter in self.network.named_parameters():
                 LOGGER.info("%s %s %s", name, tuple(parameter.shape), "trained" if parameter.requires_grad else "fixed")
@@ -230,10 +222,7 @@ class YOLO:
 
     def fuse(self) -> "YOLO":
         """Fold batch norms into convolutions (prediction does so by itself, on a copy); return this object."""
-        if not is_fused(self.network):
-            one2one = self.overrides.get("nms") is False and self.network.definition.end2end
-            branch: Branch = "one2one" if one2one else "one2many"
-            self.loaded.network = fuse_network(self.network, branch)
+        self.family.fuse(self.loaded, one2one=self.overrides.get("nms") is False)
         return self
 
     def add_callback(self, event: str, function: Callable[[Any], None]) -> None:
@@ -251,7 +240,7 @@ class YOLO:
     def to(self, *args: Any, **kwargs: Any) -> "YOLO":
         """Move or convert the network as `torch.nn.Module.to`; prediction follows to a device."""
         self.network.to(*args, **kwargs)
-        self._ready = ReadyNetwork()
+        self._ready = self.family.ready()
         if any(not isinstance(value, (bool, torch.dtype, torch.memory_format)) for value in (*args, *kwargs.values())):
             self.overrides["device"] = str(self.device) if self.device.type == "cuda" else self.device.type
         return self
@@ -278,24 +267,27 @@ class YOLO:
         return self
 
     @property
-    def network(self) -> YoloNetwork:
+    def network(self) -> nn.Module:
         """The network itself."""
-        return self.loaded.network
+        network: nn.Module = self.loaded.network
+        return network
 
     @property
     def model(self) -> nn.Module:
         """The network itself, under its usual name."""
-        return self.loaded.network
+        return self.network
 
     @property
     def task(self) -> str:
         """detect, segment, pose or multitask."""
-        return self.network.task
+        task: str = self.loaded.task
+        return task
 
     @property
     def names(self) -> dict[int, str]:
         """Class names by index."""
-        return self.network.names
+        names: dict[int, str] = self.loaded.names
+        return names
 
     @property
     def device(self) -> torch.device:
@@ -313,14 +305,15 @@ class YOLO:
 
     def _val_here(self, settings: ValSettings, kind: type[Validator]) -> Metrics:
         device = select_device(join_processes(settings.device))
-        model = YoloValidation(self._ready.get(self.loaded, settings, device))
+        model = self._ready.validation(self.loaded, settings, device)
         with first_goes_first():
             run = open_validation(settings, model)
         return kind.of(model, self.callbacks).run(run)
 
-    def _hold(self, model: OpenModel) -> None:
-        self.loaded, self._trained = model.loaded, model.trained
+    def _hold(self, model: AnyModel) -> None:
+        self.loaded, self.family, self._trained = model.loaded, model.family, model.trained
         self.ckpt, self.ckpt_path = model.checkpoint, model.path
+        self._ready = model.family.ready()
 
     def _settings(self, owner: type[AnySettings], defaults: dict[str, Any], given: dict[str, Any]) -> AnySettings:
         """Return all settings of a call: what it says, then what its mode is known for, then `overrides`."""
@@ -333,7 +326,7 @@ class YOLO:
 
     def _predictor_for(self, settings: PredictSettings, kind: type[Predictor]) -> Predictor:
         """Return the predictor of the last call, unless it is busy, or its network no longer serves."""
-        model = self._ready.get(self.loaded, settings, select_device(settings.device))
+        model = self._ready.inference(self.loaded, settings, select_device(settings.device))
         last = self.predictor
         if last is not None and type(last) is kind and last.model is model and not last.running:
             return last
@@ -341,23 +334,17 @@ class YOLO:
 
 
 def model_info_text(model: str) -> str:
-    """Return what `posekit info` prints of a model: layers, parameters, arithmetic, keypoints, licence.
+    """Return what `posekit info` prints of a model: size, arithmetic, keypoints, licence.
 
     Args:
         model: weights or a definition, as for `YOLO`.
     """
     yolo = YOLO(model)
-    cost = network_cost(yolo.network)
-    fused = network_cost(fuse_network(yolo.network))
     schema = yolo.loaded.schema
     lines = {
         "model": yolo.ckpt_path or model,
         "task": yolo.task,
-        "layers": f"{cost.layers} ({fused.layers} fused)",
-        "parameters": f"{cost.parameters:,} ({fused.parameters:,} fused)",
-        "GFLOPs": f"{cost.gflops:.1f} ({fused.gflops:.1f} fused) at 640x640",
-        "strides": ", ".join(f"{stride:g}" for stride in yolo.network.strides),
-        "input size": yolo.overrides.get("imgsz", 640),
+        **yolo.family.facts(yolo.loaded),
         "classes": ", ".join(f"{index} {name}" for index, name in yolo.names.items()),
         "keypoints": schema and f"{schema.count} x {schema.shape[1]}: {', '.join(schema.names)}",
         "skeleton": schema and f"{len(schema.skeleton)} limbs",

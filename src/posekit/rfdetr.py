@@ -1,5 +1,7 @@
 """RF-DETR pose models as objects: `RFDETRPose` and its sizes, and the official keypoint preview.
 
+`YOLO` opens such models, too, with all that it does; these classes speak `supervision`.
+
 from posekit import RFDETRPoseNano
 
 detections = RFDETRPoseNano(pretrain_weights="pose.pth").predict("street.jpg", threshold=0.5)
@@ -10,17 +12,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from posekit.api import TRAINERS
 from posekit.checkpoint.native import save_checkpoint
+from posekit.config.check import build, resolve
 from posekit.config.predict import PredictSettings
+from posekit.config.val import ValSettings
 from posekit.engine.device import select_device
+from posekit.engine.validation import open_validation
+from posekit.engine.validator import Validator
 from posekit.errors import SettingError
 from posekit.io.rgb import picture_of
+from posekit.metrics.report import Metrics
+from posekit.models.family import OpenModel
+from posekit.models.rfdetr.family import RFDETRFamily
 from posekit.models.rfdetr.inference import RFDETRInference
 from posekit.models.rfdetr.model import RFDETRModel, contents_of
 from posekit.models.rfdetr.opening import open_rfdetr, read_rfdetr_tensors
 from posekit.models.rfdetr.pose_wish import PoseWish, pose_model
 from posekit.models.rfdetr.sizes import POSE_MODELS, STARTING_WEIGHTS
 from posekit.models.rfdetr.supervision import to_supervision
+from posekit.models.rfdetr.train_arguments import settings_of
+from posekit.models.rfdetr.validation import RFDETRValidation
 from posekit.schema import KeypointSchema
 
 DETECTION: Final = "detection"
@@ -30,7 +42,7 @@ PREVIEW_WEIGHTS: Final = "rf-detr-keypoint-preview-xlarge.pth"
 
 
 class RFDETR:
-    """An RF-DETR model that predicts.
+    """An RF-DETR model.
 
     Args:
         model: network, names and keypoints.
@@ -38,9 +50,8 @@ class RFDETR:
     """
 
     def __init__(self, model: RFDETRModel, *, device: str | None = None) -> None:
-        self.model = model
         self.device = select_device(device)
-        self._inference = RFDETRInference(model, device=self.device)
+        self._hold(model)
 
     @property
     def names(self) -> dict[int, str]:
@@ -79,6 +90,43 @@ class RFDETR:
             return self._predict(list(images), threshold) if images else []
         return self._predict([images], threshold)[0]
 
+    def train(self, **arguments: Any) -> Metrics:
+        """Train on labelled pictures; afterwards this object holds the best weights.
+
+        Args:
+            **arguments: ``data`` (or ``dataset_dir``), ``epochs`` and other settings of `TrainSettings`;
+                ``batch_size``, ``grad_accum_steps``, ``lr``, ``num_workers`` and ``output_dir`` are understood, too.
+                What is not given is as in `models.rfdetr.recipe`.
+
+        Returns:
+            The numbers of the best weights.
+
+        Raises:
+            UnknownSettingError, SettingTypeError, SettingError: a setting is wrong.
+            DatasetNotFoundError, DatasetError, DatasetTypeError, DatasetKeyError, SchemaError: the data set is.
+            NotInThisReleaseError: this is the keypoint preview.
+            TrainingError: losses are no numbers, again and again.
+        """
+        trainer = TRAINERS[self.model.task](overrides=settings_of(arguments))
+        trainer.start = OpenModel(loaded=self.model, family=RFDETRFamily(), checkpoint=None, trained=True)
+        metrics = trainer.train()
+        self._hold(open_rfdetr(trainer.best if trainer.best.is_file() else trainer.last))
+        return metrics
+
+    def val(self, **settings: Any) -> Metrics:
+        """Measure the model against labelled pictures.
+
+        Args:
+            **settings: see `ValSettings`; ``data`` among them.
+
+        Raises:
+            UnknownSettingError, SettingTypeError, SettingError: a setting is wrong.
+            DatasetNotFoundError, DatasetError, DatasetTypeError, DatasetKeyError, SchemaError: the data set is.
+        """
+        checked = build(ValSettings, resolve(ValSettings, settings))
+        model = RFDETRValidation(self._inference)
+        return Validator.of(model).run(open_validation(checked, model))
+
     def save(self, path: str | Path) -> None:
         """Write the model to a ``.pt`` or ``.safetensors`` file.
 
@@ -87,6 +135,10 @@ class RFDETR:
             OutputError: the file cannot be written.
         """
         save_checkpoint(path, contents_of(self.model, path))
+
+    def _hold(self, model: RFDETRModel) -> None:
+        self.model = model
+        self._inference = RFDETRInference(model, device=self.device)
 
     def _predict(self, images: list[Any], threshold: float) -> list[Any]:
         pictures = [picture_of(image) for image in images]

@@ -5,6 +5,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from posekit.engine.training.progress import TrainingProgress
 from posekit.engine.training.trainer import Trainer
 from posekit.log import LOGGER, show_log
 from posekit.metrics.report import Metrics
-from posekit.models.yolo.opening import OpenModel, open_model
+from posekit.models.opening import open_model
 
 FAILED = 1
 INTERRUPTED = 128 + signal.SIGINT
@@ -63,7 +64,7 @@ def _train(job: Job, exchange: Exchange) -> Metrics:
     }
     trainer = TRAINERS[job.task](overrides=job.settings, _callbacks=callbacks)
     opened = open_model(str(model_path(exchange)))
-    trainer.start = OpenModel(loaded=opened.loaded, checkpoint=None, trained=job.trained)
+    trainer.start = replace(opened, checkpoint=None, trained=job.trained)
     return trainer.train()
 
 

@@ -13,6 +13,7 @@ from posekit.augment.flips import flip_left_right, flip_up_down
 from posekit.augment.format import FormattedSample, MaskForm, format_sample
 from posekit.augment.mixup import draw_share, mix_up
 from posekit.augment.placement import Fetch, Placement, Size
+from posekit.augment.stretch import Stretch
 from posekit.augment.usable import usable_settings
 from posekit.config.augmentation import AugmentationSettings
 from posekit.sample import Sample
@@ -32,12 +33,13 @@ class TrainingPipeline:
 
     Args:
         settings: ranges and probabilities.
-        fetch: gives the sample of a number, its longer side resized to `imgsz`, without masks.
+        fetch: gives the sample of a number, without masks; its longer side is `imgsz` unless there is `stretch`.
         count: how many samples there are.
         imgsz: side of the network input, pixels.
         schema: of the keypoints; None without. What mirrors is off where it has no flip map, with a warning.
         masks: form of the masks; None when the task needs none.
         transform: further changes, such as an `AlbumentationsTransform`.
+        stretch: what samples go through first where networks take stretched pictures.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class TrainingPipeline:
         schema: KeypointSchema | None = None,
         masks: MaskForm | None = None,
         transform: Transform | None = None,
+        stretch: Stretch | None = None,
     ) -> None:
         self._settings = usable_settings(settings, schema)
         self._fetch = fetch
@@ -58,8 +61,9 @@ class TrainingPipeline:
         self._schema = schema
         self._masks = masks
         self._transform = transform
+        self._stretch = stretch
         flip_idx = schema.flip_idx if schema else None
-        self._place = Placement(self._settings, fetch=fetch, imgsz=imgsz, flip_idx=flip_idx)
+        self._place = Placement(self._settings, fetch=fetch, imgsz=imgsz, flip_idx=flip_idx, stretch=stretch)
         self._place_in_rectangle = self._place.without_mosaic()
 
     def __call__(
@@ -92,6 +96,7 @@ class TrainingPipeline:
             schema=self._schema,
             masks=self._masks,
             transform=self._transform,
+            stretch=self._stretch,
         )
 
     def _joined(self, index: int, draw: Draw) -> Sample:

@@ -10,9 +10,9 @@ def run_merge_weights(command: Command) -> None:
     """Put a pose and a segment network together to a multitask network that training can begin with."""
     settings = build(MergeWeightsSettings, command.values)
     from posekit.checkpoint.native import save_checkpoint
+    from posekit.models.opening import open_model
     from posekit.models.yolo.loading import contents_of
     from posekit.models.yolo.merge_weights import merge_weights
-    from posekit.models.yolo.opening import open_model
 
     merged = merge_weights(
         open_model(settings.kpt).loaded,

@@ -33,6 +33,9 @@ class AugmentationSettings(Settings):
     copy_paste_mode: str = setting("flip", Choice(("flip", "mixup")), "where copied objects come from")
     close_mosaic: int = setting(10, Whole(), "last epochs without mosaic, mixup, cutmix and copy_paste", "epochs")
     multi_scale: float = setting(0.0, Number(0, 1), "change the input size of each batch by up to this share")
+    random_crop: float = setting(
+        0.5, Number(0, 1), "probability of a crop before pictures are stretched; for RF-DETR only"
+    )
     augmentations: object = setting(
         None, Optionally(Transforms()), "transforms of the package albumentations, applied before colours and flips"
     )

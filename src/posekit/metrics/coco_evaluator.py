@@ -38,6 +38,19 @@ class CocoScores:
     sigmas: tuple[float, ...] | None = None
 
 
+@dataclass(frozen=True)
+class CategoryGroup:
+    """Categories that the evaluator takes at once: it knows one number of keypoints.
+
+    Attributes:
+        categories: their numbers.
+        sigmas: OKS sigmas of their keypoints; None for boxes and masks.
+    """
+
+    categories: frozenset[int]
+    sigmas: tuple[float, ...] | None
+
+
 def evaluate(
     protocol: CocoProtocol, truth: CocoTruth, kept: Mapping[int, Kept], sigmas: tuple[float, ...] | None
 ) -> CocoScores:
@@ -45,29 +58,57 @@ def evaluate(
 
     Args:
         protocol: what is scored.
-        truth: ground truth, with K points where keypoints are scored.
+        truth: ground truth.
         kept: the detections of each picture that counts, by picture number.
-        sigmas: K OKS sigmas for keypoints, else None.
+        sigmas: K OKS sigmas for keypoints, else None; categories with fewer points have the first of them.
     """
+    groups = _groups(truth, sigmas)
+    curves = [_curves(protocol, truth, _of_group(kept, group, groups), group) for group in groups]
+    order = np.argsort([number for group in groups for number in sorted(group.categories)])
+    precision = np.concatenate([part["precision"] for part in curves], 2)[:, :, order]
+    recall = np.concatenate([part["recall"] for part in curves], 1)[:, order]
+    return _scores(protocol, truth, precision, recall, sigmas)
+
+
+def _groups(truth: CocoTruth, sigmas: tuple[float, ...] | None) -> list[CategoryGroup]:
+    """Return all categories as one group, for keypoints those with the same number of points."""
+    counts = sorted(set(truth.points_of.values()))
+    if sigmas is None or len(counts) < 2:
+        return [CategoryGroup(frozenset(truth.names), sigmas)]
+    return [
+        CategoryGroup(frozenset(number for number, its in truth.points_of.items() if its == count), sigmas[:count])
+        for count in counts
+    ]
+
+
+def _of_group(kept: Mapping[int, Kept], group: CategoryGroup, groups: Sequence[CategoryGroup]) -> Mapping[int, Kept]:
+    if len(groups) == 1:
+        return kept
+    return {number: its.of(group.categories, len(group.sigmas or ())) for number, its in kept.items()}
+
+
+def _curves(protocol: CocoProtocol, truth: CocoTruth, kept: Mapping[int, Kept], group: CategoryGroup) -> dict[str, Any]:
+    """Return what the evaluator accumulates over the categories of a group, in rising order of their numbers."""
     from hotcoco import Params, StreamingEval
 
     parameters = Params(protocol.kind)
-    if sigmas is not None:
-        parameters.kpt_oks_sigmas = list(sigmas)
+    if group.sigmas is not None:
+        parameters.kpt_oks_sigmas = list(group.sigmas)
     evaluator = StreamingEval(
-        [{"id": number, "name": name} for number, name in truth.names.items()], protocol.kind, params=parameters
+        [{"id": number, "name": truth.names[number]} for number in sorted(group.categories)],
+        protocol.kind,
+        params=parameters,
     )
     with warnings.catch_warnings():
         # It warns of sigmas other than COCO's: those of the data set are meant, and stand beside the result.
         warnings.filterwarnings("ignore", message="hotcoco: kpt_oks_sigmas differ", category=UserWarning)
         for numbers in _parts(sorted(kept)):
             images = [_image(truth, number) for number in numbers]
-            objects = [_annotation(entry, protocol) for number in numbers for entry in truth.objects.get(number, ())]
+            objects = [entry for number in numbers for entry in _objects(truth, number, protocol, group)]
             evaluator.update(images, objects, _detections(numbers, kept, protocol))
         result = evaluator.finalize()
         result.accumulate()
-    curves = cast(dict[str, Any], result.eval)  # accumulate() made it
-    return _scores(protocol, truth, curves["precision"], curves["recall"], sigmas)
+    return cast(dict[str, Any], result.eval)  # accumulate() made it
 
 
 def _parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -78,6 +119,12 @@ def _parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
 def _image(truth: CocoTruth, number: int) -> Fields:
     height, width = truth.pictures[number - 1].size or (0, 0)
     return {"id": number, "height": height, "width": width}
+
+
+def _objects(truth: CocoTruth, number: int, protocol: CocoProtocol, group: CategoryGroup) -> list[Fields]:
+    """Return the objects of a picture that are of a group."""
+    objects = truth.objects.get(number, ())
+    return [_annotation(entry, protocol) for entry in objects if entry["category_id"] in group.categories]
 
 
 def _annotation(entry: Fields, protocol: CocoProtocol) -> Fields:

@@ -1,7 +1,7 @@
 """Keeps of a picture's detections what the COCO protocols can use, as compact arrays."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,18 @@ class Kept:
     points: Floats | None = None
     outlines: list[Mapping[str, Any]] | None = None
     left_out: int = 0
+
+    def of(self, categories: Collection[int], points: int) -> "Kept":
+        """Return the detections of some categories, with the first `points` points."""
+        chosen = np.flatnonzero(np.isin(self.categories, list(categories)))
+        return replace(
+            self,
+            categories=self.categories[chosen],
+            scores=self.scores[chosen],
+            boxes=None if self.boxes is None else self.boxes[chosen],
+            points=None if self.points is None else self.points[chosen, : 2 * points],
+            outlines=None if self.outlines is None else [self.outlines[i] for i in chosen],
+        )
 
 
 def keep_best(

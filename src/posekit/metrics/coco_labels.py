@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from posekit.metrics.coco_rows import picture_id
 from posekit.metrics.similarity import BOX_FILL
 from posekit.ops.polygons import polygon_area
+from posekit.schema import KeypointSchema
 
 Floats = NDArray[np.floating[Any]]
 
@@ -57,14 +58,20 @@ class PictureObjects:
 
 
 def truth_from_labels(
-    pictures: Iterable[LabelledPicture], names: Mapping[int, str], category_ids: Mapping[int, int] | None = None
+    pictures: Iterable[LabelledPicture],
+    names: Mapping[int, str],
+    category_ids: Mapping[int, int] | None = None,
+    schema: KeypointSchema | None = None,
 ) -> dict[str, Any]:
     """Return COCO ground truth made from labels in fractions of the picture; see `truth_from_arrays`."""
-    return truth_from_arrays(map(_in_pixels, pictures), names, category_ids)
+    return truth_from_arrays(map(_in_pixels, pictures), names, category_ids, schema)
 
 
 def truth_from_arrays(
-    pictures: Iterable[PictureObjects], names: Mapping[int, str], category_ids: Mapping[int, int] | None = None
+    pictures: Iterable[PictureObjects],
+    names: Mapping[int, str],
+    category_ids: Mapping[int, int] | None = None,
+    schema: KeypointSchema | None = None,
 ) -> dict[str, Any]:
     """Return COCO ground truth, as a JSON file of COCO's would hold it.
 
@@ -75,6 +82,7 @@ def truth_from_arrays(
         pictures: the pictures with their objects.
         names: class name of each class number.
         category_ids: category id of each class number; None for class number + 1.
+        schema: the keypoints, which tells those of each class; None when all classes have the same.
     """
     ids = category_ids or {number: number + 1 for number in names}
     images: list[dict[str, Any]] = []
@@ -86,8 +94,14 @@ def truth_from_arrays(
             place = {"id": len(annotations) + 1, "image_id": number, "category_id": ids[int(picture.classes[row])]}
             annotations.append(place | _object(picture, row))
     _use_file_names_as_ids(images, annotations)
-    categories = [{"id": ids[number], "name": name} for number, name in names.items()]
+    categories = [{"id": ids[number], "name": name} | _points_of(number, schema) for number, name in names.items()]
     return {"images": images, "categories": categories, "annotations": annotations}
+
+
+def _points_of(number: int, schema: KeypointSchema | None) -> dict[str, Any]:
+    """Return the names of a class's own points, which tell padding from points that are only unlabelled."""
+    count = 0 if schema is None else schema.points_of(number)
+    return {"keypoints": list(schema.names[:count])} if schema is not None and count else {}
 
 
 def _in_pixels(labels: LabelledPicture) -> PictureObjects:

@@ -19,14 +19,16 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectForm:
-    """What the objects of one data set are brought to.
+    """What the objects of one category are brought to.
 
     Attributes:
         points: K, the number of keypoints; 0 without.
+        padded: the number that categories with most of them have; objects may list as many, of which the first K count.
         outlines: whether masks will be scored, so that each object needs an outline.
     """
 
     points: int
+    padded: int
     outlines: bool
 
 
@@ -41,7 +43,7 @@ def clean_object(entry: Mapping[str, Any], form: ObjectForm, note: Note) -> Fiel
     Returns:
         None when nothing says where the object is.
     """
-    keypoints = _keypoints(entry.get("keypoints"), form.points, note)
+    keypoints = _keypoints(entry.get("keypoints"), form, note)
     box, area = _box(entry.get("bbox"), note), _area(entry.get("area"), note)
     outline = None
     if form.outlines or box is None or area is None:
@@ -98,19 +100,20 @@ def _crowd(value: Any, note: Note) -> int:
     return int(value != 0)
 
 
-def _keypoints(value: Any, count: int, note: Note) -> Points | None:
+def _keypoints(value: Any, form: ObjectForm, note: Note) -> Points | None:
     """Return (K, 3) x, y, visibility with unusable points unlabelled; None when there are none."""
+    count = form.points
     if not count or value is None or value == []:
         return None
     numbers = number_list(value)
-    if numbers is None or numbers.shape != (3 * count,):
+    if numbers is None or numbers.shape not in ((3 * count,), (3 * form.padded,)):
         note(f"keypoints are not a flat list of {3 * count} numbers, x, y and visibility {count} times: not used")
         return None
-    if np.isnan(numbers).any():
+    points = numbers.reshape(-1, 3)[:count]
+    if np.isnan(points).any():
         note("keypoints with something else than finite numbers are taken for unlabelled")
-        points = numbers.reshape(-1, 3)
         points[np.isnan(points).any(1)] = 0
-    return numbers.reshape(-1, 3)
+    return points
 
 
 def _keypoint_fields(keypoints: Points | None, count: int, stated: Any) -> Fields:

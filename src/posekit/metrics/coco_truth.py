@@ -1,6 +1,6 @@
 """COCO ground truth, checked and brought into the form that the evaluator takes."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from posekit.files.json_file import load_json
 from posekit.metrics.coco_fields import Key, finite, identifier, looked_up
 from posekit.metrics.coco_objects import Fields, ObjectForm, clean_object
 from posekit.metrics.coco_pictures import PictureIndex, TruthPicture
+from posekit.metrics.coco_points import points_of_categories
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,7 +27,7 @@ class CocoTruth:
         categories: number of each category id.
         names: name of each category number.
         objects: the objects of each picture number, in the order of the file.
-        points: K; 0 when no object has keypoints.
+        points_of: number of keypoints of each category number.
         outlines: whether objects have the outlines that masks are scored against.
         problems: one sentence for each thing that was mended or left out.
     """
@@ -36,9 +37,14 @@ class CocoTruth:
     categories: Mapping[Key, int]
     names: Mapping[int, str]
     objects: Mapping[int, Sequence[Fields]]
-    points: int
+    points_of: Mapping[int, int]
     outlines: bool
     problems: tuple[str, ...]
+
+    @property
+    def points(self) -> int:
+        """K, the number of keypoints of the categories that have most; 0 when no object has keypoints."""
+        return max(self.points_of.values(), default=0)
 
 
 def read_truth(source: Path | str | Mapping[str, Any], *, outlines: bool = False) -> CocoTruth:
@@ -56,8 +62,11 @@ def read_truth(source: Path | str | Mapping[str, Any], *, outlines: bool = False
     images, categories, annotations = (_entries(content, key, name) for key in ("images", "categories", "annotations"))
     problems: list[str] = []
     pictures = _pictures(images, problems)
-    category_numbers, category_names = _categories(categories, problems)
-    form = ObjectForm(points=_count_points(annotations, categories), outlines=outlines)
+    by_id = _categories(categories, problems)
+    category_numbers = {key: number for number, key in enumerate(_in_order(by_id), 1)}
+    points_of = points_of_categories(annotations, {number: by_id[key] for key, number in category_numbers.items()})
+    most = max(points_of.values(), default=0)
+    forms = {number: ObjectForm(points=count, padded=most, outlines=outlines) for number, count in points_of.items()}
     numbers = {picture.identity: picture.number for picture in pictures}
     if outlines:
         _check_sizes(pictures, name)
@@ -65,9 +74,9 @@ def read_truth(source: Path | str | Mapping[str, Any], *, outlines: bool = False
         pictures=pictures,
         index=PictureIndex(pictures),
         categories=category_numbers,
-        names=category_names,
-        objects=_objects(annotations, numbers, category_numbers, form, problems),
-        points=form.points,
+        names={number: _text(by_id[key].get("name")) or str(key) for key, number in category_numbers.items()},
+        objects=_objects(annotations, numbers, category_numbers, forms, problems),
+        points_of=points_of,
         outlines=outlines,
         problems=tuple(problems),
     )
@@ -97,23 +106,22 @@ def _pictures(entries: Sequence[Any], problems: list[str]) -> tuple[TruthPicture
     )
 
 
-def _categories(entries: Sequence[Any], problems: list[str]) -> tuple[dict[Key, int], dict[int, str]]:
-    found: dict[Key, str] = {}
+def _categories(entries: Sequence[Any], problems: list[str]) -> dict[Key, Mapping[str, Any]]:
+    found: dict[Key, Mapping[str, Any]] = {}
     for place, entry in enumerate(entries):
         key = identifier(entry.get("id")) if isinstance(entry, Mapping) else None
         if key is None or key in found:
             problems.append(f"categories[{place}] has no id of its own: left out")
         else:
-            found[key] = _text(entry.get("name")) or str(key)
-    numbers = {key: number for number, key in enumerate(_in_order(found), 1)}
-    return numbers, {number: found[key] for key, number in numbers.items()}
+            found[key] = entry
+    return found
 
 
 def _objects(
     entries: Sequence[Any],
     pictures: Mapping[Key, int],
     categories: Mapping[Key, int],
-    form: ObjectForm,
+    forms: Mapping[int, ObjectForm],
     problems: list[str],
 ) -> dict[int, list[Fields]]:
     objects: dict[int, list[Fields]] = defaultdict(list)
@@ -130,23 +138,10 @@ def _objects(
         if picture is None or category is None:
             note(f"names an unknown {'picture' if picture is None else 'category'}: left out")
             continue
-        cleaned = clean_object(entry, form, note)
+        cleaned = clean_object(entry, forms[category], note)
         if cleaned is not None:
             objects[picture].append(cleaned | {"id": place + 1, "image_id": picture, "category_id": category})
     return dict(objects)
-
-
-def _count_points(annotations: Sequence[Any], categories: Sequence[Any]) -> int:
-    """Return K: what most objects have, else what a category lists."""
-    lengths = Counter(
-        len(entry["keypoints"]) // 3
-        for entry in annotations
-        if isinstance(entry, Mapping) and isinstance(entry.get("keypoints"), list) and entry["keypoints"]
-    )
-    if lengths:
-        return max(lengths, key=lambda count: (lengths[count], count))
-    listed = (entry.get("keypoints") for entry in categories if isinstance(entry, Mapping))
-    return max((len(names) for names in listed if isinstance(names, list)), default=0)
 
 
 def _in_order(keys: Mapping[Key, Any]) -> list[Key]:

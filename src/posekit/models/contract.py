@@ -12,6 +12,7 @@ from posekit.config.predict import PredictSettings
 from posekit.config.shared import DetectionSettings
 from posekit.config.train import TrainSettings
 from posekit.config.val import ValSettings
+from posekit.models.recipe import Recipe
 from posekit.ops.batch_plan import BatchPlan
 from posekit.results import Results
 from posekit.sample import Batch, Sample, Targets
@@ -123,7 +124,8 @@ class Losses:
     """What a criterion says of one batch of B pictures.
 
     Attributes:
-        total: (T,) terms times their gains and times B; their sum is what is minimised.
+        total: (T,) terms times their gains; their sum is what is minimised. It is times B, too, where gradients of
+            batches are summed (see `Recipe.averages_batches`).
         items: the terms times their gains, without B and detached, by name, in the order of result files.
     """
 
@@ -164,12 +166,14 @@ class TrainableModel(Protocol):
         names: class names by index.
         schema: the keypoints; None without.
         stride: inputs are multiples of it.
+        recipe: what its training does that no setting says.
     """
 
     task: str
     names: dict[int, str]
     schema: KeypointSchema | None
     stride: int
+    recipe: Recipe
 
     @property
     def network(self) -> nn.Module:
@@ -193,7 +197,7 @@ class TrainableModel(Protocol):
         ...
 
     def load_size(self, size: tuple[int, int], imgsz: int) -> tuple[int, int]:
-        """Return the (h, w) that a picture of a size is resized to when it is read."""
+        """Return the (h, w) that a picture of a size is resized to when it is read, for inputs of a side `imgsz`."""
         ...
 
     def validation(self, network: nn.Module, device: torch.device, settings: ValSettings) -> ValidationModel:

@@ -9,13 +9,16 @@ Each parameter belongs to the first kind that it fits:
 | bn | parameters of normalisation layers, "logit_scale" in the full name | no |
 | weight | the rest | yes |
 
-Parameters without gradient are members, too: freezing and thawing does not move the others.
+Parameters without gradient are members, too: freezing and thawing does not move the others. Families may have rules of
+their own instead, see `ruled_groups`.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from torch import nn
+
+from posekit.models.recipe import RateRule
 
 BOOST: Final = 3.0  # learning rate of boosted parameters, relative to the others
 PLAIN_ORDER: Final = ("weight", "bn", "bias")
@@ -69,6 +72,31 @@ def muon_groups(
         _group(kind, parameters, lr * (BOOST if fast else 1.0), weight_decay) | {"muon": kind == "muon"}
         for (kind, fast), parameters in members.items()
     ]
+
+
+def ruled_groups(
+    model: nn.Module, rules: Sequence[RateRule], *, lr: float, weight_decay: float, muon: bool = False
+) -> list[dict[str, Any]]:
+    """Return one group per learning rate, of what decays and of what does not, as `torch.optim` takes them.
+
+    Args:
+        model: the network, not wrapped.
+        rules: the first that fits a parameter counts.
+        lr: learning rate at the start.
+        weight_decay: L2 penalty of what decays.
+        muon: whether the groups are for `MuSGD`, which tensors of two or four dimensions have groups of their own for.
+    """
+    members: dict[tuple[float, bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        rule = next(rule for rule in rules if name.startswith(rule.prefix))
+        decays = not any(part in name for part in rule.undecayed)
+        key = rule.factor, decays, muon and parameter.dim() in (2, 4)
+        members.setdefault(key, []).append(parameter)
+    groups = []
+    for (factor, decays, turned), parameters in sorted(members.items(), key=lambda item: item[0]):
+        group = _group("weight" if decays else "undecayed", parameters, lr * factor, weight_decay)
+        groups.append(group | ({"muon": turned} if muon else {}))
+    return groups
 
 
 def _plain_kind(name: str, normalising: Collection[str]) -> str:

@@ -16,11 +16,12 @@ from posekit.augment.generators import picture_generator
 from posekit.augment.partners import recent_pictures, window_length
 from posekit.augment.pipeline import TrainingPipeline
 from posekit.augment.recent import RecentSamples
+from posekit.augment.stretch import Stretch
 from posekit.augment.transform_list import open_transforms
 from posekit.config.task_parts import TASKS_WITH_OUTLINES
 from posekit.data.loader import PictureLoader
 from posekit.data.picture_store import open_store
-from posekit.engine.training.input_size import smallest_side
+from posekit.engine.training.input_size import prepared_side, smallest_side
 from posekit.engine.training.run import TrainingRun
 from posekit.errors import SettingError
 from posekit.io.prefetch import Prefetcher
@@ -55,8 +56,8 @@ class TrainingBatches:
     """
 
     def __init__(self, run: TrainingRun, batch: int, share: Share | None = None) -> None:
-        settings, pictures = run.settings, run.train.pictures
-        self._imgsz = settings.imgsz or 640
+        settings, pictures, crops = run.settings, run.train.pictures, run.model.recipe.crops
+        self._imgsz = prepared_side(settings, run.model)
         self._seed = settings.seed
         self._batch = batch
         self._share = share or Share()
@@ -75,11 +76,14 @@ class TrainingBatches:
             schema=run.model.schema,
             masks=MaskForm(overlap=settings.overlap_mask, ratio=settings.mask_ratio) if with_masks else None,
             transform=AlbumentationsTransform(transforms, run.model.schema) if transforms else None,
+            stretch=None if crops is None else Stretch(side=self._imgsz, crops=crops, probability=settings.random_crop),
         )
         self._plain = self._pipeline.without_mosaic()
         self._count = len(pictures)
         self._plans: list[BatchPlan] | None = None
-        if settings.rect and self._share.count > 1:  # they need as many batches as one another
+        if settings.rect and crops is not None:
+            LOGGER.warning("rect=True has no effect: this network takes pictures stretched to squares")
+        elif settings.rect and self._share.count > 1:  # they need as many batches as one another
             LOGGER.warning("rect=True has no effect: several processes train on squares")
         elif settings.rect:
             stride = run.model.stride
@@ -146,7 +150,7 @@ class TrainingBatches:
     def _check_smallest_batch(self, run: TrainingRun) -> None:
         """A batch norm has nothing to normalise in a single value per channel."""
         stride = run.model.stride
-        side = smallest_side(self._imgsz, run.settings.multi_scale, stride)
+        side = smallest_side(run.settings.imgsz or 640, run.settings.multi_scale, stride)
         lengths = [len(plan.pictures) for plan in self._plans or ()] or [self._batch, self._per_process() % self._batch]
         if side < 2 * stride and 1 in lengths:
             raise SettingError(

@@ -59,6 +59,7 @@ class Learner:
         settings = run.settings
         self._settings = settings
         self._model = run.model
+        self._recipe = run.model.recipe
         self._device = device
         self._tell = tell
         self._precision = Precision.of(settings.amp, device)
@@ -72,12 +73,16 @@ class Learner:
         self.choice = choice or _choice(run, batch)
         decay = effective_weight_decay(settings.weight_decay, batch=batch, nbs=settings.nbs)
         self.optimizer: Optimizer = build_optimizer(
-            self.network, self.choice, weight_decay=decay, boosted=run.model.boosted()
+            self.network,
+            self.choice,
+            weight_decay=decay,
+            boosted=run.model.boosted(),
+            rates=self._recipe.rates,
         )
         self.schedule = Schedule.of(settings, self.choice, batches=batches, batch=batch)
         self.scaler = GradScaler(device.type, enabled=self._precision.scaled)
         self.accumulation = Accumulation()
-        self.ema = ModelEma(self.network)
+        self.ema = ModelEma(self.network, self._recipe.average_decay, self._recipe.average_ramp)
         if settings.sync_bn:
             synchronise_batch_norms(self.network, device, distributed.world_size())
         self._scored = made_to_learn(self.network, self.criterion, device)
@@ -94,10 +99,11 @@ class Learner:
             total: Tensor
             items: dict[str, Tensor]
             total, items = self._scored(images, targets)
-        # Averaging gradients over processes then gives their sum, as one process with all pictures has.
-        loss = total.sum() * distributed.world_size()
-        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-        if self.accumulation.is_due(self.schedule.accumulation_at(iteration)):
+        batches = self.schedule.accumulation_at(iteration)
+        # Gradients are averaged over processes; times their number that is the sum that one process would have.
+        weight = 1 / batches if self._recipe.averages_batches else distributed.world_size()
+        self.scaler.scale(total.sum() * weight).backward()  # type: ignore[no-untyped-call]
+        if self.accumulation.is_due(batches):
             self._move()
         return items
 
@@ -113,18 +119,25 @@ class Learner:
 
     def _move(self) -> None:
         self._tell("optimizer_step")
-        take_step(self.optimizer, self.scaler)
+        take_step(self.optimizer, self.scaler, self._recipe.largest_gradient)
         self._tell("on_params_update")
         self._tell("on_before_zero_grad")
         self.optimizer.zero_grad(set_to_none=True)
         self.ema.update(self.network)
+
+    def _side(self, images: Tensor) -> int:
+        """Return the side in pixels around which the sizes of inputs vary."""
+        if self._recipe.crops is not None and self._settings.imgsz is not None:
+            return self._settings.imgsz  # pictures were made in the largest of the sizes
+        return max(images.shape[2:])
 
     def _inputs(self, batch: Batch, iteration: int) -> tuple[Tensor, Targets]:
         """Return images (B, 3, H, W) float in [0, 1] and targets on the device."""
         assert batch.targets is not None
         images = batch.images.to(self._device, non_blocking=True).float() / 255
         if self._settings.multi_scale:
-            images = rescaled(images, self._settings.multi_scale, self._model.stride, (self._settings.seed, iteration))
+            seed = self._settings.seed, iteration
+            images = rescaled(images, self._settings.multi_scale, self._model.stride, seed, self._side(images))
         if self._channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
         return images, batch.targets.to(self._device)

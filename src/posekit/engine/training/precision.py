@@ -101,9 +101,9 @@ def _tensors(outputs: Any) -> Iterator[Tensor]:
     if isinstance(outputs, Tensor):
         if outputs.is_floating_point():
             yield outputs
-        return
-    for part in outputs.values() if isinstance(outputs, Mapping) else outputs:
-        yield from _tensors(part)
+    elif isinstance(outputs, Mapping | tuple | list):
+        for part in outputs.values() if isinstance(outputs, Mapping) else outputs:
+            yield from _tensors(part)
 
 
 def _close(rough: Tensor, exact: Tensor) -> bool:

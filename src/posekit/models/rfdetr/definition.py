@@ -1,13 +1,15 @@
-"""A network's layout as plain data, as checkpoints hold it."""
+"""A network's layout as plain data: as checkpoints hold it, and as users write it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any, Final
 
 from posekit.errors import ModelDefinitionError
 from posekit.models.rfdetr.architecture import Architecture
 from posekit.models.rfdetr.preview.slots import KeypointSlots
 from posekit.models.rfdetr.recognise import Layout
+from posekit.models.rfdetr.sizes import DETECTORS, POSE_MODELS
+from posekit.schema import COCO_PERSON
 
 FAMILY: Final = "rfdetr"
 
@@ -42,6 +44,36 @@ def from_definition(definition: Mapping[str, Any], where: str) -> Layout:
         keypoints=_count(definition, "keypoints", where),
         slots=None if slots is None else KeypointSlots(tuple(slots)),
     )
+
+
+def published_layout(name: str) -> Layout | None:
+    """Return the layout of a published size, such as ``rfdetr-pose-nano``; None for other names."""
+    if name in POSE_MODELS:
+        return Layout(architecture=POSE_MODELS[name], class_rows=2, keypoints=COCO_PERSON.count)
+    return Layout(architecture=DETECTORS[name], class_rows=2) if name in DETECTORS else None
+
+
+def layout_of_size(definition: Mapping[str, Any], where: str) -> Layout:
+    """Return the layout of a ``size`` with what a definition changes of it, such as ``queries: 50``.
+
+    Args:
+        definition: plain data; numbers of `Architecture` by name.
+        where: the file, for messages.
+
+    Raises:
+        ModelDefinitionError: there is no such size, or a part is unknown or of the wrong kind.
+    """
+    size = definition["size"]
+    layout = published_layout(size) if isinstance(size, str) else None
+    if layout is None:
+        known = ", ".join((*POSE_MODELS, *DETECTORS))
+        raise ModelDefinitionError(f"{where}: size {size!r} is none of {known}")
+    changes = {name: value for name, value in definition.items() if name not in ("family", "size")}
+    whole = to_definition(layout)["architecture"]
+    unknown = changes.keys() - whole.keys()
+    if unknown:
+        raise ModelDefinitionError(f"{where}: {min(unknown)} is no part of an architecture: {', '.join(whole)}")
+    return replace(layout, architecture=_architecture(whole | changes, where))
 
 
 def _architecture(stored: Any, where: str) -> Architecture:

@@ -58,7 +58,18 @@ def start_from_file(network: AnyNetwork, target: Layout, file: WeightsFile) -> l
         CheckpointError: the file holds another kind of network, or one of another width, depth or patch size.
     """
     source = recognise(file.state, file.options, file.path)
-    return fill_network(network, adapt(file.state, source, target), file.path)
+    return start_from_state(network, target, file.state, source, file.path)
+
+
+def start_from_state(
+    network: AnyNetwork, target: Layout, state: Mapping[str, Tensor], source: Layout, path: str
+) -> list[str]:
+    """Fill a network with the tensors of one of layout `source`; return the names that stay new.
+
+    Raises:
+        CheckpointError: they are of another width, depth or patch size.
+    """
+    return fill_network(network, adapt(state, source, target), path)
 
 
 def fill_network(network: AnyNetwork, state: Mapping[str, Tensor], path: str) -> list[str]:

@@ -71,7 +71,7 @@ class RFDETRNetwork(QueryTables):
         memory = Memory.of(self.backbone[0](self.normalise(images)))
         selected = self.transformer.select(memory, groups)
         boxes = self.starting_boxes(selected.boxes.detach(), groups)
-        states = self.transformer.decoder(self.starting_queries(len(images), groups), boxes, memory)
+        states = self.transformer.decoder(self.starting_queries(images.shape[0], groups), boxes, memory)
         return states, boxes, selected
 
     def _predict(self, state: Tensor, boxes: Tensor, frames: Tensor | None = None) -> Predictions:

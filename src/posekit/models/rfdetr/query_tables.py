@@ -36,9 +36,9 @@ class QueryTables(nn.Module):
         """
         queries = self.architecture.queries
         table = self.refpoint_embed.weight[: groups * queries].view(1, groups, queries, 4)
-        cells = selected.view(len(selected), groups, -1, 4)
+        cells = selected.view(selected.shape[0], groups, -1, 4)
         count = cells.shape[2]
         boxes = move_boxes(table[:, :, :count], cells)
         if count < queries:
-            boxes = torch.cat((boxes, table[:, :, count:].expand(len(selected), -1, -1, -1)), 2)
+            boxes = torch.cat((boxes, table[:, :, count:].expand(selected.shape[0], -1, -1, -1)), 2)
         return boxes.flatten(1, 2)

@@ -1,42 +1,20 @@
-"""Size and arithmetic of a network: layers, parameters, multiply-adds."""
+"""Size and arithmetic of a YOLO network: layers, parameters, multiply-adds."""
 
 from copy import deepcopy
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from posekit.models.cost import NetworkCost
 from posekit.models.yolo.attention import Attention
 from posekit.models.yolo.network import YoloNetwork
 
 BN_OPERATIONS = 8  # per output element: four multiply-adds
 
 
-@dataclass(frozen=True, kw_only=True)
-class NetworkCost:
-    """What `info` prints.
-
-    Attributes:
-        layers: modules without children, shared ones counted once.
-        parameters: all parameters, the fixed bins of DFL included.
-        gradients: parameters that training changes.
-        gflops: billions of operations for one picture; a multiply-add counts two.
-    """
-
-    layers: int
-    parameters: int
-    gradients: int
-    gflops: float
-
-
 def network_cost(network: YoloNetwork, size: tuple[int, int] = (640, 640)) -> NetworkCost:
     """Measure a network for inputs of (H, W) pixels; nothing is computed, only shapes."""
-    return NetworkCost(
-        layers=sum(1 for module in network.modules() if not list(module.children())),
-        parameters=sum(parameter.numel() for parameter in network.parameters()),
-        gradients=sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad),
-        gflops=count_operations(network, size) / 1e9,
-    )
+    return NetworkCost.of(network, count_operations(network, size))
 
 
 def count_operations(network: YoloNetwork, size: tuple[int, int]) -> float:

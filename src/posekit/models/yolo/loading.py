@@ -38,6 +38,16 @@ class LoadedModel:
     settings: dict[str, Any] = field(default_factory=dict)
     license: str | None = None
 
+    @property
+    def task(self) -> str:
+        """detect, segment, pose or multitask."""
+        return self.network.task
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Class names by index."""
+        return self.network.names
+
 
 def build_model(name: str | Path) -> LoadedModel:
     """Build a network with random weights from a YAML file or the name of a stock network.

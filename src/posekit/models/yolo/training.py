@@ -13,6 +13,7 @@ from posekit.config.train import TrainSettings
 from posekit.config.val import ValSettings
 from posekit.log import LOGGER
 from posekit.models.contract import Criterion, Detected
+from posekit.models.recipe import Recipe
 from posekit.models.yolo.boosted import boosted_parameters
 from posekit.models.yolo.class_points import points_of_classes
 from posekit.models.yolo.freeze import freeze_layers, rest_batch_norms
@@ -44,6 +45,7 @@ class YoloTraining:
         self.names = dict(loaded.network.names)
         self.schema = loaded.schema
         self.stride = max(MIN_STRIDE, loaded.network.max_stride)
+        self.recipe = Recipe()
         self._frozen: tuple[str, ...] = ()
 
     @classmethod

@@ -48,7 +48,7 @@ class Embeddings(nn.Module):
         positions = fit_position_table(self.position_embeddings, (height, width)).to(patches.dtype)
         patches = patches + positions[:, 1:].view(1, height, width, -1)
         rows = split_windows(patches, self.windows)
-        first = (self.cls_token + positions[:, :1]).to(rows.dtype).expand(len(rows), -1, -1)
+        first = (self.cls_token + positions[:, :1]).to(rows.dtype).expand(rows.shape[0], -1, -1)
         return torch.cat((first, rows), 1)
 
 

@@ -51,13 +51,13 @@ class SetCriterion:
         return tuple(self._weights)
 
     def __call__(self, outputs: Outputs, targets: Targets) -> Losses:
-        """Return the weighted losses of a batch, each summed over the layers."""
+        """Return the weighted losses of a batch, each summed over the layers; of several batches they are averaged."""
         of_layers = list(self.by_layer(outputs, targets).values())
         terms = torch.stack(
             [torch.stack([losses[name] for losses in of_layers]).sum() * self._weights[name] for name in self.names]
         )
         items = dict(zip(self.names, terms.detach(), strict=True))
-        return Losses(total=terms * len(outputs.last.logits), items=items)
+        return Losses(total=terms, items=items)
 
     def by_layer(self, outputs: Outputs, targets: Targets) -> dict[str, dict[str, Tensor]]:
         """Return the losses before their weights, by layer ("last", "0", "1", ..., "encoder") and name."""

@@ -28,7 +28,9 @@ class PoseLosses:
     def __call__(self, matched: Matched) -> dict[str, Tensor]:
         """Return the losses by name."""
         if not matched.has_keypoints:
-            none = matched.predictions.boxes.new_zeros(())
+            predictions = matched.predictions
+            heads = predictions.boxes if predictions.keypoints is None else predictions.keypoints
+            none = heads[:, :0].sum()  # 0, but every parameter gets a gradient
             return {"kpt_l1_loss": none, "kpt_vis_loss": none, "kpt_oks_loss": none}
         true = matched.true_keypoints
         apart = matched.keypoints[..., :2] - true[..., :2]

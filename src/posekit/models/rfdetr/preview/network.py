@@ -79,7 +79,7 @@ class KeypointPreviewNetwork(QueryTables):
         memory, keypoint_memory = map(Memory.of, cast(DualBackbone, self.backbone[0]).both(self.normalise(images)))
         selected = self.transformer.select(memory, groups)
         boxes = self.starting_boxes(selected.boxes.detach(), groups)
-        queries = self.starting_queries(len(images), groups)
+        queries = self.starting_queries(images.shape[0], groups)
         streams = Streams(queries, self.transformer.keypoint_query_initializer(queries))
         return self.transformer.decoder.refine(streams, boxes, memory, keypoint_memory), boxes, selected
 

@@ -1,7 +1,7 @@
 """Settings of a training together with its task and model, as trainer classes take and show them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -48,3 +48,18 @@ def read_arguments(task: str, cfg: Cfg, overrides: Mapping[str, Any]) -> tuple[T
 def with_settings(arguments: TrainerArguments, settings: TrainSettings) -> TrainerArguments:
     """Return arguments with other settings for the same task and model."""
     return build(TrainerArguments, {**vars(settings), "task": arguments.task, "model": arguments.model})
+
+
+def with_recipe(arguments: TrainerArguments, given: Mapping[str, Any], recipe: Mapping[str, Any]) -> TrainerArguments:
+    """Return arguments with the values of a recipe where the user has not said anything.
+
+    Args:
+        arguments: those of a call.
+        given: what the user gave; ``optimizer=auto`` means the one of the recipe.
+        recipe: settings by name.
+    """
+    defaults = TrainSettings()
+    said = {key for key in recipe if key in given or getattr(arguments, key) != getattr(defaults, key)}
+    if arguments.optimizer == "auto":
+        said.discard("optimizer")
+    return replace(arguments, **{key: value for key, value in recipe.items() if key not in said})

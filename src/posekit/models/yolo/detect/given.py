@@ -9,8 +9,7 @@ from posekit.config.field import Settings, defaults_of, settings_of
 from posekit.config.modes import TASKS
 from posekit.errors import SettingError
 from posekit.log import LOGGER
-from posekit.models.yolo.loading import LoadedModel
-from posekit.models.yolo.opening import open_model
+from posekit.models.opening import AnyModel, open_model
 
 # What the parameters ``cfg`` and ``args`` take: all settings, some by name, or a YAML file of them.
 AnyCfg: TypeAlias = Settings | Mapping[str, Any] | str | Path | None
@@ -51,7 +50,7 @@ def settings_from(owner: type[AnySettings], given: Mapping[str, Any], defaults: 
     return build(owner, {**known, **fitting})
 
 
-def open_given(given: Mapping[str, Any], task: str) -> LoadedModel:
+def open_given(given: Mapping[str, Any], task: str) -> AnyModel:
     """Return the model that is given, or with a warning the task's own.
 
     Raises:
@@ -60,7 +59,7 @@ def open_given(given: Mapping[str, Any], task: str) -> LoadedModel:
     name = str(given.get("model") or TASKS[task].model)
     if not given.get("model"):
         LOGGER.warning("no model given: taking %s; name another with model=FILE", name)
-    loaded = open_model(name).loaded
-    if loaded.network.task != task:
-        raise SettingError(f"model={name} is a {loaded.network.task} model: take one for {task}, or its own class")
-    return loaded
+    opened = open_model(name)
+    if opened.loaded.task != task:
+        raise SettingError(f"model={name} is a {opened.loaded.task} model: take one for {task}, or its own class")
+    return opened

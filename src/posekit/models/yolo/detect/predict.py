@@ -10,9 +10,8 @@ from posekit.engine.device import select_device
 from posekit.engine.prediction import open_run, results_list
 from posekit.engine.predictor import AnyPredictor, Predictor
 from posekit.models.contract import InferenceModel
+from posekit.models.opening import AnyModel
 from posekit.models.yolo.detect.given import AnyCfg, open_given, read_given, settings_from
-from posekit.models.yolo.loading import LoadedModel
-from posekit.models.yolo.ready import ReadyNetwork
 from posekit.results import Results
 
 
@@ -72,16 +71,17 @@ class DetectionPredictor(Predictor):
         return results if stream else results_list(results, run.source)
 
     @cached_property
-    def loaded(self) -> LoadedModel:
+    def opened(self) -> AnyModel:
         """The model that was given, or the task's own, with what its file says."""
         return open_given(self._given, self.task)
 
     @cached_property
     def model(self) -> InferenceModel:  # type: ignore[override]  # set where it is known, else opened on first use
         """The model, ready to predict."""
-        return ReadyNetwork().get(self.loaded, self._settings, select_device(self._settings.device))
+        device = select_device(self._settings.device)
+        return self.opened.family.ready().inference(self.opened.loaded, self._settings, device)
 
     @cached_property
     def _settings(self) -> PredictSettings:
         """All settings; the size of the input may be one that the model remembers."""
-        return settings_from(PredictSettings, self._given, self.loaded.settings)
+        return settings_from(PredictSettings, self._given, self.opened.loaded.settings)

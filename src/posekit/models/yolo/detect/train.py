@@ -1,13 +1,16 @@
 """The trainer of the task detect, under the name that people import; those of the other tasks derive from it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from torch import nn
 
 from posekit.config.modes import TASKS
+from posekit.config.task_parts import TASKS_WITH_KEYPOINTS
 from posekit.config.train import DEFAULT_CFG
 from posekit.config.user_settings import load_user_settings
 from posekit.config.val import ValSettings
@@ -27,12 +30,11 @@ from posekit.engine.training.short_run import warn_of_no_warmup
 from posekit.engine.training.trainer import Trainer
 from posekit.errors import SettingError, UnknownAttributeError
 from posekit.metrics.report import Metrics
-from posekit.models.yolo.detect.arguments import Cfg, TrainerArguments, read_arguments, with_settings
+from posekit.models.contract import TrainableModel
+from posekit.models.family import KnownNetwork
+from posekit.models.opening import AnyModel, open_model, open_weights
+from posekit.models.yolo.detect.arguments import Cfg, TrainerArguments, read_arguments, with_recipe, with_settings
 from posekit.models.yolo.detect.val import DetectionValidator
-from posekit.models.yolo.loading import LoadedModel, contents_of, load_model
-from posekit.models.yolo.network import YoloNetwork
-from posekit.models.yolo.opening import OpenModel, open_model, read_weights
-from posekit.models.yolo.training import YoloTraining
 from posekit.sample import Batch
 from posekit.schema import KeypointSchema
 from posekit.schema.sigmas import resolve_sigmas
@@ -83,7 +85,7 @@ class DetectionTrainer:
         return self._args if self._running is None else with_settings(self._args, self._running.args)
 
     @cached_property
-    def start(self) -> OpenModel:
+    def start(self) -> AnyModel:
         """The model to start from: ``args.model``, or the task's own."""
         return open_model(self.args.model or TASKS[self.task].model)
 
@@ -103,7 +105,7 @@ class DetectionTrainer:
         return dict(names), schema and schema.for_one_class()
 
     @cached_property
-    def model(self) -> YoloNetwork:
+    def model(self) -> nn.Module:
         """The network that learns: for the data set's classes, with the weights that ``pretrained`` says."""
         return self.get_model(weights=self._weights)
 
@@ -115,6 +117,7 @@ class DetectionTrainer:
             MissingExtraError: the user has switched on a logger whose package is not installed.
             And what ``YOLO.train`` raises.
         """
+        self._args = with_recipe(self._args, self._given, self._settings_of_family())
         given = {key: value for key, value in self._given.items() if key != "model"}
         settings, resume = resumed(self._args, given, self.start.path)
         self._args, self._running = with_settings(self._args, settings), None
@@ -143,7 +146,8 @@ class DetectionTrainer:
         if resume is not None:
             settings = {key: value for key, value in settings.items() if key in CHANGEABLE} | {"resume": str(resume)}
         job = Job(mode="train", task=self.task, settings=settings, trained=self.start.trained)
-        metrics: Metrics = run_job(job, contents_of(self.start.loaded, "model.pt"), devices, self._note)
+        model = self.start.family.contents(self.start.loaded, "model.pt")
+        metrics: Metrics = run_job(job, model, devices, self._note)
         self.model = open_model(str(self.best if self.best.is_file() else self.last)).loaded.network
         return metrics
 
@@ -161,9 +165,9 @@ class DetectionTrainer:
     def get_model(
         self,
         cfg: str | Path | None = None,
-        weights: str | Path | YoloNetwork | LoadedModel | None = None,
+        weights: str | Path | nn.Module | KnownNetwork | None = None,
         verbose: bool = True,
-    ) -> YoloNetwork:
+    ) -> nn.Module:
         """Return a network for the classes and keypoints of the data set.
 
         Args:
@@ -174,12 +178,12 @@ class DetectionTrainer:
         Raises:
             SettingError: the model is of another task.
         """
-        base = (self.start if cfg is None else open_model(str(cfg))).loaded
-        if base.network.task != self.task:
-            raise SettingError(f"{type(self).__name__} trains {self.task} models, this is a {base.network.task} model")
+        base = self.start if cfg is None else open_model(str(cfg))
+        if base.loaded.task != self.task:
+            raise SettingError(f"{type(self).__name__} trains {self.task} models, this is a {base.loaded.task} model")
         names, schema = self.labels
-        made = YoloTraining.for_dataset(
-            base, names=names, schema=schema, pretrained=_loaded(weights), remap_classes=self.args.cls_remap
+        made = base.family.for_dataset(
+            base.loaded, names=names, schema=schema, pretrained=self._known(weights), settings=self.args
         )
         return made.network
 
@@ -187,7 +191,7 @@ class DetectionTrainer:
         """Write ``nc`` and ``names`` on the network, and with keypoints ``kpt_shape`` and ``kpt_names``, by class."""
         names, schema = self.labels
         vars(self.model).update(nc=len(names), names=dict(names))
-        if schema is not None and self.model.definition.kpt_shape is not None:
+        if schema is not None and self.task in TASKS_WITH_KEYPOINTS:
             points = {number: list(schema.names[: schema.points_of(number)]) for number in names}
             kpt_names = {number: of_class for number, of_class in points.items() if of_class}
             vars(self.model).update(kpt_shape=list(schema.shape), kpt_names=kpt_names)
@@ -220,23 +224,33 @@ class DetectionTrainer:
         return self.args.data or TASKS[self.task].data
 
     @cached_property
-    def _weights(self) -> LoadedModel | None:
+    def _weights(self) -> KnownNetwork | None:
         """The weights to start from, None for fresh ones."""
         if isinstance(self.args.pretrained, str):
-            return load_model(read_weights(self.args.pretrained))
-        return self.start.loaded if self.args.pretrained and self.start.trained else None
+            return self._known(self.args.pretrained)
+        known: KnownNetwork | None = self.start.loaded if self.args.pretrained and self.start.trained else None
+        return known
 
-    def _trainable_for(self, names: Mapping[int, str], schema: KeypointSchema | None) -> YoloTraining:
+    def _known(self, weights: str | Path | nn.Module | KnownNetwork | None) -> KnownNetwork | None:
+        """Return weights with what is known of them."""
+        if isinstance(weights, str | Path):
+            known: KnownNetwork = open_weights(str(weights)).loaded
+            return known
+        return replace(self.start.loaded, network=weights) if isinstance(weights, nn.Module) else weights
+
+    def _settings_of_family(self) -> Mapping[str, Any]:
+        """Return what the family of the model trains with where nothing is said."""
+        return self.start.family.training_settings(self.start.loaded, self._args.imgsz)
+
+    def _trainable_for(self, names: Mapping[int, str], schema: KeypointSchema | None) -> TrainableModel:
         self.labels = dict(names), schema
         self.set_model_attributes()
         return self._trainable
 
     @property
-    def _trainable(self) -> YoloTraining:
-        schema = self.labels[1] if self.model.definition.kpt_shape else None
-        return YoloTraining(
-            LoadedModel(network=self.model, schema=schema, settings=self.start.loaded.settings, license=self._license)
-        )
+    def _trainable(self) -> TrainableModel:
+        names, schema = self.labels
+        return self.start.family.trainable(self.model, self.start.loaded, names, schema, self._license)
 
     @property
     def _license(self) -> str | None:
@@ -255,11 +269,3 @@ def _with_loggers(callbacks: dict[str, list[Callback]]) -> dict[str, list[Callba
     if not loggers:
         return callbacks
     return {event: [*callbacks.get(event, ()), *loggers.get(event, ())] for event in callbacks | loggers}
-
-
-def _loaded(weights: str | Path | YoloNetwork | LoadedModel | None) -> LoadedModel | None:
-    if isinstance(weights, YoloNetwork):
-        return LoadedModel(network=weights, schema=None)
-    if isinstance(weights, str | Path):
-        return load_model(read_weights(str(weights)))
-    return weights

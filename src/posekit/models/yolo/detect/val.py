@@ -15,10 +15,8 @@ from posekit.engine.validator import AnyValidator, Validator
 from posekit.errors import SettingError
 from posekit.metrics.report import Metrics
 from posekit.models.contract import Criterion, ValidationModel
+from posekit.models.opening import AnyModel
 from posekit.models.yolo.detect.given import AnyCfg, open_given, read_given, settings_from
-from posekit.models.yolo.loading import LoadedModel
-from posekit.models.yolo.ready import ReadyNetwork
-from posekit.models.yolo.validation import YoloValidation
 
 
 class DetectionValidator(Validator):
@@ -81,7 +79,7 @@ class DetectionValidator(Validator):
         return self.run(open_validation(self._settings, self.model))
 
     @cached_property
-    def loaded(self) -> LoadedModel:
+    def opened(self) -> AnyModel:
         """The model that was given, or the task's own, with what its file says."""
         return open_given(self._given, self.task)
 
@@ -89,12 +87,12 @@ class DetectionValidator(Validator):
     def model(self) -> ValidationModel:  # type: ignore[override]  # set where it is known, else opened on first use
         """The model, ready to be measured."""
         device = select_device(join_processes(self._settings.device))
-        return YoloValidation(ReadyNetwork().get(self.loaded, self._settings, device))
+        return self.opened.family.ready().validation(self.opened.loaded, self._settings, device)
 
     @cached_property
     def _settings(self) -> ValSettings:
         """All settings; data set and size of the input may be those that the model remembers."""
-        remembered = dict(self.loaded.settings)
+        remembered = dict(self.opened.loaded.settings)
         if self.args.data is None:
             remembered["data"] = find_remembered(remembered.get("data"))
         return settings_from(ValSettings, self._given, remembered)
