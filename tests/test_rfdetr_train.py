@@ -83,7 +83,6 @@ def test_an_interrupted_run_goes_on_bit_for_bit(definition, data, here):
     settings = SMALL | {"data": str(data / "labels/data.yaml"), "fliplr": 0.5}
     torch.manual_seed(0)
     YOLO(definition).train(**settings, name="whole")
-    states = {}
 
     class Interrupted(Exception):
         pass
@@ -97,9 +96,8 @@ def test_an_interrupted_run_goes_on_bit_for_bit(definition, data, here):
     with pytest.raises(Interrupted):
         model.train(**settings, name="parts")
     YOLO("runs/pose/parts/weights/last.pt").train(resume=True)
-    for name in ("whole", "parts"):
-        states[name] = read_checkpoint(f"runs/pose/{name}/weights/last.pt").state
-    assert different(states["whole"], states["parts"]) == []
+    whole, parts = (read_checkpoint(f"runs/pose/{name}/weights/last.pt").state for name in ("whole", "parts"))
+    assert different(whole, parts) == []
 
 
 def test_all_layouts_of_the_same_scenes_give_the_same_losses(definition, data, here):
@@ -127,7 +125,7 @@ def test_two_pictures_are_learned_by_heart(tmp_path, here):
     description.write_text(yaml.safe_dump(content))
     settings = {"batch": 2, "nbs": 2, "lr0": 0.002, "multi_scale": 0.0, "random_crop": 0.0, "fliplr": 0.0}
     metrics = YOLO(definition).train(
-        data=str(description), **(SMALL | settings | {"imgsz": 96, "epochs": 250, "val": False})
+        data=str(description), **(SMALL | settings | {"imgsz": 96, "epochs": 200, "val": False})
     )
     assert metrics.pose.map > 0.95
     rows = read_results("runs/pose/train/results.csv")
@@ -136,11 +134,8 @@ def test_two_pictures_are_learned_by_heart(tmp_path, here):
 
 def test_detection_weights_start_a_pose_network(definition, data, here, tmp_path):
     detector = small_model(keypoints=0)
-    torch.save({"model": detector.network.state_dict()}, tmp_path / "detector.pth")
-    still = {"lr0": 0.0, "weight_decay": 0.0, "pretrained": str(tmp_path / "detector.pth")}
-    # Windows, taps and heads of so small a detector cannot be told from its tensors: a file of ours says them.
     RFDETR(detector, device="cpu").save(tmp_path / "detector.pt")
-    still["pretrained"] = str(tmp_path / "detector.pt")
+    still = {"lr0": 0.0, "weight_decay": 0.0, "pretrained": str(tmp_path / "detector.pt")}
     definition.write_text(yaml.safe_dump(small_definition(encoder_depth=12, taps=[3, 6, 9, 12])))
     model = YOLO(definition)
     model.train(data=str(data / "labels/data.yaml"), **(SMALL | still | {"epochs": 1}))
@@ -171,7 +166,6 @@ def test_their_own_class_trains_and_measures(data, here):
     [
         ({"lr": 0.1, "lr0": 0.1}, "lr and lr0 are two names"),
         ({"grad_accum_steps": 0}, "grad_accum_steps=0 must be"),
-        ({"epoch": 3}, "epoch"),
     ],
 )
 def test_wrong_arguments_are_told(arguments, message, here):
