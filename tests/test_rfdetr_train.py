@@ -95,9 +95,11 @@ def test_an_interrupted_run_goes_on_bit_for_bit(definition, data, here):
     model.add_callback("on_train_epoch_start", interrupt)
     with pytest.raises(Interrupted):
         model.train(**settings, name="parts")
-    YOLO("runs/pose/parts/weights/last.pt").train(resume=True)
+    model = YOLO("runs/pose/parts/weights/last.pt")
+    model.train(resume=True)
     whole, parts = (read_checkpoint(f"runs/pose/{name}/weights/last.pt").state for name in ("whole", "parts"))
     assert different(whole, parts) == []
+    assert {"imgsz", "data"} <= model.loaded.settings.keys() <= {"imgsz", "data", "task", "single_cls"}
 
 
 def test_all_layouts_of_the_same_scenes_give_the_same_losses(definition, data, here):

@@ -6,6 +6,7 @@ from typing import Any
 
 from posekit.checkpoint.contents import Checkpoint
 from posekit.errors import CheckpointError
+from posekit.models.remembered import remembered_settings
 from posekit.models.rfdetr.definition import from_definition, to_definition
 from posekit.models.rfdetr.loading import AnyNetwork, build_network, fill_network, network_from_file
 from posekit.models.rfdetr.names import class_names, point_schema
@@ -23,7 +24,7 @@ class RFDETRModel:
         layout: what it was built from.
         names: class names by index; class rows without a name are never reported.
         schema: its keypoints; None without.
-        settings: training settings that are remembered.
+        settings: training settings that are remembered (see `models.remembered`).
         license: licence of the weights; None when unknown.
     """
 
@@ -72,7 +73,7 @@ def model_from_checkpoint(checkpoint: Checkpoint) -> RFDETRModel:
         layout=layout,
         names=dict(checkpoint.names),
         schema=checkpoint.schema,
-        settings=dict(checkpoint.settings),
+        settings=remembered_settings(checkpoint),
         license=checkpoint.license,
     )
 

@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import yaml
 
 from posekit.checkpoint.contents import Checkpoint
-from posekit.config.kinds import ImageSize, takes
 from posekit.errors import ModelDefinitionError
-from posekit.log import LOGGER
+from posekit.models.remembered import remembered_settings
 from posekit.models.yolo.definition import ModelDefinition, parse_definition
 from posekit.models.yolo.from_checkpoint import network_from_checkpoint
 from posekit.models.yolo.fuse import is_fused
@@ -17,9 +16,6 @@ from posekit.models.yolo.network import YoloNetwork
 from posekit.models.yolo.presets import stock_definition
 from posekit.models.yolo.transfer import transfer_weights
 from posekit.schema import KeypointSchema
-
-# Training settings that still matter after training.
-REMEMBERED: Final = ("imgsz", "data", "task", "single_cls")
 
 
 @dataclass(kw_only=True)
@@ -29,7 +25,7 @@ class LoadedModel:
     Attributes:
         network: the network, in evaluation mode.
         schema: its keypoints; None without.
-        settings: training settings that are remembered (see `REMEMBERED`).
+        settings: training settings that are remembered (see `models.remembered`).
         license: licence of the weights; None when unknown.
     """
 
@@ -71,7 +67,7 @@ def load_model(checkpoint: Checkpoint) -> LoadedModel:
     return LoadedModel(
         network=network,
         schema=checkpoint.schema or _schema_for(network.definition),
-        settings=_remembered(checkpoint),
+        settings=remembered_settings(checkpoint),
         license=checkpoint.license,
     )
 
@@ -106,14 +102,6 @@ def copy_matching(target: LoadedModel, source: LoadedModel) -> tuple[int, int]:
     if source.schema and target.schema == KeypointSchema.for_shape(source.schema.shape):
         target.schema = source.schema
     return copied, len(target.network.state_dict())
-
-
-def _remembered(checkpoint: Checkpoint) -> dict[str, Any]:
-    settings = {key: checkpoint.settings[key] for key in REMEMBERED if checkpoint.settings.get(key) is not None}
-    if "imgsz" in settings and not takes(ImageSize(), settings["imgsz"]):
-        LOGGER.warning("%s: its input size imgsz=%r makes no sense, and is ignored", checkpoint.path, settings["imgsz"])
-        del settings["imgsz"]
-    return settings
 
 
 def _read_definition(path: Path) -> dict[str, Any]:
