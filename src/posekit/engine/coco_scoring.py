@@ -70,7 +70,9 @@ def _truth(run: ValidationRun, *, masks: bool) -> CocoTruth | None:
     if run.split.truth is not None:
         return read_truth(run.split.truth, outlines=masks)
     if run.settings.save_json:
-        return read_truth(truth_from_labels(run.split.pictures, run.split.names), outlines=masks)
+        return read_truth(
+            truth_from_labels(run.split.pictures, run.split.names, schema=run.split.schema), outlines=masks
+        )
     return None
 
 

@@ -19,7 +19,7 @@ def label_rows(
 
     A row is the class, then the box (centre and size), or the outline when there are masks, then the
     keypoints, the confidence when asked for, and the track id when tracked. Detections whose outline
-    has fewer than three points have no row.
+    has fewer than three points have no row; with keypoints, they have one with their box.
     """
     if boxes is None or not len(boxes):
         return []
@@ -27,8 +27,8 @@ def label_rows(
     ids = None if boxes.id is None else as_numpy(boxes.id).tolist()
     points = None if keypoints is None else _normalised_points(keypoints)
     rows = []
-    for i, shape in enumerate(_shapes(boxes, masks)):
-        if masks is not None and len(shape) < 2 * SMALLEST_POLYGON:
+    for i, shape in enumerate(_shapes(boxes, masks, with_points=points is not None)):
+        if not shape:
             continue
         values = [int(classes[i]), *shape]
         if points is not None:
@@ -51,13 +51,20 @@ def append_rows(path: str | Path, rows: list[str]) -> str:
     return str(path)
 
 
-def _shapes(boxes: Boxes, masks: Masks | None) -> Iterator[list[float]]:
-    """Yield for each detection its flat normalised box, or its flat normalised outline."""
+def _shapes(boxes: Boxes, masks: Masks | None, *, with_points: bool) -> Iterator[list[float]]:
+    """Yield for each detection its flat normalised box, or its flat normalised outline.
+
+    One without an outline has nothing, or with `with_points` its box.
+    """
+    rows: list[list[float]] = as_numpy(boxes.xywhn).tolist()
     if masks is None:
-        yield from as_numpy(boxes.xywhn).tolist()
-    else:
-        for outline in masks.xyn:
+        yield from rows
+        return
+    for box, outline in zip(rows, masks.xyn, strict=True):
+        if len(outline) >= SMALLEST_POLYGON:
             yield outline.ravel().tolist()
+        else:
+            yield box if with_points else []
 
 
 def _normalised_points(keypoints: Keypoints) -> list[list[float]]:

@@ -211,10 +211,9 @@ class YoloInference:
     def _results(
         self, sample: Sample, boxes: Tensor, points: Tensor | None = None, masks: Tensor | None = None
     ) -> Results:
-        if masks is not None:
+        if masks is not None and points is None:  # with keypoints an object is more than its mask
             seen = nonempty_masks(masks)
             boxes, masks = boxes[seen], masks[seen]
-            points = points[seen] if points is not None else None
         return Results(
             orig_img=sample.image if sample.tensor is None else sample.tensor,
             path=sample.path,

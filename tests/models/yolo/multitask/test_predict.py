@@ -40,6 +40,23 @@ def test_the_parts_of_a_result_are_of_the_same_objects(weights, picture, name, n
     assert (drawn != bare.plot()).any()
 
 
+def test_an_empty_mask_costs_neither_box_nor_keypoints(weights, picture, tmp_path):
+    model = YOLO(weights("yolo11n-multitask"))
+    (whole,) = model(picture, conf=0.25, verbose=False)
+    with torch.no_grad():
+        model.model.model[-1].proto.cv3.conv.weight.zero_()
+        model.model.model[-1].proto.cv3.bn.bias.fill_(-1e9)
+    (result,) = model(picture, conf=0.25, verbose=False)
+    assert not result.masks.data.any()
+    assert torch.equal(result.boxes.data, whole.boxes.data)
+    assert torch.equal(result.keypoints.data, whole.keypoints.data)
+    assert [len(outline) for outline in result.masks.xy] == [0] * len(result)
+    assert result.plot().shape == picture.shape
+    assert len(json.loads(result.to_json())) == len(result.to_supervision()) == len(result) > 0
+    result.save_txt(tmp_path / "rows.txt")
+    assert len((tmp_path / "rows.txt").read_text().splitlines()) == len(result)
+
+
 def test_classes_have_their_own_points_and_the_others_are_zeros(weights, picture):
     network = small_network("yolo11n-multitask", nc=3, kpt_shape=(4, 3))
     schema = KeypointSchema(shape=(4, 3), classes=(0, 2), class_points=(4, 2))
