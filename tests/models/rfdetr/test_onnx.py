@@ -13,6 +13,7 @@ from golden.networks import golden_input
 from golden.rfdetr_files import golden_network
 from posekit.models.rfdetr.outputs import Predictions
 from posekit.models.rfdetr.postprocess import find
+from small_rfdetr import small_rfdetr
 
 NAMES = ("dets", "labels", "keypoints")
 # Where two cells of the map or two detections score almost the same, rounding decides which comes first. In these
@@ -108,3 +109,23 @@ def test_detections(ours, theirs, picture):
 def predictions(outputs, picture):
     """Return what the outputs say of one picture."""
     return Predictions(*(outputs[name][picture] for name in ("labels", "dets", "keypoints")))
+
+
+@pytest.mark.filterwarnings("ignore")  # as above
+def test_one_file_serves_any_number_of_pictures(tmp_path):
+    network, path = Graph(small_rfdetr()).eval(), tmp_path / "network.onnx"
+    torch.onnx.export(
+        network,
+        (torch.zeros(2, 3, 64, 64),),
+        path,
+        input_names=["input"],
+        output_names=NAMES,
+        dynamo=True,
+        verbose=False,
+        dynamic_shapes=({0: torch.export.Dim("batch")},),
+    )
+    session = onnxruntime.InferenceSession(path)
+    for count in (1, 2, 5):
+        images = torch.rand(count, 3, 64, 64, generator=torch.Generator().manual_seed(count))
+        for found, expected in zip(session.run(None, {"input": images.numpy()}), network(images), strict=True):
+            np.testing.assert_allclose(found, expected.detach().numpy(), rtol=1e-3, atol=1e-4)
