@@ -63,6 +63,16 @@ def test_values_that_never_change_and_unknown_columns_are_drawn(tmp_path):
     assert plot(rows, tmp_path).shape[0] > plot([row(1)], tmp_path).shape[0]
 
 
+def test_very_many_learning_rates_stay_in_their_panel(tmp_path):
+    few, many = ([row(epoch) | {f"lr/pg{n}": n / epoch for n in range(count)} for epoch in (1, 2)] for count in (3, 28))
+    named, unnamed = plot(few, tmp_path), plot(many, tmp_path)
+    assert named.shape == unnamed.shape
+    changed = np.nonzero((named != unnamed).any(2))[1]
+    panel = 4 * named.shape[1] // 16  # the first of four panels holds the loss, the second the rates
+    assert changed.min() > panel
+    assert changed.max() < 2 * panel + panel // 4
+
+
 def test_equal_learning_rates_are_all_seen(tmp_path):
     picture = plot([row(epoch) for epoch in range(1, 20)], tmp_path)
     assert all(count_color(picture, CLASS_COLORS[number], 12) > 20 for number in (6, 3))

@@ -37,6 +37,7 @@ SIGMA = 3.0  # of the smoothing, epochs
 LONGEST_TITLE = 24
 TRAIN_COLOR, VAL_COLOR, METRIC_COLOR = rgb(CLASS_COLORS[6]), rgb(CLASS_COLORS[7]), rgb(CLASS_COLORS[0])
 RATE_COLORS = (6, 3, 9)
+MOST_NAMED = 8  # learning rates that have a name beside the panel's title
 # The rates are often equal: with gaps in turn, each shows through the others.
 RATE_STYLES: tuple[str | tuple[float, tuple[float, float]], ...] = ("-", (0, (2, 4)), (3, (2, 4)))
 PARTS = {"(B)": "boxes", "(P)": "pose", "(M)": "masks"}
@@ -119,8 +120,11 @@ def _loss_panels(columns: Sequence[str]) -> list[_Panel]:
 
 
 def _rate_panels(columns: Sequence[str]) -> list[_Panel]:
-    """Return one panel with all learning rates."""
+    """Return one panel with all learning rates; of very many none is named."""
     rates = [column for column in columns if column.startswith("lr/")]
+    if len(rates) > MOST_NAMED:
+        lines = tuple(_Line(column, line_color(RATE_COLORS[0]), "") for column in rates)
+        return [_Panel(f"learning rate, {len(rates)} groups", lines, exact=True)]
     lines = tuple(
         _Line(column, line_color(RATE_COLORS[number % 3]), column.removeprefix("lr/"), RATE_STYLES[number % 3])
         for number, column in enumerate(rates)
@@ -162,7 +166,7 @@ def _draw_panel(axes: "Axes", panel: _Panel, rows: Sequence[Mapping[str, float]]
             best = int(np.nanargmax(np.where(known, values, np.nan)))
             _write_aside(axes, f"highest {values[best]:.3f} at {epochs[best]:g}")
             axes.set_ylim(0, max(float(values[best]) * 1.08, 0.01))
-    if len(panel.lines) > 1:
+    if len(panel.lines) > 1 and panel.lines[0].label:
         _add_legend(axes)
 
 
