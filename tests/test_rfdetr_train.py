@@ -196,3 +196,11 @@ def test_the_trainer_class_that_people_import_takes_them(definition, data, here)
     metrics = trainer.train()
     assert trainer.args.optimizer == "AdamW"
     assert metrics.seen == 4
+
+
+def test_detectors_learn_boxes_alone(definition, data, here):
+    definition.write_text(yaml.safe_dump(small_definition(size="rf-detr-nano")))
+    metrics = YOLO(definition).train(data=str(data / "coco"), **(SMALL | {"epochs": 1}))
+    assert metrics.seen == 4
+    (row,) = read_results("runs/detect/train/results.csv")
+    assert [key for key in row if key.startswith("train/")] == ["train/cls_loss", "train/box_loss", "train/giou_loss"]
