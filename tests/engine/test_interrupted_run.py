@@ -45,7 +45,7 @@ class Run:
                 loss = self.model(torch.randn(2, 3, 8, 8)).square().sum()
                 self.scaler.scale(loss).backward()
                 if self.accumulation.is_due(self.schedule.accumulation_at(iteration)):
-                    take_step(self.optimizer, self.scaler)
+                    take_step(self.optimizer, self.scaler, 10.0)
                     self.optimizer.zero_grad()
                     self.ema.update(self.model)
             self.stopping.update(epoch + 1, 1 / float(loss.detach()))
