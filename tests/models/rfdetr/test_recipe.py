@@ -2,12 +2,14 @@
 
 import pytest
 
+from posekit.engine.optim.build import build_optimizer
+from posekit.engine.optim.choice import OptimizerChoice
 from posekit.engine.optim.groups import ruled_groups
 from posekit.engine.training.input_size import largest_side, sides, smallest_side
 from posekit.models.rfdetr.network import RFDETRNetwork
 from posekit.models.rfdetr.recipe import recipe_for
 from posekit.models.rfdetr.sizes import LARGE, MEDIUM, NANO, POSE_LARGE, SMALL
-from small_rfdetr import SMALLEST
+from small_rfdetr import SMALLEST, small_rfdetr
 
 DINO = "backbone.0.encoder.encoder."
 
@@ -64,3 +66,14 @@ def rates():
 )
 def test_each_part_has_its_learning_rate_and_decay(rates, name, rate, decay):
     assert rates[name] == pytest.approx((rate, decay), rel=1e-9)
+
+
+def test_musgd_turns_matrices_alone_at_the_rates_of_their_parts():
+    network = small_rfdetr()
+    choice = OptimizerChoice(name="MuSGD", lr=0.01, momentum=0.9, warmup_bias_lr=0.0)
+    optimizer = build_optimizer(network, choice, weight_decay=1e-4, rates=recipe_for(SMALLEST).rates)
+    groups = optimizer.param_groups
+    assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
+    assert {part.dim() for group in groups if group["muon"] for part in group["params"]} == {2, 4}
+    assert not {part.dim() for group in groups if not group["muon"] for part in group["params"]} & {2, 4}
+    assert {group["muon"] for group in groups if group["lr"] == pytest.approx(0.007)} == {True, False}

@@ -8,6 +8,7 @@ import torch
 from posekit.config.task_parts import TASKS_WITH_OUTLINES
 from posekit.engine import distributed
 from posekit.engine.autobatch import automatic_batch, is_automatic
+from posekit.engine.training.default_side import DEFAULT_SIDE
 from posekit.engine.training.input_size import largest_side
 from posekit.engine.training.learner import Learner
 from posekit.engine.training.run import TrainingRun
@@ -59,7 +60,7 @@ def take_trial_step(run: TrainingRun, device: torch.device, size: int) -> None:
         device: where to compute.
         size: pictures in the batch.
     """
-    side = largest_side(run.settings.imgsz or 640, run.settings.multi_scale, run.model.stride)
+    side = largest_side(run.settings.imgsz or DEFAULT_SIDE, run.settings.multi_scale, run.model.stride)
     run = replace(run, settings=replace(run.settings, multi_scale=0.0))
     learner = Learner(run, device, batch=size, batches=1)
     learner.start_epoch()

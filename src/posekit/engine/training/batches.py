@@ -21,6 +21,7 @@ from posekit.augment.transform_list import open_transforms
 from posekit.config.task_parts import TASKS_WITH_OUTLINES
 from posekit.data.loader import PictureLoader
 from posekit.data.picture_store import open_store
+from posekit.engine.training.default_side import DEFAULT_SIDE
 from posekit.engine.training.input_size import prepared_side, smallest_side
 from posekit.engine.training.run import TrainingRun
 from posekit.errors import SettingError
@@ -150,7 +151,7 @@ class TrainingBatches:
     def _check_smallest_batch(self, run: TrainingRun) -> None:
         """A batch norm has nothing to normalise in a single value per channel."""
         stride = run.model.stride
-        side = smallest_side(run.settings.imgsz or 640, run.settings.multi_scale, stride)
+        side = smallest_side(run.settings.imgsz or DEFAULT_SIDE, run.settings.multi_scale, stride)
         lengths = [len(plan.pictures) for plan in self._plans or ()] or [self._batch, self._per_process() % self._batch]
         if side < 2 * stride and 1 in lengths:
             raise SettingError(

@@ -1,16 +1,14 @@
 """The side of training pictures, which ``multi_scale`` changes from batch to batch."""
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from posekit.config.train import TrainSettings
+from posekit.engine.training.default_side import DEFAULT_SIDE
 from posekit.models.contract import TrainableModel
-
-DEFAULT_SIDE: Final = 640
 
 
 def sides(side: int, change: float, stride: int) -> range:

@@ -17,6 +17,7 @@ from posekit.data.require_split import require_split
 from posekit.data.split import Split
 from posekit.engine.seeds import seed_all
 from posekit.engine.training.chosen_classes import with_classes
+from posekit.engine.training.default_side import DEFAULT_SIDE
 from posekit.errors import DatasetError, NotInThisReleaseError, SettingError
 from posekit.log import LOGGER
 from posekit.models.contract import TrainableModel
@@ -74,7 +75,7 @@ def open_training(settings: TrainSettings, task: str, build: Build) -> TrainingR
     schema = train.schema
     seed_all(settings.seed)  # fresh weights are random
     model = build(train.names, schema)
-    imgsz = _rounded_up(settings.imgsz or 640, model.stride)
+    imgsz = _rounded_up(settings.imgsz or DEFAULT_SIDE, model.stride)
     sigmas = None if model.schema is None else resolve_sigmas(model.schema)
     if sigmas is not None and sigmas.guessed:
         LOGGER.warning("%s", sigmas.explanation)
