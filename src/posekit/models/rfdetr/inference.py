@@ -111,8 +111,7 @@ class RFDETRInference:
 
         There is no suppression: the network was trained to find each object once.
         """
-        count = min(settings.max_det, self.architecture.detections)
-        found = (self._find(predictions, count) for predictions in _by_picture(outputs.last))
+        found = map(self._find, _by_picture(outputs.last))
         return [self._wanted(part, settings) for part in found]
 
     @torch.no_grad()
@@ -144,17 +143,18 @@ class RFDETRInference:
         with self._precision():
             return self.network.feature_maps(self._on_device(batch))
 
-    def _find(self, predictions: Predictions, count: int) -> Found:
+    def _find(self, predictions: Predictions) -> Found:
         if self._slots is None:
-            return find(predictions, count)
-        found = find_uncertain(predictions, count, self._slots)
+            return find(predictions, self.architecture.detections)
+        found = find_uncertain(predictions, self.architecture.detections, self._slots)
         return found.keep(found.scores.argsort(descending=True, stable=True))  # fusion has changed the order
 
     def _wanted(self, found: Found, settings: DetectionSettings) -> Found:
-        """Keep what has a name, is asked for and scores high enough."""
+        """Keep the best `max_det` of what has a name, is asked for and scores high enough."""
         chosen = set(self.names) if settings.classes is None else set(self.names) & set(settings.classes)
         wanted = torch.isin(found.classes, torch.tensor(sorted(chosen), device=found.classes.device))
-        return found.keep(wanted & (found.scores > settings.conf))
+        kept = found.keep(wanted & (found.scores > settings.conf))
+        return kept.keep(torch.arange(len(kept.scores), device=kept.scores.device) < settings.max_det)
 
     def _on_device(self, batch: Batch) -> Tensor:
         """Return (B, 3, H, W) float in [0, 1] on the device."""
