@@ -30,9 +30,9 @@ def test_at_first_the_points_of_a_head_lie_in_its_direction_inside_the_box():
     attention = reading(points=2)
     boxes = torch.tensor([[[0.5, 0.5, 0.4, 0.2]]])
     with torch.no_grad():
-        places = (attention._places(torch.rand(1, 1, 8), boxes) + 1) / 2  # (heads, 1, points, 2)
-    torch.testing.assert_close(places[0, 0], torch.tensor([[0.6, 0.5], [0.7, 0.5]]))
-    torch.testing.assert_close(places[1, 0], torch.tensor([[0.4, 0.5], [0.3, 0.5]]), atol=1e-6, rtol=0)
+        places = (attention._places(torch.rand(1, 1, 8), boxes) + 1) / 2  # (heads, points, 1, 2)
+    torch.testing.assert_close(places[0, :, 0], torch.tensor([[0.6, 0.5], [0.7, 0.5]]))
+    torch.testing.assert_close(places[1, :, 0], torch.tensor([[0.4, 0.5], [0.3, 0.5]]), atol=1e-6, rtol=0)
 
 
 def test_places_outside_the_picture_read_nothing():

@@ -11,7 +11,7 @@ EPS = 1e-6
 
 
 class LayerScale(nn.Module):
-    """A learned factor per channel.
+    """Adds a residual branch with a learned factor per channel.
 
     Args:
         width: channels.
@@ -21,9 +21,9 @@ class LayerScale(nn.Module):
         super().__init__()
         self.lambda1 = nn.Parameter(torch.ones(width))
 
-    def forward(self, branch: Tensor) -> Tensor:
-        """Return (..., C) scaled."""
-        return branch * self.lambda1
+    def forward(self, tokens: Tensor, branch: Tensor) -> Tensor:
+        """Return tokens (..., C) plus the scaled branch (..., C), in one pass over memory."""
+        return torch.addcmul(tokens, branch, self.lambda1)
 
 
 class TokenNetwork(nn.Module):
@@ -68,8 +68,9 @@ class Block(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return (B * windows, T, C) for tokens of the same shape."""
-        tokens = tokens + self._skipping(self.layer_scale1(self._attend(self.norm1(tokens))))
-        return tokens + self._skipping(self.layer_scale2(self.mlp(self.norm2(tokens))))
+        tokens = self.layer_scale1(tokens, self._skipping(self._attend(self.norm1(tokens))))
+        scaled: Tensor = self.layer_scale2(tokens, self._skipping(self.mlp(self.norm2(tokens))))
+        return scaled
 
     def _attend(self, tokens: Tensor) -> Tensor:
         if not self.is_global:

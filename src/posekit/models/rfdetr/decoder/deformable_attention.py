@@ -38,24 +38,25 @@ class DeformableAttention(nn.Module):
         batch, count, width = queries.shape
         values = self.value_proj(memory.tokens).transpose(1, 2)
         maps = values.reshape(batch * self.heads, width // self.heads, *memory.grid)
-        found = grid_sample(maps, self._places(queries, boxes), align_corners=False)  # (B * h, d, N, P)
-        mixed = (found * self._shares(queries)).sum(-1).view(batch, width, count)
+        # Queries last: a sum over the few points then runs over long rows of memory.
+        found = grid_sample(maps, self._places(queries, boxes), align_corners=False)  # (B * h, d, P, N)
+        mixed = (found * self._shares(queries)).sum(2).view(batch, width, count)
         joined: Tensor = self.output_proj(mixed.transpose(1, 2))
         return joined
 
     def _places(self, queries: Tensor, boxes: Tensor) -> Tensor:
-        """Return (B * h, N, P, 2) x, y from -1 at one edge of the picture to 1 at the other."""
+        """Return (B * h, P, N, 2) x, y from -1 at one edge of the picture to 1 at the other."""
         batch, count, _ = queries.shape
         offsets: Tensor = self.sampling_offsets(queries).view(batch, count, self.heads, self.points, 2)
         half = boxes[:, :, None, None, 2:] * (0.5 / self.points)
         places = 2 * (boxes[:, :, None, None, :2] + offsets * half) - 1
-        return places.transpose(1, 2).flatten(0, 1)
+        return places.permute(0, 2, 3, 1, 4).flatten(0, 1)
 
     def _shares(self, queries: Tensor) -> Tensor:
-        """Return (B * h, 1, N, P), the share of each point in its head."""
+        """Return (B * h, 1, P, N), the share of each point in its head."""
         batch, count, _ = queries.shape
         shares: Tensor = self.attention_weights(queries).view(batch, count, self.heads, self.points).softmax(-1)
-        return shares.transpose(1, 2).reshape(batch * self.heads, 1, count, self.points)
+        return shares.permute(0, 2, 3, 1).reshape(batch * self.heads, 1, self.points, count)
 
     @torch.no_grad()
     def set_initial(self) -> None:
