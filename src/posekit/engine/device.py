@@ -2,12 +2,13 @@
 
 import torch
 
+from posekit.engine.heap import keep_freed_memory
 from posekit.errors import SettingError
 from posekit.log import LOGGER
 
 
 def select_device(device: str | None) -> torch.device:
-    """Return the device that a setting means.
+    """Return the device that a setting means; a processor's memory is made ready for it (see `keep_freed_memory`).
 
     Args:
         device: ``cpu``, ``mps``, a CUDA number such as ``0`` or ``cuda:0``; of several (``0,1``) the
@@ -16,8 +17,13 @@ def select_device(device: str | None) -> torch.device:
     Raises:
         SettingError: there is no such device here.
     """
-    if device is None:
-        return _best_device()
+    chosen = _best_device() if device is None else _named_device(device)
+    if chosen.type == "cpu":
+        keep_freed_memory()
+    return chosen
+
+
+def _named_device(device: str) -> torch.device:
     first, *others = device.strip().lower().split(",")
     if others:
         LOGGER.warning("device=%s: one device is used, %s", device, first)
