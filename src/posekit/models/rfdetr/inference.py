@@ -9,6 +9,7 @@ from posekit.config.predict import PredictSettings
 from posekit.config.shared import DetectionSettings
 from posekit.errors import SettingError, SourceValueError
 from posekit.log import LOGGER
+from posekit.models.limits import warn_of_full_precision
 from posekit.models.rfdetr.loading import AnyNetwork
 from posekit.models.rfdetr.model import RFDETRModel
 from posekit.models.rfdetr.outputs import Outputs, Predictions
@@ -47,8 +48,7 @@ class RFDETRInference:
             LOGGER.warning("imgsz=%s is no multiple of %d: rounded up to %s", settings.imgsz, stride, list(size))
         if settings.augment:
             LOGGER.warning("augment=True works for YOLO detect models only: predicting without it")
-        if settings.half and not self.half:
-            LOGGER.warning("half=True: 16-bit arithmetic needs an accelerator; computing in 32 bits on the CPU")
+        warn_of_full_precision(wanted_half=settings.half, is_half=self.half)
         return replace(settings, imgsz=size, augment=False)
 
     def input_size(self, imgsz: int | tuple[int, int] | None) -> tuple[int, int]:

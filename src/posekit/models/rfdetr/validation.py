@@ -8,9 +8,9 @@ import torch
 
 from posekit.config.shared import DetectionSettings
 from posekit.config.val import ValSettings
-from posekit.errors import SettingError
 from posekit.log import LOGGER
 from posekit.models.contract import Detected
+from posekit.models.limits import check_val_settings, warn_of_full_precision
 from posekit.models.rfdetr.inference import RFDETRInference
 from posekit.models.rfdetr.prepare import stretched_input, stretching
 from posekit.ops.batch_plan import BatchPlan, plan_square_batches
@@ -34,16 +34,14 @@ class RFDETRValidation:
         Raises:
             SettingError: ``batch`` is no number of pictures, or ``precision`` is 8 bits.
         """
-        if settings.batch < 1 or settings.batch != int(settings.batch):
-            raise SettingError(f"batch={settings.batch:g}: give validation a number of pictures, such as batch=16")
-        if settings.precision == 8:
-            raise SettingError("precision=8: a network in PyTorch is validated in 32 or 16 bits, not in 8")
+        check_val_settings(settings)
         side = self._inference.input_size(settings.imgsz)[0]
         if settings.imgsz not in (None, side):
             stride = self._inference.architecture.stride
             LOGGER.warning("imgsz=%s is no multiple of %d: rounded up to %d", settings.imgsz, stride, side)
         if settings.augment:
             LOGGER.warning("augment=True works for YOLO detect models only: validating without it")
+        warn_of_full_precision(wanted_half=settings.half, is_half=self._inference.half)
         return replace(settings, imgsz=side, augment=False, rect=False)
 
     def plan(self, sizes: Sequence[tuple[int, int]], settings: ValSettings) -> list[BatchPlan]:

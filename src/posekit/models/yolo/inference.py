@@ -11,6 +11,7 @@ from posekit.config.predict import PredictSettings
 from posekit.config.shared import DetectionSettings
 from posekit.errors import SettingError
 from posekit.log import LOGGER
+from posekit.models.limits import warn_of_full_precision
 from posekit.models.yolo.class_points import points_of_classes
 from posekit.models.yolo.decode import AnchorPoints, DecodeRule, anchor_points, decode_dense, decode_keypoints
 from posekit.models.yolo.detections import Detections, detect_dense, detect_one2many, detect_one2one
@@ -76,8 +77,7 @@ class YoloInference:
             LOGGER.warning("imgsz=%s is no multiple of the stride: rounded up to %s", requested, list(size))
         if settings.augment and not self.can_augment:
             LOGGER.warning("augment=True works for detect models with suppression only: predicting without it")
-        if settings.half and self.dtype != torch.float16:
-            LOGGER.warning("half=True: 16-bit arithmetic needs an accelerator; computing in 32 bits on the CPU")
+        warn_of_full_precision(wanted_half=settings.half, is_half=self.dtype == torch.float16)
         return replace(settings, imgsz=size, augment=settings.augment and self.can_augment)
 
     def prepare(self, samples: list[Sample], settings: PredictSettings) -> Batch:

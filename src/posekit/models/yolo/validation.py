@@ -10,9 +10,9 @@ from torch import Tensor
 
 from posekit.config.shared import DetectionSettings
 from posekit.config.val import ValSettings
-from posekit.errors import SettingError
 from posekit.log import LOGGER
 from posekit.models.contract import Detected
+from posekit.models.limits import check_val_settings, warn_of_full_precision
 from posekit.models.yolo.detections import Detections
 from posekit.models.yolo.inference import DEFAULT_IMGSZ, YoloInference, suppression
 from posekit.models.yolo.outputs import BranchOutputs
@@ -40,10 +40,7 @@ class YoloValidation:
         Raises:
             SettingError: ``batch`` is no number of pictures, or ``precision`` is 8 bits.
         """
-        if settings.batch < 1 or settings.batch != int(settings.batch):
-            raise SettingError(f"batch={settings.batch:g}: give validation a number of pictures, such as batch=16")
-        if settings.precision == 8:
-            raise SettingError("precision=8: a network in PyTorch is validated in 32 or 16 bits, not in 8")
+        check_val_settings(settings)
         requested = settings.imgsz or DEFAULT_IMGSZ
         side = input_size(requested, self._stride)[0]
         if side != requested:
@@ -51,8 +48,7 @@ class YoloValidation:
         augment = settings.augment and self._inference.can_augment
         if settings.augment and not augment:
             LOGGER.warning("augment=True works for detect models with suppression only: validating without it")
-        if settings.half and self._inference.dtype != torch.float16:
-            LOGGER.warning("half=True: 16-bit arithmetic needs an accelerator; computing in 32 bits on the CPU")
+        warn_of_full_precision(wanted_half=settings.half, is_half=self._inference.dtype == torch.float16)
         return replace(settings, imgsz=side, augment=augment)
 
     def plan(self, sizes: Sequence[tuple[int, int]], settings: ValSettings) -> list[BatchPlan]:
