@@ -88,6 +88,14 @@ def test_an_unknown_name_says_so(folders):
         locate_weights("my-network.pt", weights_dir=weights)
 
 
+@pytest.mark.parametrize("name", ["yolo26n-multitask", "rfdetr-pose-nano"])
+@pytest.mark.parametrize("suffix", ["", ".pt"])
+def test_networks_that_nobody_publishes_are_to_be_trained(folders, name, suffix):
+    _, weights = folders
+    with pytest.raises(WeightsNotFoundError, match=rf"nobody publishes weights for .*: train model={name}\.yaml"):
+        locate_weights(name + suffix, weights_dir=weights)
+
+
 def test_offline_says_where_to_put_the_file_and_names_the_licence(folders, caplog):
     _, weights = folders
     with caplog.at_level(logging.INFO, "posekit"), pytest.raises(WeightsNotFoundError) as caught:

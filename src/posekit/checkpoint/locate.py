@@ -77,13 +77,17 @@ def _fetched(entry: PublishedWeights, target: Path) -> Path:
 
 
 def _unknown(path: Path, weights_dir: Path) -> str:
+    searched = f"{path} is neither in the current folder ({Path.cwd()}) nor in {weights_dir}"
     if path.stem.endswith("-multitask"):
         return (
-            f"{path} is neither in the current folder ({Path.cwd()}) nor in {weights_dir}, and nobody publishes "
-            f"weights for multitask: train model={path.stem}.yaml, or begin with posekit merge_weights"
+            f"{searched}, and nobody publishes weights for multitask: train model={path.stem}.yaml, "
+            "or begin with posekit merge_weights"
+        )
+    if path.stem.startswith("rfdetr-pose-"):
+        return (
+            f"{searched}, and nobody publishes weights for RF-DETR Pose: train model={path.stem}.yaml "
+            "with the weights of a detector, such as pretrained=rf-detr-nano.pth"
         )
     similar = similar_names(path.name)
     hint = f"Did you mean {', '.join(similar)}?" if similar else "It is not the name of published weights either."
-    return (
-        f"{path} is neither in the current folder ({Path.cwd()}) nor in {weights_dir}. {hint} Else put the file there"
-    )
+    return f"{searched}. {hint} Else put the file there"
