@@ -26,7 +26,7 @@ def test_every_tensor_comes_from_one_of_the_two(family, body):
     assert merged.schema == COCO_PERSON
     sources = {"pose": pose.network.state_dict(), "segment": segment.network.state_dict()}
     for name, value in merged.network.state_dict().items():
-        owner = "pose" if any(part in name for part in ("cv4_pose", "cv4_kpts", "cv4_sigma", "flow")) else body
+        owner = "pose" if any(part in name for part in ("cv4_pose", "cv4_kpts")) else body
         owner = "segment" if "cv4_seg" in name or "proto" in name else owner
         plain = name.replace("cv4_pose", "cv4").replace("cv4_seg", "cv4")
         assert torch.equal(value, sources[owner][plain]), name

@@ -208,9 +208,11 @@ class Pose26(Detect):
 
     Attributes:
         keypoints_name: as in `Pose`; of the branches that places and spreads are read from.
+        learns_likelihood: whether there are spreads and a flow.
     """
 
     keypoints_name: ClassVar[str] = "cv4"
+    learns_likelihood: ClassVar[bool] = True
 
     def __init__(self, channels: Sequence[int], spec: HeadSpec) -> None:
         super().__init__(channels, spec)
@@ -219,9 +221,11 @@ class Pose26(Detect):
         inner = nn.ModuleList(nn.Sequential(Conv(c, hidden, 3), Conv(hidden, hidden, 3)) for c in channels)
         self.add_module(self.keypoints_name, inner)
         self.add_module(f"one2one_{self.keypoints_name}", deepcopy(inner))
-        self.flow_model: RealNVP | None = RealNVP()
+        self.flow_model = RealNVP() if self.learns_likelihood else None
         self.cv4_kpts = nn.ModuleList(nn.Conv2d(hidden, points * dims, 1) for _ in channels)
-        self.cv4_sigma: nn.ModuleList | None = nn.ModuleList(nn.Conv2d(hidden, 2 * points, 1) for _ in channels)
+        self.cv4_sigma = (
+            nn.ModuleList(nn.Conv2d(hidden, 2 * points, 1) for _ in channels) if self.learns_likelihood else None
+        )
         self.one2one_cv4_kpts = deepcopy(self.cv4_kpts)
         self.one2one_cv4_sigma = deepcopy(self.cv4_sigma)
 
@@ -231,7 +235,7 @@ class Pose26(Detect):
         branches: nn.ModuleList = self.get_submodule(f"{prefix}{self.keypoints_name}")  # type: ignore[assignment]
         inner = [branch(feat) for branch, feat in zip(branches, feats, strict=True)]
         raw["kpts"] = flatten_levels(self.get_submodule(f"{prefix}cv4_kpts"), inner)
-        if self.training:
+        if self.training and self.learns_likelihood:
             raw["kpts_sigma"] = flatten_levels(self.get_submodule(f"{prefix}cv4_sigma"), inner)
         return raw
 
@@ -252,10 +256,15 @@ class MultiTask(Segment, Pose):
 
 
 class MultiTask26(Segment26, Pose26):
-    """Boxes, classes, keypoints and instance masks of the same objects, from two sets of branches (YOLO26)."""
+    """Boxes, classes, keypoints and instance masks of the same objects, from two sets of branches (YOLO26).
+
+    The likelihood of keypoints is left out: it takes a shared body for itself, masks lose much by it, and keypoints win
+    nothing (figures: docs/multitask.md).
+    """
 
     keypoints_name: ClassVar[str] = "cv4_pose"
     masks_name: ClassVar[str] = "cv4_seg"
+    learns_likelihood: ClassVar[bool] = False
 
 
 HEADS: dict[str, Callable[[Sequence[int], HeadSpec], Detect]] = {

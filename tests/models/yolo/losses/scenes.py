@@ -68,7 +68,9 @@ def raw_branch(task, dual, batch, seed, dtype):
     anchors = sum(int(SIDE / stride) ** 2 for stride in STRIDES)
     channels = {"boxes": (4 * (1 if dual else 16), anchors), "scores": (CLASSES, anchors)}
     if task in ("pose", "multitask"):
-        channels |= {"kpts": (3 * POINTS, anchors)} | ({"kpts_sigma": (2 * POINTS, anchors)} if dual else {})
+        channels["kpts"] = (3 * POINTS, anchors)
+    if task == "pose" and dual:
+        channels["kpts_sigma"] = (2 * POINTS, anchors)
     if task in ("segment", "multitask"):
         channels |= {"mask_coefficient": (MASKS, anchors), "proto": (MASKS, SIDE // 4, SIDE // 4)}
         channels |= {"semseg": (CLASSES, SIDE // 8, SIDE // 8)} if dual else {}
@@ -91,7 +93,7 @@ def make_head(task, *, dual):
         masks=MASKS if task in ("segment", "multitask") else 0,
     )
     flow = None
-    if dual and keypoints:
+    if dual and task == "pose":
         with torch.random.fork_rng():
             torch.manual_seed(0)
             flow = RealNVP()

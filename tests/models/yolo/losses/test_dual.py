@@ -41,9 +41,19 @@ def test_totals_are_weighted_and_items_are_those_of_one_to_one():
     assert losses.items == one.items
 
 
-def test_both_branches_train_the_flow_but_only_one_to_many_the_prototypes():
-    outputs = make_outputs("multitask", dual=True)
-    criterion = make_losses("multitask", dual=True)
+@pytest.mark.parametrize("branch", ["one2many", "one2one"])
+def test_both_branches_train_the_flow(branch):
+    outputs, criterion = make_outputs("pose", dual=True), make_losses("pose", dual=True)
+    getattr(criterion, branch)(outputs[branch], make_targets()).total.sum().backward()
+    assert any(parameter.grad.abs().sum() > 0 for parameter in criterion.one2one.rules.flow.parameters())
+
+
+def test_only_one_to_many_trains_the_prototypes():
+    outputs, criterion = make_outputs("multitask", dual=True), make_losses("multitask", dual=True)
     criterion.one2one(outputs["one2one"], make_targets()).total.sum().backward()
     assert outputs["one2many"]["proto"].grad is None
-    assert any(parameter.grad.abs().sum() > 0 for parameter in criterion.one2one.rules.flow.parameters())
+
+
+def test_multitask_heads_learn_no_likelihood():
+    assert "rle_loss" in make_losses("pose", dual=True).names
+    assert "rle_loss" not in make_losses("multitask", dual=True).names

@@ -68,7 +68,9 @@ class BoxAndMaskOverlap:
 
 @dataclass(frozen=True, kw_only=True)
 class JointOverlap:
-    """Mean of the overlaps of boxes, of masks where they are known, and of keypoints where some are labelled.
+    """Mean of the overlaps of both single tasks; that of segmentation alone where no keypoint is labelled.
+
+    That of segmentation is the mean of boxes and masks, or that of boxes where no mask is known.
 
     Attributes:
         sigmas: OKS sigma of each of the K keypoints.
@@ -83,9 +85,9 @@ class JointOverlap:
         boxes = box_overlap(pairs, objects, predictions)
         masks = BoxAndMaskOverlap(shortlist=self.shortlist).masks(pairs, boxes, objects, predictions)
         keypoints, labelled = keypoint_similarity(pairs, objects, predictions, self.sigmas)
-        # What is not known of an object is 0, and does not count.
-        known = 1 + objects.are_outlined(pairs.pictures, pairs.slots).to(boxes) + labelled.to(boxes)
-        return (boxes + masks + keypoints) / known
+        outlined = objects.are_outlined(pairs.pictures, pairs.slots)
+        shapes = torch.where(outlined, (boxes + masks) / 2, boxes)
+        return torch.where(labelled, (shapes + keypoints) / 2, shapes)
 
 
 def keypoint_similarity(

@@ -93,7 +93,7 @@ TASK_LOSSES: Final = {
     "segment": TaskLosses(terms=(BOX, MASK, CLASS, DFL, SEMANTIC), overlap_26=_box_and_mask_overlap),
     "multitask": TaskLosses(
         terms=(BOX, MASK, CLASS, DFL, LOCATION, VISIBILITY),
-        terms_26=(SEMANTIC, FLOW),
+        terms_26=(SEMANTIC,),
         overlap_26=_joint_overlap,
         always_skip_unlabelled=True,
     ),
