@@ -96,6 +96,15 @@ def test_networks_that_nobody_publishes_are_to_be_trained(folders, name, suffix)
         locate_weights(name + suffix, weights_dir=weights)
 
 
+def test_the_detector_of_the_same_size_is_named_where_there_is_one(folders):
+    _, weights = folders
+    with pytest.raises(WeightsNotFoundError, match=r"pretrained=rf-detr-medium\.pth"):
+        locate_weights("rfdetr-pose-medium", weights_dir=weights)
+    with pytest.raises(WeightsNotFoundError) as caught:
+        locate_weights("rfdetr-pose-tiny", weights_dir=weights)
+    assert "rfdetr-pose-tiny.yaml" not in str(caught.value)
+
+
 def test_offline_says_where_to_put_the_file_and_names_the_licence(folders, caplog):
     _, weights = folders
     with caplog.at_level(logging.INFO, "posekit"), pytest.raises(WeightsNotFoundError) as caught:

@@ -83,10 +83,11 @@ def _unknown(path: Path, weights_dir: Path) -> str:
             f"{searched}, and nobody publishes weights for multitask: train model={path.stem}.yaml, "
             "or begin with posekit merge_weights"
         )
-    if path.stem.startswith("rfdetr-pose-"):
+    detector = published(path.stem.replace("rfdetr-pose-", "rf-detr-"))
+    if path.stem.startswith("rfdetr-pose-") and detector is not None:
         return (
             f"{searched}, and nobody publishes weights for RF-DETR Pose: train model={path.stem}.yaml "
-            "with the weights of a detector, such as pretrained=rf-detr-nano.pth"
+            f"with the weights of its detector, pretrained={detector.filename}"
         )
     similar = similar_names(path.name)
     hint = f"Did you mean {', '.join(similar)}?" if similar else "It is not the name of published weights either."
