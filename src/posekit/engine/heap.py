@@ -4,7 +4,7 @@ import torch
 
 # glibc hands memory back to the system as soon as more is free at the end of the heap than twice its limit for large
 # blocks, and raises that limit, up to 32 MiB, to the largest block that was freed. Small networks free blocks of a few
-# megabytes in each layer: the pages went back and were faulted in again, up to 18,000 times a picture.
+# megabytes in each layer: the pages went back and were faulted in again, thousands of times a picture.
 LARGE_BLOCK = 31 * 2**20
 
 
