@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from posekit import __version__
-from posekit.metrics.coco_exact import CocoCollector, coco_metrics_dict
+from posekit.metrics.coco import CocoCollector, coco_metrics_dict
 from posekit.metrics.coco_rows import prediction_rows
 from posekit.metrics.coco_truth import read_truth
 from posekit.metrics.evaluator import Evaluator
-from posekit.metrics.picture import Found, Truth
-from posekit.schema import COCO_PERSON
+from posekit.metrics.parts import Found, Truth
+from posekit.schema.schema import COCO_PERSON
+from posekit.version import __version__
 
 DETECTIONS, OBJECTS, SIDE = 100, 5, 640
 ROUNDS = 3

@@ -20,8 +20,9 @@ from pathlib import Path
 
 import torch
 
-from posekit.checkpoint.read import read_checkpoint
-from posekit.data.figures import SceneSettings, write_yolo_dataset
+from posekit.checkpoint.checkpoint import read_checkpoint
+from posekit.data.figures.backdrop import SceneSettings
+from posekit.data.figures.dataset import write_yolo_dataset
 from posekit.engine.results_csv import read_results
 
 WEIGHTS = Path("runs/pose/train/weights")

@@ -17,9 +17,11 @@ from typing import Any, Final
 
 import yaml
 
-from posekit import YOLO, __version__
-from posekit.data.figures import SceneSettings, write_coco_dataset
+from posekit import YOLO
+from posekit.data.figures.backdrop import SceneSettings
+from posekit.data.figures.dataset import write_coco_dataset
 from posekit.schema.known_sets import COCO_FLIP
+from posekit.version import __version__
 
 SCORES: Final = {"B": "metrics/mAP50-95(B)", "M": "metrics/mAP50-95(M)", "P": "metrics/mAP50-95(P)"}
 SUFFIXES: Final = {"pose": "pose", "segment": "seg", "multitask": "multitask"}

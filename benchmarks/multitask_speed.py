@@ -20,10 +20,12 @@ from typing import Any, Final
 import torch
 import yaml
 
-from posekit import YOLO, __version__
-from posekit.data.figures import SceneSettings, make_scene
+from posekit import YOLO
+from posekit.data.figures.backdrop import SceneSettings
+from posekit.data.figures.scene import make_scene
 from posekit.models.yolo.presets import SUFFIX, stock_definition
 from posekit.sample import Picture
+from posekit.version import __version__
 
 TASKS: Final = ("multitask", "pose", "segment")
 PARTS: Final = ("forward", "predict")

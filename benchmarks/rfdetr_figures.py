@@ -13,8 +13,10 @@ from typing import Final
 
 import yaml
 
-from posekit import YOLO, __version__
-from posekit.data.figures import SceneSettings, write_yolo_dataset
+from posekit import YOLO
+from posekit.data.figures.backdrop import SceneSettings
+from posekit.data.figures.dataset import write_yolo_dataset
+from posekit.version import __version__
 
 SIDE: Final = 192
 SCENES: Final = SceneSettings(size=(SIDE, SIDE), people=(1, 1), body_height=(0.85, 1.1), clutter=(0, 4))

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from posekit import __version__
+from posekit.version import __version__
 
 WORKER = Path(__file__).with_name("rfdetr_worker.py")
 WARM_UP = 2

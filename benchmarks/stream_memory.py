@@ -14,7 +14,8 @@ from pathlib import Path
 import cv2
 
 from posekit import YOLO
-from posekit.data.figures import SceneSettings, scenes
+from posekit.data.figures.backdrop import SceneSettings
+from posekit.data.figures.scene import scenes
 
 SIDE = 96
 SCENES = 50

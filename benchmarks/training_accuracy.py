@@ -19,7 +19,8 @@ from typing import Any
 from reference import Reference
 from reference_worker import train
 
-from posekit import YOLO, __version__
+from posekit import YOLO
+from posekit.version import __version__
 
 SCORES = ("metrics/mAP50-95(B)", "metrics/mAP50(B)", "metrics/mAP50-95(P)", "metrics/mAP50(P)")
 

@@ -20,7 +20,8 @@ import torch
 from reference import Reference
 from reference_worker import train
 
-from posekit import YOLO, __version__
+from posekit import YOLO
+from posekit.version import __version__
 
 Marks = list[tuple[str, float]]
 

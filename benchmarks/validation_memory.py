@@ -11,7 +11,8 @@ from pathlib import Path
 import yaml
 
 from posekit import YOLO
-from posekit.data.figures import SceneSettings, write_yolo_dataset
+from posekit.data.figures.backdrop import SceneSettings
+from posekit.data.figures.dataset import write_yolo_dataset
 from posekit.log import LOGGER
 
 MADE = 40

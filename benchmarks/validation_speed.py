@@ -17,7 +17,8 @@ from typing import Any
 import torch
 from reference import Reference
 
-from posekit import YOLO, __version__
+from posekit import YOLO
+from posekit.version import __version__
 
 
 def validate(model: YOLO, settings: dict[str, Any]) -> dict[str, Any]:

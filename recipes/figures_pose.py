@@ -14,9 +14,9 @@ from typing import Any
 import yaml
 
 from posekit import YOLO
-from posekit.checkpoint.native import save_checkpoint
-from posekit.checkpoint.read import read_checkpoint
-from posekit.data.figures import SceneSettings, write_yolo_dataset
+from posekit.checkpoint.checkpoint import read_checkpoint, save_checkpoint
+from posekit.data.figures.backdrop import SceneSettings
+from posekit.data.figures.dataset import write_yolo_dataset
 
 WIDE_SIGMA = 0.1
 

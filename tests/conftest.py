@@ -9,7 +9,7 @@ import yaml
 from hypothesis import settings
 
 from golden.fill import image
-from posekit.cli.threads import limit_spinning
+from posekit.cli.entry import limit_spinning
 
 # Before anything imports PyTorch: tests often run beside other work, on few processors.
 limit_spinning()

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from posekit.engine import distributed
-from posekit.engine.launch.exchange import Exchange
+from posekit.engine.launch import Exchange
 
 
 def meet(folder):

@@ -3,13 +3,11 @@
 import torch
 
 from golden.rfdetr_files import golden_tensor
-from posekit.models.rfdetr.architecture import Architecture
+from posekit.models.rfdetr.architecture import Architecture, KeypointSlots, Layout
 from posekit.models.rfdetr.model import RFDETRModel
 from posekit.models.rfdetr.network import RFDETRNetwork
-from posekit.models.rfdetr.preview.network import KeypointPreviewNetwork
-from posekit.models.rfdetr.preview.slots import KeypointSlots
-from posekit.models.rfdetr.recognise import Layout
-from posekit.schema import KeypointSchema
+from posekit.models.rfdetr.preview import KeypointPreviewNetwork
+from posekit.schema.schema import KeypointSchema
 
 SMALLEST = Architecture(
     resolution=64,

@@ -7,7 +7,7 @@ import pytest
 
 from posekit.engine.callbacks import PREDICT_EVENTS
 from posekit.errors import ShapeError, UnknownChoiceError
-from posekit.results import Results
+from posekit.results.results import Results
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import yaml
 
 from golden.networks import FOLDER as GOLDEN
 from posekit import YOLO
-from posekit.checkpoint.native import save_checkpoint
+from posekit.checkpoint.checkpoint import save_checkpoint
 from posekit.errors import (
     CheckpointError,
     ModelNotFoundError,
@@ -20,8 +20,8 @@ from posekit.errors import (
     UnknownAttributeError,
     WeightsNotFoundError,
 )
-from posekit.models.yolo.loading import contents_of
-from posekit.schema import COCO_PERSON, KeypointSchema
+from posekit.models.yolo.weights import contents_of
+from posekit.schema.schema import COCO_PERSON, KeypointSchema
 from small_networks import small_definition, small_network
 
 POSE_NAMES = ["yolov8n-pose", "yolo11n-pose", "yolo26n-pose"]

@@ -5,9 +5,10 @@ import torch
 import yaml
 
 from posekit import YOLO
-from posekit.data.figures import SceneSettings, write_yolo_dataset
+from posekit.data.figures.backdrop import SceneSettings
+from posekit.data.figures.dataset import write_yolo_dataset
 from posekit.errors import UnknownSettingError
-from posekit.models.yolo.pose import PosePredictor, PoseTrainer, PoseValidator
+from posekit.tasks import PosePredictor, PoseTrainer, PoseValidator
 from small_networks import small_definition
 
 QUICK = {"epochs": 1, "imgsz": 64, "batch": 4, "workers": 0, "device": "cpu", "plots": False, "verbose": False}

@@ -18,19 +18,17 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 # Lower ranks know nothing of higher ones; rooms of one rank may know each other, but not in a circle.
 RANKS = (
     {"errors", "version", "log", "files", "schema", "ops"},
-    {"sample", "results", "config"},
-    {"data", "augment", "models", "checkpoint", "metrics", "io", "viz"},
-    {"engine", "export", "runtime", "track"},
-    {"api", "rfdetr", "worker", "shims"},
+    {"sample", "config", "viz"},
+    {"results"},
+    {"data", "augment", "models", "checkpoint", "metrics", "io"},
+    {"engine", "export", "track"},
+    {"api", "rfdetr", "tasks", "worker", "shims"},
     {"cli", "__main__"},
 )
 # Packages with the classes that people import: they bring family and engine together, as `api` does.
 SHIMS = tuple(("models", "yolo", task) for task in ("detect", "segment", "pose", "multitask"))
-# Results.plot, show and save draw, and import the drawing room inside the method. So does ConfusionMatrix.plot: users
-# ask the matrix itself for its figure, while metrics otherwise know nothing of drawing.
-INSIDE_METHODS = {("results", "viz"), ("metrics", "viz")}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 60
+MAX_FILE_LINES, MAX_FUNCTION_LINES = 700, 100
 
 
 def room_of(path):
@@ -68,10 +66,10 @@ def room_edges():
     for path in FILES:
         if path.name == "__init__.py" and path.parent == PACKAGE:
             continue  # public names, imported lazily
-        for module, top in imports_of(path):
+        for module, _ in imports_of(path):
             target = room_of_parts(module.split(".")[1:])
             if target != room_of(path):
-                yield path, room_of(path), target, top
+                yield path, room_of(path), target
 
 
 def test_every_room_has_a_rank():
@@ -80,17 +78,14 @@ def test_every_room_has_a_rank():
 
 
 def test_imports_never_point_upwards():
-    for path, room, target, top in room_edges():
-        if (room, target) in INSIDE_METHODS and not top:
-            continue
+    for path, room, target in room_edges():
         assert rank_of(target) <= rank_of(room), f"{path} imports {target}, which stands above {room}"
 
 
 def test_rooms_do_not_import_in_a_circle():
     edges = defaultdict(set)
-    for _, room, target, _ in room_edges():
-        if (room, target) not in INSIDE_METHODS:
-            edges[room].add(target)
+    for _, room, target in room_edges():
+        edges[room].add(target)
     assert_no_circle(edges)
 
 
@@ -126,15 +121,19 @@ def assert_no_circle(edges):
         visit(node)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_files_and_functions_stay_short(path):
-    text = path.read_text(encoding="utf-8")
-    assert text.count("\n") <= MAX_FILE_LINES
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, FUNCTIONS):
-            documented = ast.get_docstring(node, clean=False) or ""
-            length = node.end_lineno - node.lineno + 1 - documented.count("\n")
-            assert length <= MAX_FUNCTION_LINES, f"{node.name}: {length} lines"
+def test_no_file_and_no_function_grows_too_long():
+    too_long = []
+    for path in FILES:
+        text = path.read_text(encoding="utf-8")
+        if (lines := text.count("\n")) > MAX_FILE_LINES:
+            too_long.append(f"{path.relative_to(PACKAGE)}: {lines} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, FUNCTIONS):
+                documented = ast.get_docstring(node, clean=False) or ""
+                length = node.end_lineno - node.lineno + 1 - documented.count("\n")
+                if length > MAX_FUNCTION_LINES:
+                    too_long.append(f"{path.relative_to(PACKAGE)}: {node.name}, {length} lines")
+    assert too_long == []
 
 
 def run(code):

@@ -13,11 +13,9 @@ import yaml
 import posekit
 from posekit import errors
 from posekit.cli.words import read_command
-from posekit.config.check import resolve
-from posekit.config.commands import SPECIALS
-from posekit.config.modes import DEFAULT_MODE, require_mode
-from posekit.models.yolo.definition import HEAD_TASKS, parse_definition
-from posekit.models.yolo.layer_options import ARGUMENTS
+from posekit.config.commands import DEFAULT_MODE, SPECIALS, require_mode
+from posekit.config.read import resolve
+from posekit.models.yolo.definition import ARGUMENTS, HEAD_TASKS, parse_definition
 from posekit.models.yolo.network import silent_build
 
 ROOT = Path(__file__).parents[1]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from posekit.checkpoint.read import read_checkpoint
+from posekit.checkpoint.checkpoint import read_checkpoint
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "figures_pose.py"
 

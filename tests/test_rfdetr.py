@@ -13,9 +13,8 @@ from golden.rfdetr_files import recorded_keys
 from posekit import RFDETRPose, RFDETRPoseLarge, RFDETRPoseMedium, RFDETRPoseNano, RFDETRPoseSmall
 from posekit.errors import CheckpointError, SettingError, WeightsNotFoundError
 from posekit.models.keypoint_head import COCO_SKELETON
-from posekit.models.rfdetr.postprocess import Found
-from posekit.models.rfdetr.supervision import to_supervision
-from posekit.rfdetr import RFDETR
+from posekit.models.rfdetr.decode import Found
+from posekit.rfdetr import RFDETR, to_supervision
 from small_rfdetr import small_model, small_preview_model
 
 RGB = np.ascontiguousarray(image(96, 128, 0)[..., ::-1])

@@ -15,9 +15,9 @@ from torch import nn
 
 from golden.rfdetr_files import recorded_keys
 from posekit import RFDETRPoseMedium
-from posekit.config.user_settings import load_user_settings
-from posekit.data.figures.source import FigureSource
-from posekit.models.rfdetr.decoder.mlp import MLP
+from posekit.config.user import load_user_settings
+from posekit.data.figures.scene import FigureSource
+from posekit.models.rfdetr.decoder import MLP
 from small_rfdetr import filled
 
 # Where there is a screen, matplotlib says that nothing is shown on it.

@@ -12,14 +12,15 @@ import torch
 import yaml
 
 from posekit import YOLO
-from posekit.checkpoint.read import read_checkpoint
-from posekit.data.figures import SceneSettings, write_coco_dataset, write_yolo_dataset
+from posekit.checkpoint.checkpoint import read_checkpoint
+from posekit.data.figures.backdrop import SceneSettings
+from posekit.data.figures.dataset import write_coco_dataset, write_yolo_dataset
 from posekit.engine.results_csv import read_results
 from posekit.errors import SettingError
 from posekit.models.rfdetr.model import RFDETRModel
-from posekit.models.rfdetr.recipe import SETTINGS
-from posekit.models.yolo.pose import PoseTrainer
+from posekit.models.rfdetr.training import SETTINGS
 from posekit.rfdetr import RFDETR
+from posekit.tasks import PoseTrainer
 from small_rfdetr import small_definition, small_model
 from small_trainings import SMALL, different, environment
 

@@ -12,11 +12,12 @@ import torch
 import yaml
 
 from posekit import YOLO
-from posekit.checkpoint.read import read_checkpoint
-from posekit.data.figures import SceneSettings, write_yolo_dataset
+from posekit.checkpoint.checkpoint import read_checkpoint
+from posekit.data.figures.backdrop import SceneSettings
+from posekit.data.figures.dataset import write_yolo_dataset
 from posekit.engine.results_csv import read_results
 from posekit.errors import SettingError
-from posekit.models.yolo.pose import PoseTrainer
+from posekit.tasks import PoseTrainer
 from small_networks import small_definition
 from small_trainings import SMALL, environment
 

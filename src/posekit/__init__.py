@@ -15,7 +15,8 @@ from posekit.version import __version__
 if TYPE_CHECKING:
     from posekit.api import YOLO
     from posekit.errors import PosekitError
-    from posekit.results import Boxes, Keypoints, Masks, Results
+    from posekit.results.parts import Boxes, Keypoints, Masks
+    from posekit.results.results import Results
     from posekit.rfdetr import (
         RFDETRKeypointPreview,
         RFDETRPose,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
         RFDETRPoseNano,
         RFDETRPoseSmall,
     )
-    from posekit.schema import KeypointSchema
+    from posekit.schema.schema import KeypointSchema
 
 _HOMES = {
     "YOLO": "posekit.api",

@@ -2,7 +2,7 @@
 
 import sys
 
-from posekit.cli import main
+from posekit.cli.entry import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -8,32 +8,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from posekit.checkpoint.native import save_checkpoint
-from posekit.config.check import AnySettings, build, resolve
-from posekit.config.field import settings_of
-from posekit.config.modes import MODES, TASKS, not_yet
-from posekit.config.old_names import current_names
-from posekit.config.predict import PredictSettings
-from posekit.config.train import TrainSettings
-from posekit.config.val import ValSettings
+from posekit.checkpoint.checkpoint import save_checkpoint
+from posekit.config.commands import MODES, TASKS, not_yet
+from posekit.config.kinds import settings_of
+from posekit.config.read import AnySettings, build, current_names, resolve
+from posekit.config.settings import PredictSettings, TrainSettings, ValSettings
 from posekit.engine.callbacks import Callback, check_event
 from posekit.engine.device import select_device
 from posekit.engine.distributed import first_goes_first, join_processes
-from posekit.engine.launch.job import Job, devices_to_start_on, refuse_code, run_job
-from posekit.engine.prediction import open_run, results_list
-from posekit.engine.predictor import Predictor
-from posekit.engine.remembered_data import find_remembered
-from posekit.engine.validation import open_validation
+from posekit.engine.launch import Job, devices_to_start_on, refuse_code, run_job
+from posekit.engine.predictor import Predictor, open_run, results_list
+from posekit.engine.validation_run import find_remembered, open_validation
 from posekit.engine.validator import Validator
 from posekit.errors import SettingError, UnknownAttributeError
 from posekit.log import LOGGER, ensure_console
 from posekit.metrics.report import Metrics
 from posekit.models.opening import AnyModel, open_model, open_weights
-from posekit.models.yolo.detect import DetectionTrainer
-from posekit.models.yolo.multitask import MultitaskTrainer
-from posekit.models.yolo.pose import PoseTrainer
-from posekit.models.yolo.segment import SegmentationTrainer
-from posekit.results import Results
+from posekit.results.results import Results
+from posekit.tasks import DetectionTrainer, MultitaskTrainer, PoseTrainer, SegmentationTrainer
 
 TRAINERS = {kind.task: kind for kind in (DetectionTrainer, SegmentationTrainer, PoseTrainer, MultitaskTrainer)}
 # These come before what `YOLO.overrides` remembers, and after what a call says.

@@ -62,3 +62,13 @@ def _escaped(char: str) -> str:
 def one_line(text: str) -> str:
     """Return `text` with line breaks and runs of spaces turned into single spaces."""
     return " ".join(text.split())
+
+
+def say_answer(text: str) -> None:
+    """Print what was asked for on stdout."""
+    say(text, sys.stdout)
+
+
+def say_error(text: str) -> None:
+    """Print an error in one line on stderr."""
+    say(f"ERROR {one_line(text)}", sys.stderr)

@@ -8,35 +8,103 @@ detections = RFDETRPoseNano(pretrain_weights="pose.pth").predict("street.jpg", t
 keypoints = detections.data["keypoints"]  # (n, K, 3)
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+import numpy as np
+
 from posekit.api import TRAINERS
-from posekit.checkpoint.native import save_checkpoint
-from posekit.config.check import build, resolve
-from posekit.config.predict import PredictSettings
-from posekit.config.val import ValSettings
+from posekit.checkpoint.checkpoint import save_checkpoint
+from posekit.config.read import build, resolve
+from posekit.config.settings import PredictSettings, ValSettings
 from posekit.engine.device import select_device
-from posekit.engine.validation import open_validation
+from posekit.engine.validation_run import open_validation
 from posekit.engine.validator import Validator
 from posekit.errors import SettingError
-from posekit.io.rgb import picture_of
+from posekit.io.source import picture_of
 from posekit.metrics.report import Metrics
-from posekit.models.family import OpenModel
+from posekit.models.contract import OpenModel
+from posekit.models.rfdetr.architecture import POSE_MODELS, STARTING_WEIGHTS
+from posekit.models.rfdetr.decode import Found, covariance
 from posekit.models.rfdetr.family import RFDETRFamily
-from posekit.models.rfdetr.inference import RFDETRInference
-from posekit.models.rfdetr.model import RFDETRModel, contents_of
-from posekit.models.rfdetr.opening import open_rfdetr, read_rfdetr_tensors
-from posekit.models.rfdetr.pose_wish import PoseWish, pose_model
-from posekit.models.rfdetr.sizes import POSE_MODELS, STARTING_WEIGHTS
-from posekit.models.rfdetr.supervision import to_supervision
-from posekit.models.rfdetr.train_arguments import settings_of
-from posekit.models.rfdetr.validation import RFDETRValidation
-from posekit.schema import KeypointSchema
+from posekit.models.rfdetr.inference import RFDETRInference, RFDETRValidation
+from posekit.models.rfdetr.model import PoseWish, RFDETRModel, contents_of, open_rfdetr, pose_model, read_rfdetr_tensors
+from posekit.models.rfdetr.training import SETTINGS
+from posekit.ops.boxes import clip_boxes
+from posekit.schema.schema import KeypointSchema
+
+VISIBLE_FROM = 0.5
+
+
+VISIBLE = 2
+
+
+def to_supervision(found: Found, size: tuple[int, int], names: dict[int, str]) -> Any:
+    """Return `sv.Detections` in pixels of a picture.
+
+    ``data["keypoints"]`` is (n, K, 3) float32 x, y in pixels and 2 where the confidence is above 0.5, else 0;
+    ``data["keypoints_confidence"]`` is (n, K) float32 in 0 ... 1; ``data["covariance"]`` is (n, K, 2, 2) float32 in
+    square pixels, NaN without a keypoint, from networks that know how sure they are.
+
+    Args:
+        found: detections as fractions of the picture.
+        size: (h, w) of the picture.
+        names: class names by index.
+    """
+    import supervision as sv
+
+    height, width = size
+    corner = found.boxes.new_tensor((width, height))
+    classes = found.classes.cpu().numpy()
+    data: dict[str, Any] = {"class_name": np.array([names[int(index)] for index in classes], dtype=str)}
+    if found.keypoints is not None:
+        confidence = found.keypoints[..., 2].cpu().numpy()
+        places = (found.keypoints[..., :2] * corner).cpu().numpy()
+        visible = np.where(confidence > VISIBLE_FROM, VISIBLE, 0)[..., None].astype(np.float32)
+        data["keypoints"] = np.concatenate((places, visible), 2)
+        data["keypoints_confidence"] = confidence
+    if found.precision is not None:
+        data["covariance"] = covariance(found.precision, size).cpu().numpy()
+    return sv.Detections(
+        xyxy=clip_boxes(found.boxes * corner.repeat(2), size).cpu().numpy(),
+        confidence=found.scores.cpu().numpy(),
+        class_id=classes,
+        data=data,
+    )
+
+
+NAMES: Final = {"dataset_dir": "data", "batch_size": "batch", "lr": "lr0", "num_workers": "workers"}
+
+
+def settings_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings for arguments of either name; ``output_dir`` becomes the folder of the run.
+
+    ``grad_accum_steps`` batches make a step, so that the nominal batch is as many times larger.
+
+    Raises:
+        SettingError: an argument is given under both of its names, or ``grad_accum_steps`` is no number of batches.
+    """
+    twice = [f"{name} and {ours}" for name, ours in NAMES.items() if name in arguments and ours in arguments]
+    if twice:
+        raise SettingError(f"{twice[0]} are two names of one setting: give one of them")
+    settings = {NAMES.get(name, name): value for name, value in arguments.items()}
+    folder, steps = settings.pop("output_dir", None), settings.pop("grad_accum_steps", None)
+    if folder is not None:
+        path = Path(folder).absolute()
+        settings |= {"project": str(path.parent), "name": path.name, "exist_ok": True}
+    if steps is not None:
+        if type(steps) is not int or steps < 1:
+            raise SettingError(f"grad_accum_steps={steps!r} must be a number of batches, 1 or more")
+        settings["nbs"] = settings.get("batch", SETTINGS["batch"]) * steps
+    return settings
+
 
 DETECTION: Final = "detection"
+
+
 """The published detection weights of a model's size, as the start of training."""
+
 
 PREVIEW_WEIGHTS: Final = "rf-detr-keypoint-preview-xlarge.pth"
 

@@ -5,13 +5,17 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 if TYPE_CHECKING:
-    from torch import Tensor, device
+    from torch import device
 
     from posekit.ops.letterbox import Letterbox
 
+
 Picture = NDArray[np.uint8]
+
+
 Floats = NDArray[np.float32]
 
 

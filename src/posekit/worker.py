@@ -11,11 +11,8 @@ from typing import Any
 
 from posekit.api import TRAINERS, YOLO
 from posekit.engine.distributed import rank
-from posekit.engine.launch.exchange import Exchange
-from posekit.engine.launch.failure import Failure
-from posekit.engine.launch.job import ANSWER, FAILURE, JOB, PROGRESS, Job, model_path
-from posekit.engine.training.progress import TrainingProgress
-from posekit.engine.training.trainer import Trainer
+from posekit.engine.launch import ANSWER, FAILURE, JOB, PROGRESS, Exchange, Failure, Job, model_path
+from posekit.engine.trainer import Trainer, TrainingProgress
 from posekit.log import LOGGER, show_log
 from posekit.metrics.report import Metrics
 from posekit.models.opening import open_model

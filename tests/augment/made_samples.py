@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from posekit.sample import Sample
-from posekit.schema import KeypointSchema
+from posekit.schema.schema import KeypointSchema
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "train" / "augment.npz")
 SCHEMA = KeypointSchema(

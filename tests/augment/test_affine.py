@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from augment.made_samples import GOLDEN
-from posekit.augment.affine import AffineParameters, affine_matrix, draw_affine
-from posekit.config.augmentation import AugmentationSettings
+from posekit.augment.warps import AffineParameters, affine_matrix, draw_affine
+from posekit.config.settings import AugmentationSettings
 
 
 @pytest.mark.parametrize("case", ["affine", "rotshear", "persp"])

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from augment.made_samples import SCHEMA, assert_same_objects, assert_well_formed, made_sample, samples
-from posekit.augment.albumentations_adapter import AlbumentationsTransform, default_transforms
-from posekit.augment.flips import flip_left_right, flip_up_down
+from posekit.augment.albumentations import AlbumentationsTransform, default_transforms
+from posekit.augment.warps import flip_left_right, flip_up_down
 from posekit.errors import SchemaError, SettingError, ShapeError
 
 

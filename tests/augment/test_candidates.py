@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from augment.made_samples import GOLDEN
-from posekit.augment.candidates import keep_candidates
+from posekit.augment.objects import keep_candidates
 
 
 @pytest.mark.parametrize(("least_area", "key"), [(0.1, "cand_keep_010"), (0.01, "cand_keep_001")])

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from augment.made_samples import made_sample
-from posekit.augment.collate import collate
-from posekit.augment.format import MaskForm, format_sample
+from posekit.augment.format import MaskForm, collate, format_sample
 from posekit.errors import ShapeError
 
 

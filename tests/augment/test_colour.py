@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from augment.made_samples import GOLDEN, assert_same_objects, made_sample, samples
 from posekit.augment.colour import change_colours, draw_colour_gains, shift_colours
-from posekit.config.augmentation import AugmentationSettings
+from posekit.config.settings import AugmentationSettings
 
 GAIN = st.floats(-1, 1)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from augment.made_samples import SCHEMA, assert_same_objects, assert_well_formed, ellipse, made_sample, samples
-from posekit.augment.copy_paste import paste_mirrored, paste_objects
+from posekit.augment.mixing import paste_mirrored, paste_objects
 from posekit.augment.objects import cut_objects
 from posekit.errors import ShapeError
 from posekit.sample import Sample

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from augment.made_samples import assert_same_objects, assert_well_formed, made_sample, samples
-from posekit.augment.cutmix import draw_rectangle, find_free_rectangle, paste_rectangle
+from posekit.augment.mixing import draw_rectangle, find_free_rectangle, paste_rectangle
 from posekit.augment.objects import cut_objects, select_objects
 from posekit.errors import ShapeError
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from augment.made_samples import GOLDEN, SCHEMA, assert_same_objects, assert_well_formed, made_sample, samples
-from posekit.augment.flips import flip_left_right, flip_up_down
+from posekit.augment.warps import flip_left_right, flip_up_down
 from posekit.errors import SchemaError
 from posekit.sample import Sample
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from augment.made_samples import ellipse, made_sample, samples
 from posekit.augment.format import MaskForm, format_sample
 from posekit.augment.objects import cut_objects
-from posekit.ops.polygon_masks import separate_masks
+from posekit.ops.polygons import separate_masks
 from posekit.sample import Sample
 
 FORMAT = np.load(Path(__file__).parents[1] / "golden" / "train" / "data_format.npz")

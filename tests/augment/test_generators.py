@@ -1,6 +1,6 @@
 """Random numbers belong to seed, epoch and picture."""
 
-from posekit.augment.generators import picture_generator
+from posekit.augment.chance import picture_generator
 
 
 def test_the_same_key_gives_the_same_numbers_and_any_other_gives_others():

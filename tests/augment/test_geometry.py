@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from augment.made_samples import assert_same_objects, assert_well_formed, made_sample, samples
-from posekit.augment.geometry import move_objects, settle_objects
+from posekit.augment.objects import move_objects, settle_objects
 from posekit.errors import ShapeError
 
 

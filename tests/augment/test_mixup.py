@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from augment.made_samples import made_sample, samples
-from posekit.augment.mixup import draw_share, mix_up
+from posekit.augment.mixing import draw_share, mix_up
 from posekit.errors import ShapeError
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from augment.made_samples import GOLDEN, assert_well_formed, made_sample, samples
-from posekit.augment.mosaic import draw_centre, lay_out, make_mosaic
+from posekit.augment.mixing import draw_centre, lay_out, make_mosaic
 
 
 @pytest.mark.parametrize("case", [0, 1])

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from augment.made_samples import GOLDEN
-from posekit.augment.outline_extents import clipped_extents
-from posekit.augment.point_rows import join_points, split_points
-from posekit.augment.warp import warp_points
+from posekit.augment.objects import clipped_extents, join_points, split_points
+from posekit.augment.warps import warp_points
 
 SIZE = (80, 100)
 POINTS = st.lists(st.tuples(st.integers(-80, 180), st.integers(-80, 180)), min_size=3, max_size=12)

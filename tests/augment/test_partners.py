@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.augment.partners import recent_pictures, window_length
+from posekit.augment.chance import recent_pictures, window_length
 
 
 @pytest.mark.parametrize(("count", "batch", "length"), [(50, 16, 50), (5000, 16, 128), (5000, 200, 1000)])

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augment.made_samples import SCHEMA, assert_same_objects, assert_well_formed, made_sample
-from posekit.augment import MaskForm, RecentSamples, TrainingPipeline, collate, picture_generator, recent_pictures
-from posekit.config.augmentation import AugmentationSettings
+from posekit.augment.chance import picture_generator, recent_pictures
+from posekit.augment.format import MaskForm, collate
+from posekit.augment.pipeline import RecentSamples, TrainingPipeline
+from posekit.config.settings import AugmentationSettings
 from posekit.sample import Sample
 
 SIDE = 64

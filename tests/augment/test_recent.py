@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from augment.made_samples import made_sample
-from posekit.augment.recent import RecentSamples
+from posekit.augment.pipeline import RecentSamples
 
 
 def counting(loaded):

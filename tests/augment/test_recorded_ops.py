@@ -5,7 +5,7 @@ import pytest
 
 from augment.made_samples import GOLDEN
 from posekit.ops.letterbox import plan_letterbox
-from posekit.ops.polygon_masks import overlap_order, resample_polygon, separate_masks, without_overlap
+from posekit.ops.polygons import overlap_order, resample_polygon, separate_masks, without_overlap
 
 OUTLINES = [GOLDEN[f"poly/{number}"] for number in range(3)]
 

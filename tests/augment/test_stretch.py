@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posekit.augment.draw import Draw
-from posekit.augment.stretch import Crops, Region, Stretch, draw_region, stretch_region
+from posekit.augment.chance import Draw
+from posekit.augment.warps import Crops, Region, Stretch, draw_region, stretch_region
 from posekit.sample import Sample
 
 CROPS = Crops(shorter_sides=(400, 500, 600), lengths=(384, 600))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from posekit.augment.transform_list import open_transforms, stored_transforms, warn_of_unsaved
+from posekit.augment.albumentations import open_transforms, stored_transforms, warn_of_unsaved
 from posekit.errors import SettingError, SettingTypeError
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from augment.made_samples import SCHEMA
-from posekit.augment.usable import usable_settings
-from posekit.config.augmentation import AugmentationSettings
+from posekit.augment.pipeline import usable_settings
+from posekit.config.settings import AugmentationSettings
 
 UNMAPPED = replace(SCHEMA, flip_idx=None, flip_idx_ud=None)
 ALL = AugmentationSettings(fliplr=0.5, flipud=0.2, copy_paste=0.3)

@@ -7,10 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from augment.made_samples import GOLDEN, SCHEMA, assert_same_objects, assert_well_formed, made_sample, samples
-from posekit.augment.affine import AffineParameters, affine_matrix, draw_affine
-from posekit.augment.geometry import move_objects
-from posekit.augment.warp import warp_picture, warp_points, warp_sample
-from posekit.config.augmentation import AugmentationSettings
+from posekit.augment.objects import move_objects
+from posekit.augment.warps import AffineParameters, affine_matrix, draw_affine, warp_picture, warp_points, warp_sample
+from posekit.config.settings import AugmentationSettings
 from posekit.sample import Sample
 
 CASES = ["affine", "rotshear", "persp"]

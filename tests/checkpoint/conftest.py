@@ -14,7 +14,7 @@ GOLDEN = Path(__file__).parent.parent / "golden"
 # Reads files under an audit hook and a memory limit and says what each attempt did.
 WATCHER = """
 import json, resource, sys, time
-from posekit.checkpoint.read import read_checkpoint
+from posekit.checkpoint.checkpoint import read_checkpoint
 from posekit.errors import CheckpointError
 
 good, files = sys.argv[1:3], sys.argv[3:]

@@ -5,7 +5,7 @@ import zipfile
 import pytest
 
 from posekit.checkpoint.archive import Archive
-from posekit.checkpoint.read import read_checkpoint
+from posekit.checkpoint.checkpoint import read_checkpoint
 from posekit.errors import CheckpointError
 
 

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from posekit.checkpoint.catalogue import catalogue, published, similar_names
+from posekit.checkpoint.weights import catalogue, published, similar_names
 
 
 def test_every_family_scale_and_task_is_listed():

@@ -3,8 +3,8 @@ import subprocess
 
 import pytest
 
-from posekit.checkpoint.checksum import check_record, record_path, sha256_of, write_record
 from posekit.errors import DownloadError
+from posekit.files.download import check_record, record_path, sha256_of, write_record
 
 
 @pytest.fixture

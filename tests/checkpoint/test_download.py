@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from posekit.checkpoint.checksum import record_path
-from posekit.checkpoint.download import download
 from posekit.errors import DownloadError
+from posekit.files.download import download, record_path
 
 CONTENT = bytes(range(256)) * 2000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -1,8 +1,8 @@
 import pytest
 
-from posekit.checkpoint.file_kind import wrong_kind
-from posekit.checkpoint.read import read_checkpoint
+from posekit.checkpoint.checkpoint import read_checkpoint
 from posekit.errors import CheckpointError
+from posekit.files.magic import wrong_kind
 
 
 @pytest.mark.parametrize(

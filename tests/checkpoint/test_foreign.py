@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from posekit.checkpoint.read import read_checkpoint
+from posekit.checkpoint.checkpoint import read_checkpoint
 from posekit.errors import CheckpointError
-from posekit.schema import COCO_PERSON
+from posekit.schema.schema import COCO_PERSON
 
 KEPT = ("dfl.conv.weight", "flow_model.loc", "flow_model.cov", "flow_model.mask")
 

@@ -2,10 +2,9 @@ import logging
 
 import pytest
 
-from posekit.checkpoint.catalogue import published
-from posekit.checkpoint.checksum import sha256_of, write_record
-from posekit.checkpoint.locate import locate_weights
+from posekit.checkpoint.weights import locate_weights, published
 from posekit.errors import DownloadError, WeightsNotFoundError
+from posekit.files.download import sha256_of, write_record
 
 
 @pytest.fixture

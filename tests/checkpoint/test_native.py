@@ -5,11 +5,10 @@ import resource
 import pytest
 import torch
 
-from posekit.checkpoint.contents import Checkpoint
-from posekit.checkpoint.native import save_checkpoint
-from posekit.checkpoint.read import read_checkpoint
+from posekit.checkpoint.checkpoint import read_checkpoint, save_checkpoint
+from posekit.checkpoint.record import Checkpoint
 from posekit.errors import CheckpointError, OutputError
-from posekit.schema import COCO_PERSON
+from posekit.schema.schema import COCO_PERSON
 
 SUFFIXES = [".pt", ".safetensors"]
 

@@ -1,7 +1,7 @@
 import pytest
 
-from posekit.checkpoint.packaged import FIGURES_POSE, packaged_weights
-from posekit.checkpoint.read import read_checkpoint
+from posekit.checkpoint.checkpoint import read_checkpoint
+from posekit.checkpoint.weights import FIGURES_POSE, packaged_weights
 
 
 @pytest.mark.parametrize("name", [FIGURES_POSE, "figures-pose"])
@@ -29,7 +29,7 @@ def test_the_card_gives_the_scores_that_the_file_holds():
 
 
 def test_a_file_of_that_name_in_the_current_folder_comes_first(tmp_path, monkeypatch):
-    from posekit.checkpoint.locate import locate_weights
+    from posekit.checkpoint.weights import locate_weights
 
     monkeypatch.chdir(tmp_path)
     assert locate_weights(FIGURES_POSE, weights_dir=tmp_path / "none") == packaged_weights(FIGURES_POSE)

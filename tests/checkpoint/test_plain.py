@@ -1,7 +1,7 @@
 import pytest
 
-from posekit.checkpoint.inert import ClassName, Stub
-from posekit.checkpoint.plain import plain_value
+from posekit.checkpoint.record import plain_value
+from posekit.checkpoint.unpickle import ClassName, Stub
 from posekit.errors import CheckpointError
 
 

@@ -6,7 +6,7 @@ import zipfile
 import pytest
 import torch
 
-from posekit.checkpoint.read import read_checkpoint, read_tensor_file
+from posekit.checkpoint.checkpoint import read_checkpoint, read_tensor_file
 from posekit.errors import CheckpointError, WeightsNotFoundError
 
 

@@ -7,8 +7,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from posekit.checkpoint.native import save_checkpoint
-from posekit.checkpoint.read import read_checkpoint
+from posekit.checkpoint.checkpoint import read_checkpoint, save_checkpoint
 from posekit.errors import CheckpointError, MissingExtraError
 
 

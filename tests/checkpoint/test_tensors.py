@@ -7,9 +7,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from posekit.checkpoint.archive import Archive
-from posekit.checkpoint.inert import StorageRef, TensorRef
-from posekit.checkpoint.tensors import TensorReader
+from posekit.checkpoint.archive import Archive, TensorReader
+from posekit.checkpoint.unpickle import StorageRef, TensorRef
 from posekit.errors import CheckpointError
 
 COUNT = 24

@@ -4,9 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from posekit.checkpoint.contents import Checkpoint
-from posekit.checkpoint.native import save_checkpoint
-from posekit.checkpoint.read import read_checkpoint
+from posekit.checkpoint.checkpoint import read_checkpoint, save_checkpoint
+from posekit.checkpoint.record import Checkpoint
 from posekit.checkpoint.training_state import TrainingState, training_of, with_training
 from posekit.errors import CheckpointError
 

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.checkpoint.inert import ClassName, Stub, TensorRef
-from posekit.checkpoint.unpickler import unpickle
+from posekit.checkpoint.unpickle import ClassName, Stub, TensorRef, unpickle
 from posekit.errors import CheckpointError
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**100), 2**100) | st.floats(allow_nan=False) | st.text()

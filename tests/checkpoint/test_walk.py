@@ -1,7 +1,7 @@
 import pytest
 
-from posekit.checkpoint.unpickler import unpickle
-from posekit.checkpoint.walk import modules, tensor_refs
+from posekit.checkpoint.foreign import modules, tensor_refs
+from posekit.checkpoint.unpickle import unpickle
 from posekit.errors import CheckpointError
 
 

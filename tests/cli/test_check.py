@@ -2,7 +2,8 @@
 
 import pytest
 
-from posekit.data.figures import SceneSettings, write_yolo_dataset
+from posekit.data.figures.backdrop import SceneSettings
+from posekit.data.figures.dataset import write_yolo_dataset
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-from posekit.cli.console import say_answer, say_error
+from posekit.log import say_answer, say_error
 
 
 def test_an_error_is_one_line_on_stderr(capsys):

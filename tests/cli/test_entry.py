@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from posekit.cli import main
+from posekit.cli.entry import main
 
 
 def error_lines(done):

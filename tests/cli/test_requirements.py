@@ -2,7 +2,7 @@ from importlib import metadata
 
 import pytest
 
-from posekit.cli.requirements import read_requirement, requirements, satisfies
+from posekit.cli.system import read_requirement, requirements, satisfies
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from posekit.cli.dispatch import MODE_HANDLERS, SPECIAL_HANDLERS
-from posekit.config.commands import SPECIALS, FiguresSettings
-from posekit.config.field import defaults_of
-from posekit.config.modes import MODES, TASKS
+from posekit.cli.entry import MODE_HANDLERS, SPECIAL_HANDLERS
+from posekit.config.commands import MODES, SPECIALS, TASKS, FiguresSettings
+from posekit.config.kinds import defaults_of
 from posekit.config.parse import write_value
 from posekit.version import __version__
 

@@ -9,7 +9,8 @@ import time
 import pytest
 import yaml
 
-from posekit.data.figures import SceneSettings, write_yolo_dataset
+from posekit.data.figures.backdrop import SceneSettings
+from posekit.data.figures.dataset import write_yolo_dataset
 from small_networks import small_definition
 
 QUICK = ["epochs=1", "imgsz=64", "batch=4", "workers=0", "device=cpu", "plots=False"]

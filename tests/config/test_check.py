@@ -1,10 +1,8 @@
 import pytest
 
-from posekit.config.check import build, resolve
 from posekit.config.commands import FiguresSettings
-from posekit.config.predict import PredictSettings
-from posekit.config.train import TrainSettings
-from posekit.config.val import ValSettings
+from posekit.config.read import build, resolve
+from posekit.config.settings import PredictSettings, TrainSettings, ValSettings
 from posekit.errors import SettingError, SettingTypeError, UnknownSettingError
 
 
@@ -51,7 +49,7 @@ def test_a_whole_number_may_be_written_as_a_float():
 
 
 def test_an_unsupported_export_format_lists_the_valid_ones():
-    from posekit.config.export import FORMATS, ExportSettings
+    from posekit.config.settings import FORMATS, ExportSettings
 
     with pytest.raises(ValueError, match=", ".join(FORMATS)):
         build(ExportSettings, {"format": "onx"})

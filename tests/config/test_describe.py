@@ -3,12 +3,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from posekit.config.check import build
+from posekit.config.commands import MODES, modes_by_key
 from posekit.config.describe import default_file, markdown_table, mode_list, rows
-from posekit.config.field import settings_of
-from posekit.config.modes import MODES, modes_by_key
-from posekit.config.old_names import IGNORED, PRECISION_NAMES, RENAMED
-from posekit.config.user_settings import UserSettings
+from posekit.config.kinds import settings_of
+from posekit.config.read import IGNORED, PRECISION_NAMES, RENAMED, build
+from posekit.config.user import UserSettings
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 

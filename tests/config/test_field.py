@@ -2,11 +2,9 @@ import dataclasses
 
 import pytest
 
-from posekit.config.field import Setting, again, defaults_of, setting, settings_of
-from posekit.config.kinds import Whole
-from posekit.config.modes import MODES
-from posekit.config.predict import PredictSettings
-from posekit.config.shared import RunSettings
+from posekit.config.commands import MODES
+from posekit.config.kinds import Setting, Whole, again, defaults_of, setting, settings_of
+from posekit.config.settings import PredictSettings, RunSettings
 from posekit.errors import SettingError, SettingTypeError
 
 

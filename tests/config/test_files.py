@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from posekit.config.files import read_cfg
+from posekit.config.read import read_cfg
 from posekit.errors import SettingError
 
 

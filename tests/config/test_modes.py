@@ -1,7 +1,7 @@
 import pytest
 
-from posekit.config.field import defaults_of, settings_of
-from posekit.config.modes import DEFAULT_MODE, DEFAULT_TASK, MODES, TASKS, modes_by_key, require_mode
+from posekit.config.commands import DEFAULT_MODE, DEFAULT_TASK, MODES, TASKS, modes_by_key, require_mode
+from posekit.config.kinds import defaults_of, settings_of
 from posekit.errors import PosekitError
 
 # The defaults that users know; a change here changes what their commands do.

@@ -1,7 +1,7 @@
 import pytest
 
-from posekit.config.modes import modes_by_key
-from posekit.config.old_names import IGNORED, RENAMED, current_names
+from posekit.config.commands import modes_by_key
+from posekit.config.read import IGNORED, RENAMED, current_names
 from posekit.errors import SettingError, SettingTypeError
 
 

@@ -1,4 +1,4 @@
-from posekit.config.suggest import near_matches, question
+from posekit.config.kinds import near_matches, question
 
 
 def test_the_nearest_word_comes_first():

@@ -1,7 +1,7 @@
 import pytest
 
-from posekit.config.train import TrainSettings
-from posekit.config.transforms import Transforms
+from posekit.config.kinds import Transforms
+from posekit.config.settings import TrainSettings
 from posekit.errors import SettingTypeError
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from posekit.config.user_folders import cache_folder, config_folder, data_folder
+from posekit.files.user_folders import cache_folder, config_folder, data_folder
 
 VARIABLES = (
     "POSEKIT_CONFIG_DIR", "POSEKIT_CACHE_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "APPDATA",

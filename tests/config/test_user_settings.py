@@ -5,15 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from posekit.config.user_folders import data_folder
-from posekit.config.user_settings import (
-    as_dict,
-    change_user_settings,
-    load_user_settings,
-    reset_user_settings,
-    settings_file,
-)
+from posekit.config.user import as_dict, change_user_settings, load_user_settings, reset_user_settings, settings_file
 from posekit.errors import OutputError, SettingError, SettingTypeError
+from posekit.files.user_folders import data_folder
 
 
 @pytest.fixture(autouse=True)

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 import posekit
-from posekit.data.builtin_sets import builtin_keys, builtin_names
-from posekit.data.data_keys import KNOWN_KEYS, is_url, read_downloads
-from posekit.data.read_description import read_description
-from posekit.schema import COCO_PERSON
+from posekit.data.dataset import read_description
+from posekit.data.description import KNOWN_KEYS, is_url, read_downloads
+from posekit.data.find_dataset import builtin_keys, builtin_names
+from posekit.schema.schema import COCO_PERSON
 
 COCO_FLIP = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
 HAND_FLIP = (0, 1, 2, 4, 3, 10, 11, 12, 13, 14, 5, 6, 7, 8, 9, 15, 16, 17, 18, 19, 20)
@@ -96,7 +96,7 @@ def test_they_are_read_from_a_zipped_package_too(tmp_path):
         for path in source.rglob("*"):
             if path.suffix in (".py", ".yaml"):
                 archive.write(path, path.relative_to(source.parent))
-    code = "from posekit.data.builtin_sets import builtin_keys; print(builtin_keys('coco8-pose')['path'])"
+    code = "from posekit.data.find_dataset import builtin_keys; print(builtin_keys('coco8-pose')['path'])"
     run = subprocess.run(
         [sys.executable, "-c", code],
         env={"PYTHONPATH": str(tmp_path / "app.zip")},

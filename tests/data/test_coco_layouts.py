@@ -1,6 +1,6 @@
 import pytest
 
-from posekit.data.coco_layouts import coco_file_keys, coco_folder_keys
+from posekit.data.coco.split import coco_file_keys, coco_folder_keys
 from posekit.errors import DatasetError
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.data import data_keys
-from posekit.data.data_keys import (
+from posekit.data import description as data_keys
+from posekit.data.description import (
     is_url,
     read_annotations,
     read_channels,

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from posekit.data.data_paths import exists, find_root, in_other_order, split_path, tidy
+from posekit.data.find_dataset import exists, find_root, in_other_order, split_path, tidy
 
 
 @pytest.fixture

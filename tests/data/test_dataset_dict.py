@@ -1,7 +1,7 @@
 import yaml
 
-from posekit.data.dataset_dict import dataset_dict
-from posekit.data.read_description import read_description
+from posekit.data.dataset import read_description
+from posekit.data.description import dataset_dict
 
 
 def test_a_pose_set_as_a_dictionary(here):

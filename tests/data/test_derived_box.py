@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from posekit.data.derived_box import MARGIN, box_around_keypoints, box_around_parts, derive_box
+from posekit.data.annotation import MARGIN, box_around_keypoints, box_around_parts, derive_box
 
 SIZE = (100, 200)
 

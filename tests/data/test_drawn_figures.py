@@ -3,10 +3,9 @@ import logging
 import pytest
 import yaml
 
-from posekit.data.read_description import read_description
-from posekit.data.require_split import require_split
+from posekit.data.dataset import read_description, require_split
 from posekit.errors import DatasetError, DatasetTypeError
-from posekit.schema import COCO_PERSON
+from posekit.schema.schema import COCO_PERSON
 
 SMALL = {"train": 2, "val": 1, "imgsz": 64, "seed": 5}
 

@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from posekit.data.fetch import UNFINISHED_MARK
-from posekit.data.read_description import read_description
-from posekit.data.require_split import require_split
+from posekit.data.dataset import UNFINISHED_MARK, read_description, require_split
 from posekit.errors import DatasetError, DatasetNotFoundError, DownloadError, OutputError
 
 SET = {"images/train/a.jpg": "A", "images/val/b.jpg": "B", "labels/train/a.txt": "0", "labels/val/b.txt": "1"}

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from posekit.data.builtin_sets import builtin_names
-from posekit.data.find_keys import find_keys
+from posekit.data.find_dataset import builtin_names, find_keys
 from posekit.errors import DatasetError, DatasetNotFoundError, DatasetTypeError
 
 KEYS = {"train": "images", "val": "images", "names": ["a"]}

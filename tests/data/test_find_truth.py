@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from posekit.data.find_truth import find_truth
+from posekit.data.coco.split import find_truth
 
 PICTURES = ["1.jpg", "2.jpg"]
 

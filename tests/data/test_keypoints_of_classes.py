@@ -2,9 +2,9 @@ import logging
 
 import numpy as np
 
-from posekit.data.keypoints_of_classes import without_padding
 from posekit.data.labels import PictureLabels
-from posekit.schema import KeypointSchema
+from posekit.data.open_split import without_padding
+from posekit.schema.schema import KeypointSchema
 
 SCHEMA = KeypointSchema(shape=(3, 3), classes=(0, 2), class_points=(3, 2))
 

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.label_files.mutations import BOXLESS, DETECT, POSE, RULES, SEGMENT, mutations
-from posekit.data.label_cache import MAX_FILES, fingerprint, scan_with_cache
-from posekit.data.label_files.scan import Scan, scan_label_files
-from posekit.data.packed_scan import pack_scan, unpack_scan
+from posekit.data.label_cache import MAX_FILES, fingerprint, pack_scan, scan_with_cache, unpack_scan
+from posekit.data.yolo.parse import Scan, scan_label_files
 
 
 @pytest.fixture(autouse=True)

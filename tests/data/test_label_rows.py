@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from posekit.data.annotation import ObjectAnnotation, PictureAnnotation
-from posekit.data.label_rows import LabelRows
-from posekit.data.problem_list import ProblemList
+from posekit.data.to_labels import LabelRows
+from posekit.files.problems import ProblemList
 from posekit.ops.polygons import join_contours
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "train" / "data_coco.npz"

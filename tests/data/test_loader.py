@@ -6,8 +6,7 @@ import pytest
 
 from golden.fill import image
 from posekit.data.labels import PictureLabels
-from posekit.data.loader import PictureLoader
-from posekit.data.picture_store import NoStore
+from posekit.data.loader import NoStore, PictureLoader
 from posekit.errors import UnreadableImageError
 
 

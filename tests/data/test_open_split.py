@@ -8,7 +8,7 @@ import pytest
 from posekit.data.description import DatasetDescription
 from posekit.data.open_split import SHOWN_PROBLEMS, open_split
 from posekit.errors import DatasetError, DatasetKeyError, DatasetNotFoundError
-from posekit.schema import KeypointSchema
+from posekit.schema.schema import KeypointSchema
 
 ROW = "0 .5 .5 .4 .4 .4 .4 2 .6 .6 1"
 SCHEMA = KeypointSchema(shape=(2, 3))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from posekit.data.labels import PictureLabels
-from posekit.data.outline_counts import settle_outlines
+from posekit.data.open_split import settle_outlines
 from posekit.errors import DatasetError
 
 OUTLINE = np.float32([[0.1, 0.1], [0.4, 0.1], [0.4, 0.5]])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.data.picture_files import label_path, list_pictures, share
+from posekit.data.find_pictures import label_path, list_pictures, share
 from posekit.errors import DatasetNotFoundError, SettingError
 
 

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from posekit.data.picture_header import picture_size
 from posekit.errors import MissingExtraError, SourceNotFoundError, UnreadableImageError
-from posekit.io.decode import read_image
+from posekit.io.decode import picture_size, read_image
 
 HEIC = Path(__file__).parent / "io" / "quarters.heic"
 FORMATS = [".jpg", ".png", ".webp", ".tiff", ".bmp", ".jp2", ".avif"]

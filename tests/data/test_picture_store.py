@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from golden.fill import image
-from posekit.data.picture_store import DiskStore, MemoryStore, NoStore, free_memory, open_store
+from posekit.data.loader import DiskStore, MemoryStore, NoStore, free_memory, open_store
 from posekit.errors import OutputError
 
 

@@ -6,9 +6,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from posekit.data.data_keys import KNOWN_KEYS
-from posekit.data.read_description import read_description
-from posekit.data.require_split import require_split
+from posekit.data.dataset import read_description, require_split
+from posekit.data.description import KNOWN_KEYS
 from posekit.errors import (
     DatasetError,
     DatasetKeyError,
@@ -17,7 +16,7 @@ from posekit.errors import (
     PosekitError,
     SchemaError,
 )
-from posekit.schema import COCO_PERSON
+from posekit.schema.schema import COCO_PERSON
 
 POSE = {"train": "images/train", "val": "images/val", "names": {0: "cat"}, "kpt_shape": [3, 3], "flip_idx": [0, 2, 1]}
 CATEGORY = {"id": 4, "name": "cat", "keypoints": ["nose", "left_ear", "right_ear"], "skeleton": [[1, 2], [1, 3]]}

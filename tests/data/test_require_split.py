@@ -1,8 +1,7 @@
 import pytest
 import yaml
 
-from posekit.data.read_description import read_description
-from posekit.data.require_split import require_split
+from posekit.data.dataset import read_description, require_split
 from posekit.errors import DatasetKeyError, DatasetNotFoundError
 
 

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from posekit.data.labels import PictureLabels
-from posekit.data.shared_classes import number_like
-from posekit.data.split import Split
+from posekit.data.labels import PictureLabels, Split
+from posekit.data.open_split import number_like
 from posekit.errors import DatasetError
 
 DOG_CAT = {0: "dog", 1: "cat"}

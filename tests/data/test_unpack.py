@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.data import unpack as module
-from posekit.data.archive_members import archive_stem
-from posekit.data.unpack import unpack
 from posekit.errors import DatasetError, OutputError
+from posekit.files import archives as module
+from posekit.files.archives import archive_stem, unpack
 
 CONTENT = {"set/data.yaml": b"names: [a]\n", "set/images/a.jpg": bytes(range(256)) * 40, "set/empty.txt": b""}
 TAR_KINDS = {"tar": "w", "tar.gz": "w:gz", "tar.bz2": "w:bz2", "tar.xz": "w:xz"}

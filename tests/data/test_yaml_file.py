@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.data.yaml_file import MAX_BYTES, parse_yaml, read_yaml
 from posekit.errors import DatasetError
+from posekit.files.reading import LARGEST_YAML as MAX_BYTES
+from posekit.files.reading import parse_yaml, read_yaml
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

@@ -5,14 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.engine.autobatch import (
-    SIZES,
-    MemoryProfile,
-    automatic_batch,
-    fit_batch,
-    is_automatic,
-    profile_memory,
-)
+from posekit.engine.batch_size import SIZES, MemoryProfile, automatic_batch, fit_batch, is_automatic, profile_memory
 from posekit.errors import SettingError, TrainingError
 
 CPU = torch.device("cpu")

@@ -5,9 +5,9 @@ import shutil
 
 import pytest
 
-from posekit.data.figures import SceneSettings, write_yolo_dataset
-from posekit.engine.data_check import check_dataset
-from posekit.engine.data_report import console_lines, write_report
+from posekit.data.figures.backdrop import SceneSettings
+from posekit.data.figures.dataset import write_yolo_dataset
+from posekit.engine.data_check import check_dataset, console_lines, write_report
 
 SCENES = SceneSettings(size=(160, 160))
 

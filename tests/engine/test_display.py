@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from posekit.engine.display import Display
+from posekit.engine.predictor import Display
 from posekit.errors import DisplayError
-from posekit.viz.live_window import LiveWindow
+from posekit.viz.window import LiveWindow
 
 PICTURE = np.zeros((20, 30, 3), np.uint8)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import posekit
-from posekit.data.figures import SceneSettings, write_yolo_dataset
+from posekit.data.figures.backdrop import SceneSettings
+from posekit.data.figures.dataset import write_yolo_dataset
 from posekit.engine import distributed
 from posekit.errors import SettingError
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.engine.early_stop import EarlyStopping
+from posekit.engine.stopping import EarlyStopping
 from posekit.errors import CheckpointError
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden/train/schedule.npz")

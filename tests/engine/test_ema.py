@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from posekit.engine.ema import ModelEma, ema_decay
+from posekit.engine.learner import ModelEma, ema_decay
 from posekit.errors import CheckpointError
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden/train/schedule.npz")

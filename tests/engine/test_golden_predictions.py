@@ -8,10 +8,10 @@ import torch
 
 from golden.fill import image
 from golden.networks import FOLDER, golden_network
-from posekit.config.predict import PredictSettings
+from posekit.config.settings import PredictSettings
 from posekit.models.yolo.inference import YoloInference
 from posekit.sample import Sample
-from posekit.schema import KeypointSchema
+from posekit.schema.schema import KeypointSchema
 
 CASES = json.loads((FOLDER / "results.json").read_text())
 PIXELS, SCORE = 2e-2, 1e-4

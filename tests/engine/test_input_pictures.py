@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from golden.fill import image
-from posekit.engine.input_pictures import input_pictures
+from posekit.engine.validation_writer import input_pictures
 
 
 def test_bytes_and_fractions_give_the_same_bgr_picture():

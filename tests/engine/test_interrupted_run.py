@@ -5,20 +5,23 @@ import torch
 from torch import nn
 from torch.amp.grad_scaler import GradScaler
 
-from posekit.checkpoint.contents import Checkpoint
-from posekit.checkpoint.native import save_checkpoint
-from posekit.checkpoint.read import read_checkpoint
+from posekit.checkpoint.checkpoint import read_checkpoint, save_checkpoint
+from posekit.checkpoint.record import Checkpoint
 from posekit.checkpoint.training_state import TrainingState, training_of, with_training
-from posekit.config.train import TrainSettings
-from posekit.engine.early_stop import EarlyStopping
-from posekit.engine.ema import ModelEma
-from posekit.engine.optim.accumulation import Accumulation, pending_gradients, restore_gradients
-from posekit.engine.optim.build import build_optimizer
-from posekit.engine.optim.choice import choose_optimizer
-from posekit.engine.optim.restore import restore_optimizer
-from posekit.engine.optim.schedule import Schedule, learning_rates
-from posekit.engine.optim.step import take_step
+from posekit.config.settings import TrainSettings
+from posekit.engine.learner import ModelEma
+from posekit.engine.optimizer import (
+    Accumulation,
+    build_optimizer,
+    choose_optimizer,
+    pending_gradients,
+    restore_gradients,
+    restore_optimizer,
+    take_step,
+)
+from posekit.engine.schedule import Schedule, learning_rates
 from posekit.engine.seeds import capture_random_state, restore_random_state, seed_all
+from posekit.engine.stopping import EarlyStopping
 
 BATCHES, EPOCHS = 5, 4
 

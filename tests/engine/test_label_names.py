@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from posekit.engine.label_names import label_names
+from posekit.engine.validation_writer import label_names
 
 
 def test_sub_folders_are_joined_and_endings_left_away():

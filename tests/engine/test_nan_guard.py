@@ -3,7 +3,7 @@ from math import inf, nan
 
 import pytest
 
-from posekit.engine.nan_guard import NanGuard
+from posekit.engine.stopping import NanGuard
 from posekit.errors import TrainingError
 
 

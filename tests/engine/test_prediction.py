@@ -2,9 +2,9 @@
 
 import pytest
 
-from posekit.config.predict import PredictSettings
-from posekit.data.figures.source import FigureSource
-from posekit.engine.prediction import open_run
+from posekit.config.settings import PredictSettings
+from posekit.data.figures.scene import FigureSource
+from posekit.engine.predictor import open_run
 
 
 @pytest.mark.parametrize("source", ["figures", "figures:2:5", None])

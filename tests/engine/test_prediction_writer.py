@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from golden.fill import image
-from posekit.config.predict import PredictSettings
+from posekit.config.settings import PredictSettings
 from posekit.engine.prediction_writer import PredictionWriter, draw, is_moving
-from posekit.results import Results
+from posekit.results.results import Results
 from posekit.sample import Origin, Sample
 
 BOXES = np.array([[10, 10, 50, 60, 0.9, 0], [60, 20, 90, 70, 0.6, 1]], np.float32)

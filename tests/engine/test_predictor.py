@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from posekit.config.predict import PredictSettings
-from posekit.engine.prediction import DEFAULT_SOURCE, open_run, results_list
-from posekit.engine.predictor import Predictor
+from posekit.config.settings import PredictSettings
+from posekit.engine.predictor import DEFAULT_SOURCE, Predictor, open_run, results_list
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from posekit.engine.preparation import prepared_batches
-from posekit.io.sources import open_source
+from posekit.engine.predictor import prepared_batches
+from posekit.io.open_source import open_source
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from posekit.engine.progress_lines import picture_line, place_text, speed_line
-from posekit.results import Results
+from posekit.engine.console import picture_line, place_text, speed_line
+from posekit.results.results import Results
 from posekit.sample import Origin, Sample
 
 PIXELS = np.zeros((60, 80, 3), np.uint8)

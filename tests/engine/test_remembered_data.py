@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from posekit.engine.remembered_data import find_remembered
+from posekit.engine.validation_run import find_remembered
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.engine.batch_targets import targets_of
-from posekit.engine.truth import truth_of
+from posekit.engine.scoring import targets_of, truth_of
 from posekit.ops.letterbox import Letterbox
 from posekit.sample import Sample
 

@@ -9,17 +9,17 @@ import pytest
 import torch
 import yaml
 
-from posekit.config.val import ValSettings
-from posekit.data.figures import SceneSettings, write_coco_dataset, write_yolo_dataset
-from posekit.engine.truth import truth_of
-from posekit.engine.validation import open_validation
+from posekit.config.settings import ValSettings
+from posekit.data.figures.backdrop import SceneSettings
+from posekit.data.figures.dataset import write_coco_dataset, write_yolo_dataset
+from posekit.engine.scoring import truth_of
+from posekit.engine.validation_run import open_validation
 from posekit.engine.validator import Validator
 from posekit.errors import DatasetError
-from posekit.metrics.coco_exact import coco_metrics_dict, coco_scores
+from posekit.metrics.coco import coco_metrics_dict, coco_scores
 from posekit.models.contract import Detected
-from posekit.models.yolo.inference import YoloInference
-from posekit.models.yolo.validation import YoloValidation
-from posekit.schema import COCO_PERSON
+from posekit.models.yolo.inference import YoloInference, YoloValidation
+from posekit.schema.schema import COCO_PERSON
 from small_networks import small_network
 
 SCENES = SceneSettings(size=(96, 128))

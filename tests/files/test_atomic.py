@@ -1,6 +1,6 @@
 import pytest
 
-from posekit.files.atomic import replacing
+from posekit.files.writing import replacing
 
 
 def test_the_file_appears_when_the_block_ends(tmp_path):

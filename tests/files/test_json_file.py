@@ -6,7 +6,7 @@ import json
 import pytest
 
 from posekit.errors import DatasetError, DatasetNotFoundError
-from posekit.files.json_file import load_json
+from posekit.files.reading import load_json
 
 
 def test_damage_is_told_with_line_and_column(tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 
 from posekit.errors import OutputError
-from posekit.files.new_folder import new_folder
+from posekit.files.writing import new_folder
 
 
 def test_the_folder_appears_when_the_block_ends_well(tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 
 from posekit.errors import OutputError
-from posekit.files.whole_file import write_whole
+from posekit.files.writing import write_whole
 
 
 def test_an_earlier_file_is_replaced(tmp_path):

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from posekit.metrics.evaluator import Evaluator
-from posekit.metrics.picture import Found, Truth
-from posekit.schema import COCO_PERSON
+from posekit.metrics.parts import Found, Truth
+from posekit.schema.schema import COCO_PERSON
 
 FOLDER = Path(__file__).parent / "val"
 NAMES = {0: "cat", 1: "dog", 2: "bird", 3: "unused"}

@@ -14,12 +14,20 @@ import torch
 
 from golden.fill import fill
 from golden.networks import golden_input
+from posekit.models.rfdetr.architecture import (
+    BASE,
+    KEYPOINT_PREVIEW,
+    LARGE,
+    MEDIUM,
+    NANO,
+    POSE_LARGE,
+    SMALL,
+    KeypointSlots,
+)
 from posekit.models.rfdetr.network import RFDETRNetwork
-from posekit.models.rfdetr.preview.network import KeypointPreviewNetwork
-from posekit.models.rfdetr.preview.slots import KeypointSlots
-from posekit.models.rfdetr.sizes import BASE, KEYPOINT_PREVIEW, LARGE, MEDIUM, NANO, POSE_LARGE, SMALL
+from posekit.models.rfdetr.preview import KeypointPreviewNetwork
 from posekit.sample import Targets
-from posekit.schema import COCO_PERSON
+from posekit.schema.schema import COCO_PERSON
 
 FOLDER = Path(__file__).parent / "rfdetr"
 DETECTORS = {"nano": NANO, "small": SMALL, "medium": MEDIUM, "large": LARGE, "base": BASE}

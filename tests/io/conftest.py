@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from posekit.io.sources import open_source
+from posekit.io.open_source import open_source
 
 
 @pytest.fixture

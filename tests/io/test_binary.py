@@ -3,7 +3,7 @@ import os
 import pytest
 
 from posekit.errors import SourceNotFoundError, SourceValueError, UnreadableImageError
-from posekit.io.binary import MAX_BYTES, read_bytes, read_text
+from posekit.files.reading import MAX_BYTES, read_bytes, read_text
 
 
 def test_all_bytes_or_the_first_ones_are_read(tmp_path):

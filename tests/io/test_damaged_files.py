@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from posekit.errors import UnreadableImageError
-from posekit.io.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES
-from posekit.io.sources import open_source
+from posekit.files.magic import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from posekit.io.open_source import open_source
 
 Array = NDArray[np.uint8]
 HEIC = (Path(__file__).parents[1] / "data" / "io" / "quarters.heic").read_bytes()

@@ -6,10 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from posekit.errors import (
-    MissingExtraError,
-    UnreadableImageError,
-)
+from posekit.errors import MissingExtraError, UnreadableImageError
 
 
 def shape(source) -> list[list[str]]:

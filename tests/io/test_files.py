@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from posekit.errors import SourceNotFoundError, SourceValueError, UnreadableImageError
-from posekit.io.files import find_files
+from posekit.io.open_source import find_files
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 import pytest
 
-from posekit.io.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES, list_formats, media_kind
+from posekit.files.magic import IMAGE_SUFFIXES, VIDEO_SUFFIXES, list_formats, media_kind
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from posekit.errors import OutputError
-from posekit.io.image_writer import FrameWriter, ImageWriter, save_jpeg
-from posekit.io.names import OutputNames
+from posekit.files.pictures import save_jpeg
+from posekit.io.write import FrameWriter, ImageWriter, OutputNames
 from posekit.sample import Origin, Sample
 
 

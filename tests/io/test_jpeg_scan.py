@@ -1,7 +1,7 @@
 import cv2
 import pytest
 
-from posekit.io.jpeg_scan import scan_jpeg
+from posekit.io.decode import scan_jpeg
 
 
 def encode(picture, **settings) -> bytes:

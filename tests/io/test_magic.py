@@ -1,6 +1,6 @@
 import pytest
 
-from posekit.io.magic import HEAD_BYTES, identify
+from posekit.files.magic import HEAD_BYTES, identify
 
 
 def ftyp(*brands: bytes) -> bytes:

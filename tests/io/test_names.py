@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.io.names import OutputNames, safe_stem
+from posekit.io.write import OutputNames, safe_stem
 from posekit.sample import Origin, Sample
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from posekit.io.pattern import expand_pattern
+from posekit.io.open_source import expand_pattern
 
 
 @pytest.fixture

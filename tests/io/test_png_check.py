@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from posekit.errors import UnreadableImageError
-from posekit.io.png_check import check_png
+from posekit.io.decode import check_png
 
 WHOLE = cv2.imencode(".png", cv2.merge([cv2.getGaussianKernel(40, 9) @ cv2.getGaussianKernel(30, 5).T * 2e4] * 3))[
     1

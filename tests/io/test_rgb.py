@@ -8,7 +8,7 @@ from PIL import Image
 
 from golden.fill import image
 from posekit.errors import SourceNotFoundError, SourceTypeError, SourceValueError
-from posekit.io.rgb import picture_of
+from posekit.io.source import picture_of
 
 BGR = image(20, 30, 0)
 RGB = np.ascontiguousarray(BGR[..., ::-1])

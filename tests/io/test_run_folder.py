@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from posekit.errors import OutputError
-from posekit.io.run_folder import make_run_folder
+from posekit.files.writing import make_run_folder
 
 
 def test_runs_are_numbered_from_two(tmp_path):

@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from posekit.errors import MissingExtraError, SourceNotFoundError, SourceValueError
-from posekit.io.screen import ScreenSource, parse_screen
+from posekit.io.live import ScreenSource, parse_screen
 
 
 @pytest.mark.parametrize(

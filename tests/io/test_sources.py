@@ -3,14 +3,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from posekit.errors import (
-    SettingError,
-    SourceNotFoundError,
-    SourceTypeError,
-    SourceValueError,
-)
-from posekit.io.screen import ScreenSource
-from posekit.io.streams import StreamSource
+from posekit.errors import SettingError, SourceNotFoundError, SourceTypeError, SourceValueError
+from posekit.io.live import ScreenSource, StreamSource
 
 
 def shape(source) -> list[list[str]]:

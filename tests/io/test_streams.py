@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from posekit.errors import SourceNotFoundError, SourceValueError, UnreadableImageError
-from posekit.io.streams import StreamSource, read_stream_list
+from posekit.io.live import StreamSource, read_stream_list
 
 
 @pytest.fixture(autouse=True)

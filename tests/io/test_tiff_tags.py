@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from posekit.errors import UnreadableImageError
-from posekit.io.tiff_tags import tiff_tags
+from posekit.io.decode import tiff_tags
 
 WIDTH, HEIGHT, MAKE = 256, 257, 271
 

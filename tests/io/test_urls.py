@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from posekit.errors import DownloadError
-from posekit.io.sources import open_source
-from posekit.io.streams import StreamSource
-from posekit.io.urls import download, is_live_url, is_media_url, is_url, mask_credentials, serves_picture
+from posekit.files.download import download_urls as download
+from posekit.files.download import is_live_url, is_media_url, is_url, mask_credentials, serves_picture
+from posekit.io.live import StreamSource
+from posekit.io.open_source import open_source
 
 LAST_MODIFIED = "Wed, 21 Oct 2015 07:28:00 GMT"
 

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from posekit.errors import SourceNotFoundError, UnreadableImageError
-from posekit.io.video_check import check_video, holds_video
+from posekit.io.video import check_video, holds_video
 
 
 def test_content_decides_before_the_suffix(tmp_path, write_video, picture):

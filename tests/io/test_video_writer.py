@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from posekit.errors import OutputError
-from posekit.io.names import OutputNames
-from posekit.io.video_writer import VideoWriter, container
+from posekit.io.video import VideoWriter, container
+from posekit.io.write import OutputNames
 from posekit.sample import Origin, Sample
 
 SUFFIX = container()[0]
@@ -90,8 +90,8 @@ FULL_DISK = """
 import pathlib, resource, signal, sys
 import numpy as np
 from posekit.errors import OutputError
-from posekit.io.names import OutputNames
-from posekit.io.video_writer import VideoWriter
+from posekit.io.write import OutputNames
+from posekit.io.video import VideoWriter
 from posekit.sample import Origin, Sample
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

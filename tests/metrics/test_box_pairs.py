@@ -4,9 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posekit.metrics.box_pairs import matched_pairs
-from posekit.metrics.matching import match, unpack
-from posekit.metrics.picture import Found, Truth
+from posekit.metrics.matching import match, matched_pairs, unpack
+from posekit.metrics.parts import Found, Truth
 from posekit.metrics.similarity import box_iou
 
 

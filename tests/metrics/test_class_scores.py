@@ -4,9 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from golden.matched_pictures import FOLDER
-from posekit.metrics.average_precision import average_precision, envelope, recall_and_precision
-from posekit.metrics.class_scores import class_scores, rank
-from posekit.metrics.curves import smooth
+from posekit.metrics.average_precision import (
+    average_precision,
+    class_scores,
+    envelope,
+    rank,
+    recall_and_precision,
+    smooth,
+)
 
 
 @pytest.fixture(scope="module")

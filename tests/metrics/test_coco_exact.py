@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 
 from metrics.coco_cases import official, only, random_case
 from posekit.errors import DatasetError
-from posekit.metrics import coco_evaluator
-from posekit.metrics.coco_exact import CocoCollector, coco_metrics_dict, coco_scores
-from posekit.metrics.coco_protocol import BOX_STATS, KEYPOINT_STATS
+from posekit.metrics import coco as coco_evaluator
+from posekit.metrics.coco import BOX_STATS, KEYPOINT_STATS, CocoCollector, coco_metrics_dict, coco_scores
 from posekit.metrics.coco_truth import read_truth
 from posekit.metrics.similarity import oks
-from posekit.schema import COCO_PERSON
+from posekit.schema.schema import COCO_PERSON
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "val"
 KINDS = ("bbox", "segm", "keypoints")

@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metrics.coco_cases import HEIGHT, WIDTH, near, official, only, random_object
-from posekit.metrics.coco_exact import coco_scores
-from posekit.metrics.coco_labels import PictureObjects, truth_from_arrays
+from posekit.metrics.coco import coco_scores
+from posekit.metrics.coco_truth import PictureObjects, truth_from_arrays
 from posekit.metrics.evaluator import Evaluator
-from posekit.metrics.picture import Found, Truth
+from posekit.metrics.parts import Found, Truth
 from posekit.metrics.similarity import oks
-from posekit.schema import COCO_PERSON
+from posekit.schema.schema import COCO_PERSON
 
 PERSON, DOG, CAR = 0, 1, 2
 NAMES = {PERSON: "person", DOG: "dog", CAR: "car"}

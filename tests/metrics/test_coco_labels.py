@@ -5,9 +5,9 @@ import pytest
 
 from metrics.coco_cases import official
 from posekit.data.labels import PictureLabels
-from posekit.metrics.coco_exact import coco_scores
-from posekit.metrics.coco_labels import PictureObjects, truth_from_arrays, truth_from_labels
+from posekit.metrics.coco import coco_scores
 from posekit.metrics.coco_rows import prediction_rows
+from posekit.metrics.coco_truth import PictureObjects, truth_from_arrays, truth_from_labels
 
 OUTLINE = np.array([[0.1, 0.1], [0.3, 0.1], [0.3, 0.5]], np.float32)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from posekit.errors import DatasetError
-from posekit.metrics.coco_pictures import PictureIndex, TruthPicture
+from posekit.metrics.coco_truth import PictureIndex, TruthPicture
 
 
 def index_of(*pictures):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from posekit.metrics.coco_exact import coco_scores
+from posekit.metrics.coco import coco_scores
 
 RECORDED = json.loads(
     gzip.decompress((Path(__file__).parents[1] / "golden" / "rfdetr" / "average_precision.json.gz").read_bytes())

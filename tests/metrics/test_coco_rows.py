@@ -10,8 +10,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from posekit.errors import DatasetError, OutputError
-from posekit.metrics.coco_rows import category_ids_of, is_coco_split, picture_id, prediction_rows, run_lengths
-from posekit.metrics.predictions_file import predictions_file
+from posekit.metrics.coco_rows import (
+    category_ids_of,
+    is_coco_split,
+    picture_id,
+    prediction_rows,
+    predictions_file,
+    run_lengths,
+)
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "val"
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from metrics.coco_cases import official, only, random_case
 from posekit.errors import DatasetError, DatasetNotFoundError, PosekitError
-from posekit.metrics.coco_exact import coco_scores
+from posekit.metrics.coco import coco_scores
 from posekit.metrics.coco_truth import read_truth
 
 KINDS = ("bbox", "segm", "keypoints")

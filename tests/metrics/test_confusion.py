@@ -5,7 +5,7 @@ import pytest
 
 from golden.matched_pictures import CASES, FOLDER, NAMES, PICTURES, arrays, conf, picture
 from posekit.metrics.confusion import ConfusionMatrix, plain_names
-from posekit.metrics.picture import Found, Truth
+from posekit.metrics.parts import Found, Truth
 
 
 def recorded_matrix(case):

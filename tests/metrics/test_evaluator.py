@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from golden.matched_pictures import FILE_NAMES, NAMES, PICTURES, arrays, evaluated, picture, sigmas
 from posekit.errors import DatasetError, SettingError, UnknownChoiceError
 from posekit.metrics.evaluator import Evaluator
-from posekit.metrics.picture import Found, Truth
-from posekit.schema import COCO_PERSON
-from posekit.schema.sigmas import resolve_sigmas
+from posekit.metrics.parts import Found, Truth
+from posekit.schema.schema import COCO_PERSON, resolve_sigmas
 
 
 def truth_of(*classes):

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from golden.matched_pictures import CASES, PICTURES, arrays, evaluated
 from posekit.metrics.matching import THRESHOLDS, match, unpack
-from posekit.metrics.picture import Found, Truth
+from posekit.metrics.parts import Found, Truth
 
 
 def pictures(random, count):

@@ -10,11 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posekit.errors import ShapeError
-from posekit.metrics.keypoint_table import table_lines, worst_line
-from posekit.metrics.per_keypoint import PerKeypoint
-from posekit.metrics.picture import Found, Truth
+from posekit.metrics.keypoints import PerKeypoint, table_lines, worst_line
+from posekit.metrics.parts import Found, Truth
 from posekit.metrics.similarity import oks
-from posekit.schema import COCO_PERSON, KeypointSchema
+from posekit.schema.schema import COCO_PERSON, KeypointSchema
 
 # nose in the middle, left and right far from each other; boxes are 100 wide and 64 high: √area = 80
 SCHEMA = KeypointSchema(shape=(3, 3), names=("nose", "left", "right"), flip_idx=(0, 2, 1))

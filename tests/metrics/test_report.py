@@ -6,7 +6,7 @@ import pytest
 
 from golden.matched_pictures import CASES, FOLDER, arrays, evaluated
 from posekit.errors import UnknownAttributeError
-from posekit.metrics.table import header, rows
+from posekit.metrics.report import header, rows
 
 
 @pytest.fixture(scope="module")

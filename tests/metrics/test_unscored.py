@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from posekit.metrics.evaluator import Evaluator
-from posekit.metrics.picture import Found, Truth
-from posekit.metrics.table import rows
+from posekit.metrics.parts import Found, Truth
+from posekit.metrics.report import rows
 
 NAMES = {0: "person", 1: "car"}
 SIGMAS = (0.1, 0.1)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from posekit.config.val import ValSettings
+from posekit.config.settings import ValSettings
 from posekit.errors import SettingError
-from posekit.models.limits import check_val_settings, warn_of_full_precision
+from posekit.models.contract import check_val_settings, warn_of_full_precision
 
 
 @pytest.mark.parametrize("batch", [-1, 0.5])

@@ -5,7 +5,7 @@ import torch
 import yaml
 
 from posekit import YOLO
-from posekit.checkpoint.native import save_checkpoint
+from posekit.checkpoint.checkpoint import save_checkpoint
 from posekit.errors import CheckpointError, ModelDefinitionError, ModelNotFoundError, SettingError
 from posekit.models.opening import open_model, open_weights
 from posekit.models.rfdetr.model import contents_of

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.ops.batch_plan import plan_rect_batches, plan_square_batches
+from posekit.ops.letterbox import plan_rect_batches, plan_square_batches
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "train" / "data_val.npz")
 SIZES = st.lists(st.tuples(st.integers(10, 2000), st.integers(10, 2000)), max_size=40)

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.ops.polygon_masks import overlap_order, resample_polygon, separate_masks, without_overlap
+from posekit.ops.polygons import overlap_order, resample_polygon, separate_masks, without_overlap
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "train" / "data_format.npz")
 OUTLINES = st.lists(st.tuples(st.floats(0, 60, width=32), st.floats(0, 60, width=32)), min_size=1, max_size=12)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from posekit.results import Results
+from posekit.results.results import Results
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "val"
 NAMES = {0: "cat", 1: "dog", 2: "bird", 3: "unused"}

@@ -12,8 +12,8 @@ import polars
 import pytest
 
 from posekit.errors import MissingExtraError, SettingError
-from posekit.results import Results
-from posekit.results.picture_file import write_picture
+from posekit.files.pictures import write_picture
+from posekit.results.results import Results
 
 
 def test_save_txt_appends(build, tmp_path):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from posekit.results import Boxes, Keypoints, Masks, Results
-from posekit.results.base import as_numpy
-from posekit.results.text import label_rows
+from posekit.results.output import label_rows
+from posekit.results.parts import Boxes, Keypoints, Masks, as_numpy
+from posekit.results.results import Results
 
 ALL_FORMS = ["detect", "pose", "pose_xy_only", "segment", "track", "multitask", "empty"]
 

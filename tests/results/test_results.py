@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from posekit.errors import PosekitError, SettingError, ShapeError
-from posekit.results import Results
-from posekit.results.base import as_numpy
-from posekit.schema import KeypointSchema
+from posekit.results.parts import as_numpy
+from posekit.results.results import Results
+from posekit.schema.schema import KeypointSchema
 
 INDICES = {
     "int": (1, [1]),

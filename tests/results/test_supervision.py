@@ -5,7 +5,7 @@ import pytest
 import supervision as sv
 import torch
 
-from posekit.results import Results
+from posekit.results.results import Results
 
 FORMS = ["detect", "pose", "pose_xy_only", "segment", "track", "multitask", "empty"]
 NAMES = {0: "cat", 1: "dog", 2: "bird", 3: "unused"}

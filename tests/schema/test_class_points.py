@@ -3,7 +3,7 @@ import json
 import pytest
 
 from posekit.errors import SchemaError
-from posekit.schema import COCO_PERSON, KeypointSchema
+from posekit.schema.schema import COCO_PERSON, KeypointSchema
 
 
 def padded(**changes):

@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posekit.errors import DatasetTypeError, PosekitError, SchemaError
-from posekit.schema import COCO_PERSON, KeypointSchema, resolve_sigmas, schema_from_category, shared_schema
 from posekit.schema.known_sets import CROWDPOSE
+from posekit.schema.read import schema_from_category, shared_schema
+from posekit.schema.schema import COCO_PERSON, KeypointSchema, resolve_sigmas
 
 COCO_LIMBS = [[a + 1, b + 1] for a, b in COCO_PERSON.skeleton]
 PERSON = {"id": 1, "name": "person", "keypoints": list(COCO_PERSON.names), "skeleton": COCO_LIMBS}

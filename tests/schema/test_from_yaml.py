@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posekit.errors import DatasetTypeError, PosekitError, SchemaError
-from posekit.schema import COCO_PERSON, KeypointSchema, resolve_sigmas, schema_from_yaml
 from posekit.schema.known_sets import AP10K
+from posekit.schema.read import schema_from_yaml
+from posekit.schema.schema import COCO_PERSON, KeypointSchema, resolve_sigmas
 
 COCO_FLIP = list(COCO_PERSON.flip_idx)
 

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from posekit.errors import SchemaError
-from posekit.schema import COCO_PERSON, KeypointSchema
+from posekit.schema.schema import COCO_PERSON, KeypointSchema
 
 
 def test_the_plain_form_restores_the_schema_also_through_json():

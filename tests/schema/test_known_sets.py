@@ -1,7 +1,7 @@
 import pytest
 
-from posekit.schema import flip_from_names
 from posekit.schema.known_sets import AP10K, COCO, CROWDPOSE, FACE, FEET, HAND, KNOWN_SETS, WHOLE_BODY
+from posekit.schema.sides import flip_from_names
 
 COUNTS = {COCO: 17, CROWDPOSE: 14, AP10K: 17, HAND: 21, FACE: 68, FEET: 6, WHOLE_BODY: 133}
 

@@ -1,6 +1,6 @@
 import pytest
 
-from posekit.schema.point_names import repeated, words
+from posekit.schema.sides import repeated, words
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.schema.known_sets import AP10K, COCO, CROWDPOSE, FACE, HAND, KNOWN_SETS, WHOLE_BODY
-from posekit.schema.recognition import recognise
+from posekit.schema.known_sets import AP10K, COCO, CROWDPOSE, FACE, HAND, KNOWN_SETS, WHOLE_BODY, recognise
 
 
 def usual_names(known):

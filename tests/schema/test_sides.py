@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.schema import COCO_PERSON, flip_from_names, unpaired_names
-from posekit.schema.sides import carries_sides
+from posekit.schema.schema import COCO_PERSON
+from posekit.schema.sides import carries_sides, flip_from_names, unpaired_names
 
 PAIRS = [
     ("left_eye", "right_eye"),

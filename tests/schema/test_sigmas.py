@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from posekit.errors import SchemaError
-from posekit.schema import COCO_PERSON, KeypointSchema, resolve_sigmas
 from posekit.schema.known_sets import AP10K, COCO
+from posekit.schema.schema import COCO_PERSON, KeypointSchema, resolve_sigmas
 
 
 def ap10k(**parts):

@@ -8,17 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.schema import COCO_PERSON, KeypointSchema
-from posekit.viz.palette import CLASS_COLORS, color_of
-from posekit.viz.pose_colors import pose_colors
-from posekit.viz.sizes import (
-    dot_radii,
-    font_size_for,
-    limb_radius,
-    line_width_for,
-    object_font_sizes,
-    picture_radius,
-)
+from posekit.schema.schema import COCO_PERSON, KeypointSchema
+from posekit.viz.colors import CLASS_COLORS, color_of, pose_colors
+from posekit.viz.draw import dot_radii, font_size_for, limb_radius, line_width_for, object_font_sizes, picture_radius
 
 # Deuteranopia on linear RGB: red and green fall together (Vienot, Brettel and Mollon 1999).
 DEUTERANOPIA = np.array([[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]])

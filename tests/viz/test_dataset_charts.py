@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from posekit.errors import ShapeError
+from posekit.viz.chart_style import DARK, LIGHT
+from posekit.viz.colors import CLASS_COLORS
 from posekit.viz.dataset_charts import BAR, box_size_chart, class_count_chart, visibility_chart
-from posekit.viz.palette import CLASS_COLORS
-from posekit.viz.plots.figure import DARK, LIGHT
 from viz.pixels import count_color, decode
 
 ODD_NAMES = ["$x^2$ <b>", "飞机", "a\nb", "x" * 300, ""]

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import torch
 
-from posekit.viz.feature_maps import save_feature_maps, tile_channels
+from posekit.viz.mosaics import save_feature_maps, tile_channels
 
 
 def test_channels_stand_in_rows_of_eight_one_pixel_apart():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from posekit.errors import OutputError
-from posekit.viz.jpeg import jpeg_bytes
+from posekit.files.pictures import jpeg_bytes
 from viz.pixels import decode
 
 

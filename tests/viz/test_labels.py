@@ -6,9 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posekit.errors import SettingError
-from posekit.viz.labels import draw_labels, place_labels, text_plate
-from posekit.viz.options import DEFAULT_FONT
-from posekit.viz.palette import BLACK, CLASS_COLORS, READABLE_CONTRAST, WHITE, contrast, readable_text_color
+from posekit.viz.colors import BLACK, CLASS_COLORS, READABLE_CONTRAST, WHITE, contrast, readable_text_color
+from posekit.viz.labels import DEFAULT_FONT, draw_labels, place_labels, text_plate
 
 PICTURE = (200, 300)
 

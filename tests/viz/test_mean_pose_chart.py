@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posekit.errors import ShapeError
-from posekit.schema import COCO_PERSON, KeypointSchema
-from posekit.viz.mean_pose_chart import mean_pose_chart, spread_apart
-from posekit.viz.plots.figure import DARK
-from posekit.viz.pose_colors import pose_colors
+from posekit.schema.schema import COCO_PERSON, KeypointSchema
+from posekit.viz.chart_style import DARK
+from posekit.viz.colors import pose_colors
+from posekit.viz.dataset_charts import mean_pose_chart, spread_apart
 from viz.pixels import count_color, decode
 
 SIZE = (630, 750, 3)

@@ -8,8 +8,17 @@ import numpy as np
 import pytest
 
 from posekit.errors import OutputError
-from posekit.viz.report_html import LONGEST_SIDE, POLICY, report_html, save_report
-from posekit.viz.report_page import Chart, Example, Finding, ReportPage, Table
+from posekit.viz.report import (
+    LONGEST_SIDE,
+    POLICY,
+    Chart,
+    Example,
+    Finding,
+    ReportPage,
+    Table,
+    report_html,
+    save_report,
+)
 from viz.pixels import decode
 
 HOSTILE = '<script>alert(\'x\')</script>"><img src=x onerror="y">&amp; $x$ 飞 \u202egpj \x1b\x00 \udcff {braces}'

@@ -5,11 +5,11 @@ import pytest
 from PIL import Image, ImageShow
 
 from posekit.errors import DisplayError, PosekitError, ShapeError
-from posekit.results import Results
-from posekit.schema import COCO_PERSON, KeypointSchema
-from posekit.viz.options import DrawOptions
-from posekit.viz.palette import color_of
-from posekit.viz.results import box_labels, scene_of
+from posekit.results.drawing import box_labels, scene_of
+from posekit.results.results import Results
+from posekit.schema.schema import COCO_PERSON, KeypointSchema
+from posekit.viz.colors import color_of
+from posekit.viz.draw import DrawOptions
 
 NAMES = {0: "person", 1: "dog"}
 BOXES = np.array([[20, 30, 120, 180, 0.9, 0], [160, 40, 280, 190, 0.5, 1]], np.float32)

@@ -1,12 +1,9 @@
 """Training augmentation: pictures joined, moved, recoloured and mirrored together with their objects."""
 
-from posekit.augment.albumentations_adapter import AlbumentationsTransform, default_transforms
-from posekit.augment.collate import collate
-from posekit.augment.format import FormattedSample, MaskForm
-from posekit.augment.generators import picture_generator
-from posekit.augment.partners import recent_pictures, window_length
-from posekit.augment.pipeline import TrainingPipeline
-from posekit.augment.recent import RecentSamples
+from posekit.augment.albumentations import AlbumentationsTransform, default_transforms
+from posekit.augment.chance import picture_generator, recent_pictures, window_length
+from posekit.augment.format import FormattedSample, MaskForm, collate
+from posekit.augment.pipeline import RecentSamples, TrainingPipeline
 
 __all__ = [
     "AlbumentationsTransform",

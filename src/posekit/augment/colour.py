@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.config.augmentation import AugmentationSettings
+from posekit.config.settings import AugmentationSettings
 from posekit.sample import Picture, Sample
 
 HUES = 180  # OpenCV's hue circle in bytes

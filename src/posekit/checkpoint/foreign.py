@@ -1,23 +1,164 @@
 """Reads the checkpoints of the reference implementation: a pickled network and its training record."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from posekit.checkpoint.contents import Checkpoint
-from posekit.checkpoint.foreign_schema import stored_schema
-from posekit.checkpoint.inert import Stub
-from posekit.checkpoint.plain import plain_value
-from posekit.checkpoint.tensors import TensorReader
-from posekit.checkpoint.walk import modules, tensor_refs
-from posekit.errors import CheckpointError
+from posekit.checkpoint.archive import TensorReader
+from posekit.checkpoint.record import Checkpoint, checked_shape, plain_value
+from posekit.checkpoint.unpickle import Stub, TensorRef
+from posekit.errors import CheckpointError, SchemaError
+from posekit.schema.schema import COCO_PERSON, KeypointSchema
 
 if TYPE_CHECKING:
     import torch
 
+
+MAX_MODULES = 20_000
+
+
+"""Most modules that are visited; a module counts once for each place it is used in."""
+
+
+MAX_TENSORS = 100_000
+
+
+"""Most tensors that a network may have."""
+
+
+_MAX_TABLE = 2_000
+
+
+_MAX_NAME = 512
+
+
+def modules(root: Stub) -> Iterator[tuple[str, Stub]]:
+    """Yield the dotted name and the stub of every module, parents first, in stored order.
+
+    The root has the name "". Places whose module was removed (None) are skipped.
+
+    Raises:
+        CheckpointError: if something else than modules is found, or too many or too deep ones.
+    """
+    pending = [("", root)]
+    for _ in range(MAX_MODULES):
+        if not pending:
+            return
+        name, module = pending.pop()
+        yield name, module
+        pending.extend(reversed(_children(name, module)))
+    raise CheckpointError(f"the network has more than {MAX_MODULES} modules")
+
+
+def tensor_refs(root: Stub) -> dict[str, TensorRef]:
+    """Return the persistent parameters and buffers of a network by state-dict name, in order.
+
+    Raises:
+        CheckpointError: as `modules`, or if an entry is no tensor.
+    """
+    refs: dict[str, TensorRef] = {}
+    for name, module in modules(root):
+        refs.update(_tensors(name, _table(name, module, "_parameters")))
+        refs.update(_tensors(name, _persistent_buffers(name, module)))
+        if len(refs) > MAX_TENSORS:
+            raise CheckpointError(f"the network has more than {MAX_TENSORS} tensors")
+    return refs
+
+
+def _tensors(name: str, table: dict[str, Any]) -> Iterator[tuple[str, TensorRef]]:
+    for key, ref in table.items():
+        if isinstance(ref, TensorRef):
+            yield _joined(name, key), ref
+        elif ref is not None:
+            raise CheckpointError(f"{_joined(name, key)} is {type(ref).__name__} instead of a tensor")
+
+
+def _persistent_buffers(name: str, module: Stub) -> dict[str, Any]:
+    skipped = module.attributes.get("_non_persistent_buffers_set")
+    skipped = skipped if isinstance(skipped, set) else set()
+    return {key: buffer for key, buffer in _table(name, module, "_buffers").items() if key not in skipped}
+
+
+def _children(name: str, module: Stub) -> list[tuple[str, Stub]]:
+    children = []
+    for key, child in _table(name, module, "_modules").items():
+        if isinstance(child, Stub):
+            children.append((_joined(name, key), child))
+        elif child is not None:
+            raise CheckpointError(f"{_joined(name, key)} is {type(child).__name__} instead of a module")
+    return children
+
+
+def _table(name: str, module: Stub, group: str) -> dict[str, Any]:
+    """Return one of the three tables of a module, checked to be a dictionary of plain names."""
+    table = module.attributes.get(group, {})
+    if not isinstance(table, dict) or len(table) > _MAX_TABLE:
+        raise CheckpointError(f"module {name or 'root'} has no readable {group}")
+    return table
+
+
+def _joined(name: str, key: object) -> str:
+    if not isinstance(key, str) or not key or "." in key or len(name) + len(key) > _MAX_NAME:
+        raise CheckpointError(f"a part of ...{name[-80:]} has no plain name, or modules are nested too deeply")
+    return f"{name}.{key}" if name else key
+
+
+def stored_schema(network: Stub, definition: Mapping[str, Any]) -> KeypointSchema | None:
+    """Return the schema of a pickled network; None when it has no keypoints.
+
+    Foreign files store the shape, sometimes names and sigmas, never limbs or mirror maps; those are
+    known for the COCO person, which is assumed for 17 points without other names.
+
+    Args:
+        network: the root module.
+        definition: its model definition.
+
+    Raises:
+        CheckpointError: if the stored shape, names and sigmas contradict each other.
+    """
+    shape = _shape(network, definition)
+    if shape is None:
+        return None
+    try:
+        schema = KeypointSchema.for_shape(shape)
+        names = _stored_names(plain_value(network.attributes.get("kpt_names")))
+        if names and names != COCO_PERSON.names:
+            schema = KeypointSchema(shape=shape, names=names)
+        sigmas = plain_value(network.attributes.get("kpt_oks_sigmas"))
+        return replace(schema, oks_sigmas=tuple(float(sigma) for sigma in sigmas)) if sigmas else schema
+    except (SchemaError, TypeError, ValueError, OverflowError) as error:
+        raise CheckpointError(f"the keypoint schema of the file contradicts itself: {error}") from error
+
+
+def _shape(network: Stub, definition: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Return (K, D) from the network, its definition, or its head, the layer that has it."""
+    candidates = [network.attributes.get("kpt_shape"), definition.get("kpt_shape")]
+    candidates += [module.attributes.get("kpt_shape") for name, module in modules(network) if name.count(".") == 1]
+    for candidate in candidates:
+        match candidate:
+            case [int(count), int(dims)]:
+                return checked_shape(count, dims)
+    return None
+
+
+def _stored_names(stored: Any) -> tuple[str, ...]:
+    """Return the point names of the first class that has some."""
+    lists = stored.values() if isinstance(stored, dict) else [stored]
+    return next((tuple(map(str, names)) for names in lists if isinstance(names, (list, tuple)) and names), ())
+
+
 _READ_TASKS = ("detect", "segment", "pose", "multitask")
+
+
 _HEAD_TASKS = {"Pose": "pose", "Pose26": "pose", "Segment": "segment", "Segment26": "segment", "Detect": "detect"}
+
+
 _ROOT_TASKS = {"PoseModel": "pose", "SegmentationModel": "segment", "DetectionModel": "detect"}
+
+
 _METADATA = ("date", "version", "epoch", "best_fitness", "updates", "git", "docs")
+
+
 _USUAL_ACTIVATIONS = {"SiLU", "Identity"}
 
 

@@ -1,21 +1,162 @@
-"""The plain part of our own checkpoints: everything but the tensors, the same in every container."""
+"""What a checkpoint holds, whoever wrote it."""
 
+import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
-from posekit.checkpoint.contents import Checkpoint, checked_shape
-from posekit.checkpoint.inert import MAX_KEY_BITS
-from posekit.checkpoint.plain import MAX_DEPTH
-from posekit.errors import CheckpointError, SchemaError
-from posekit.schema import KeypointSchema
+from posekit.checkpoint.unpickle import MAX_KEY_BITS, Stub, TensorRef, checked_key
+from posekit.config.kinds import ImageSize, takes
+from posekit.errors import CheckpointError, MissingExtraError, SchemaError
+from posekit.log import LOGGER
+from posekit.schema.schema import KeypointSchema
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+
+MAX_KEYPOINTS = 10_000
+
+
+"""Most points that a file may declare for one object."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Checkpoint:
+    """The contents of a weight file: tensors, plain values and the keypoint schema.
+
+    Attributes:
+        path: the file it came from, or will go to.
+        kind: who wrote it.
+        state: tensors by name, in the order of the network; floating ones are float32, others keep
+            their dtype. Names are those of the YOLO state dict, "model.<layer>....".
+        task: "detect", "segment", "pose" or "multitask"; None when the file does not say.
+        definition: the model definition, plain data as in a model YAML; empty when unknown.
+        names: class names by index.
+        schema: the keypoints; None when the network has none.
+        fused: batch norms are folded into the convolutions, so the network can only predict.
+        settings: training settings by name, plain values.
+        metrics: the numbers of the last validation by name.
+        license: licence text of the weights; None when the file does not say.
+        metadata: what else is known (date, version, epoch, ...), plain values.
+        training: everything needed to resume a run, nested plain values and tensors; empty once
+            training is over, and always for foreign files.
+    """
+
+    path: str
+    kind: Literal["posekit", "foreign"] = "posekit"
+    state: "dict[str, Tensor]"
+    task: str | None = None
+    definition: dict[str, Any] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
+    schema: KeypointSchema | None = None
+    fused: bool = False
+    settings: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    license: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+
+
+def checked_shape(count: int, dims: int) -> tuple[int, int]:
+    """Return (K, D) unless the file declares an absurd number of points.
+
+    Raises:
+        CheckpointError: for more than `MAX_KEYPOINTS` points.
+    """
+    if count > MAX_KEYPOINTS:
+        raise CheckpointError(f"kpt_shape declares more than {MAX_KEYPOINTS} points")
+    return count, dims
+
+
+MAX_DEPTH = 32
+
+
+"""Deepest nesting of containers that is copied."""
+
+
+MAX_VALUES = 200_000
+
+
+"""Most values that are copied; shared containers count once for each place they appear in."""
+
+
+MAX_CHARACTERS = 10_000_000
+
+
+"""Most characters that all copied texts have together; shared texts count like shared containers."""
+
+
+_DROPPED = object()
+
+
+def plain_value(value: object, tensor: Callable[[TensorRef], Any] | None = None) -> Any:
+    """Return a copy made of bool, int, float, str, None, list, tuple and dict only.
+
+    Namespaces (the training options of older files) become dictionaries. Dictionary entries of any
+    other type are left out; in lists and tuples they become None, because positions carry meaning.
+
+    Args:
+        value: a value that `unpickle` built.
+        tensor: turns tensor references into the value to keep; without it they are left out.
+
+    Raises:
+        CheckpointError: if the value is nested too deeply, holds itself, or is too large.
+    """
+    copy = _Copier(tensor).copy(value, 0)
+    return None if copy is _DROPPED else copy
+
+
+class _Copier:
+    def __init__(self, tensor: Callable[[TensorRef], Any] | None) -> None:
+        self._tensor = tensor
+        self._left = MAX_VALUES
+        self._characters_left = MAX_CHARACTERS
+
+    def copy(self, value: object, depth: int) -> Any:
+        self._left -= 1
+        if depth > MAX_DEPTH or self._left < 0:
+            raise CheckpointError(f"values are nested more than {MAX_DEPTH} deep or number more than {MAX_VALUES}")
+        if isinstance(value, str):
+            return self._text(value)
+        if value is None or isinstance(value, (bool, int, float)):
+            return value
+        if isinstance(value, Stub) and value.origin.name.endswith("Namespace"):
+            value = dict(value.attributes)
+        if isinstance(value, dict):
+            return self._entries(value, depth)
+        if isinstance(value, (list, tuple)):
+            items = [self.copy(item, depth + 1) for item in value]
+            kept = [None if item is _DROPPED else item for item in items]
+            return tuple(kept) if isinstance(value, tuple) else kept
+        if isinstance(value, TensorRef) and self._tensor is not None:
+            return self._tensor(value)
+        return _DROPPED
+
+    def _text(self, value: str) -> str:
+        self._characters_left -= len(value)
+        if self._characters_left < 0:
+            raise CheckpointError(f"texts have more than {MAX_CHARACTERS} characters together")
+        return value
+
+    def _entries(self, value: dict[Any, Any], depth: int) -> dict[Any, Any]:
+        copies = {
+            self.copy(key, depth): self.copy(item, depth + 1)
+            for key, item in value.items()
+            if key is None or isinstance(key, (bool, int, str))
+        }
+        return {key: item for key, item in copies.items() if item is not _DROPPED}
+
+
 FORMAT_KEY = "posekit_format"
+
+
 """The key that marks a file as ours; its value is the version of the layout."""
 
+
 FORMAT_VERSION = 1
+
 
 _Kind = TypeVar("_Kind")
 
@@ -152,3 +293,111 @@ def _schema(stored: Mapping[str, Any] | None) -> KeypointSchema | None:
         raise
     except (SchemaError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise CheckpointError(f"the keypoint schema of the file contradicts itself: {error}") from error
+
+
+_HEADER_KEY = "posekit"
+
+
+_PAIRS_KEY = "__pairs__"
+
+
+_MAX_RECORD_CHARACTERS = 4_000_000
+
+
+def write_safetensors(path: Path, record: Mapping[str, Any], state: "dict[str, Tensor]") -> None:
+    """Write tensors and plain values.
+
+    Args:
+        path: the file to write.
+        record: plain values; tuples come back as lists.
+        state: contiguous CPU tensors that share no memory.
+
+    Raises:
+        OSError: if the file cannot be written.
+        MissingExtraError: if the package safetensors is missing.
+    """
+    try:
+        from safetensors import SafetensorError
+        from safetensors.torch import save_file
+    except ImportError as error:
+        raise _missing() from error
+    try:
+        save_file(state, path, metadata={"format": "pt", _HEADER_KEY: json.dumps(_to_json(record))})
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
+
+
+def read_safetensors(path: Path) -> Checkpoint:
+    """Read a checkpoint that `write_safetensors` wrote.
+
+    Raises:
+        CheckpointError: if the file is damaged, or was written by something else.
+        MissingExtraError: if the package safetensors is missing.
+    """
+    try:
+        from safetensors import SafetensorError, safe_open
+    except ImportError as error:
+        raise _missing() from error
+    if not path.is_file():
+        raise CheckpointError("this is not a regular file; a checkpoint is one file that ends in .safetensors")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            record = _record(header.get(_HEADER_KEY))
+            # Cloned, because tensors of an open file change or fault with it.
+            state = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"the safetensors file is cut off or damaged ({error}): fetch it again") from error
+    return from_record(str(path), record, state, {})
+
+
+def _record(text: str | None) -> dict[str, Any]:
+    if text is None:
+        raise CheckpointError(
+            "the safetensors file holds bare tensors without a posekit record; "
+            "build the network from its definition and load the tensors into it"
+        )
+    if len(text) > _MAX_RECORD_CHARACTERS:
+        raise CheckpointError(f"the posekit record of the safetensors file has {len(text)} characters")
+    try:
+        record = _from_json(json.loads(text))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise CheckpointError(f"the posekit record of the safetensors file is damaged ({error})") from error
+    if not isinstance(record, dict) or FORMAT_KEY not in record:
+        raise CheckpointError("the posekit record of the safetensors file has no layout version")
+    return record
+
+
+def _to_json(value: Any) -> Any:
+    """Spell dictionaries with numbers as keys as lists of pairs: JSON would turn such keys into text."""
+    if isinstance(value, Mapping):
+        pairs = [[key, _to_json(item)] for key, item in value.items()]
+        return dict(pairs) if all(isinstance(key, str) for key in value) else {_PAIRS_KEY: pairs}
+    if isinstance(value, (list, tuple)):
+        return [_to_json(item) for item in value]
+    return value
+
+
+def _from_json(value: Any) -> Any:
+    if isinstance(value, dict):
+        pairs = value[_PAIRS_KEY] if set(value) == {_PAIRS_KEY} else value.items()
+        return {checked_key(key): _from_json(item) for key, item in pairs}
+    if isinstance(value, list):
+        return [_from_json(item) for item in value]
+    return value
+
+
+def _missing() -> MissingExtraError:
+    return MissingExtraError("safetensors files", "safetensors", "safetensors")
+
+
+REMEMBERED: Final = ("imgsz", "data", "task", "single_cls")
+
+
+def remembered_settings(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return those of `REMEMBERED` that a checkpoint tells; an input size that makes no sense is left out."""
+    settings = {key: checkpoint.settings[key] for key in REMEMBERED if checkpoint.settings.get(key) is not None}
+    if "imgsz" in settings and not takes(ImageSize(), settings["imgsz"]):
+        LOGGER.warning("%s: its input size imgsz=%r makes no sense, and is ignored", checkpoint.path, settings["imgsz"])
+        del settings["imgsz"]
+    return settings

@@ -23,13 +23,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from posekit.checkpoint.contents import Checkpoint
+from posekit.checkpoint.record import Checkpoint
 from posekit.errors import CheckpointError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+
 LAYOUT: Final = 1
+
+
 _KINDS: Final[dict[str, type]] = {
     "layout": int, "epoch": int, "model": dict, "updates": int, "optimizer": dict, "scaler": dict, "pending": int,
     "gradients": dict, "random": dict, "sampler": dict, "early_stop": dict, "results": dict,

@@ -4,14 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from posekit.config.commands import SPECIALS, CommandSettings
-from posekit.config.field import Settings, settings_of
-from posekit.config.files import read_cfg
-from posekit.config.kinds import takes
-from posekit.config.modes import MODES, TASKS, modes_by_key
-from posekit.config.old_names import IGNORED, PRECISION_FLAGS, PRECISION_NAMES, RENAMED
+from posekit.config.commands import MODES, SPECIALS, TASKS, CommandSettings, modes_by_key
+from posekit.config.describe import mode_list
+from posekit.config.kinds import Settings, question, settings_of, takes
 from posekit.config.parse import join_words, read_pair, read_value
-from posekit.config.suggest import question
+from posekit.config.read import IGNORED, PRECISION_FLAGS, PRECISION_NAMES, RENAMED, read_cfg
 from posekit.errors import UnknownSettingError
 from posekit.log import LOGGER
 
@@ -129,3 +126,49 @@ def _from_file(cfg: Any) -> dict[str, Any]:
     """Return what a cfg file says about task, mode, model and source."""
     content = {} if cfg is None else read_cfg(cfg)
     return {key: value for key, value in content.items() if key in settings_of(CommandSettings) and key != "cfg"}
+
+
+_USAGE = """\
+posekit: pose (keypoint) estimation
+
+Usage
+  posekit [TASK] MODE [key=value ...]      the order of words is free
+
+  TASK   {tasks}
+  MODE   {modes}
+{later}
+Examples
+  posekit pose predict model=yolo11n-pose.pt source=photo.jpg
+  posekit predict model=yolo11n-pose.pt source=video.mp4 conf=0.5 save_txt
+  posekit predict source=figures           without pictures of your own
+
+Keys of every mode
+{keys}
+
+Other commands
+{specials}
+
+--debug shows the traceback of an error. posekit help predict lists the settings of predict."""
+
+
+def usage() -> str:
+    """Return the general help text."""
+    later = ", ".join(mode.name for mode in MODES.values() if not mode.available)
+    specials = list(SPECIALS.values())
+    width = max(len(special.name) for special in specials)
+    return _USAGE.format(
+        tasks=" ".join(TASKS),
+        modes=" ".join(mode.name for mode in MODES.values() if mode.available),
+        later=f"         in later releases: {later}\n" if later else "",
+        keys=_indent(mode_list(CommandSettings)),
+        specials=_indent("\n".join(f"{special.name:<{width}}  {special.meaning}" for special in specials)),
+    )
+
+
+def mode_usage(name: str) -> str:
+    """Return the help text of one mode: its settings with their defaults and meanings."""
+    return f"posekit {name} [key=value ...]\n\n{_indent(mode_list(MODES[name].settings))}"
+
+
+def _indent(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())

@@ -1,5 +1,5 @@
 """Every setting, once: typed, with default, range, unit and meaning."""
 
-from posekit.config.train import DEFAULT_CFG
+from posekit.config.settings import DEFAULT_CFG
 
 __all__ = ["DEFAULT_CFG"]

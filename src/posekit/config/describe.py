@@ -7,9 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from posekit.config.commands import CommandSettings
-from posekit.config.field import Settings, defaults_of, settings_of
-from posekit.config.modes import Mode, modes_by_key
+from posekit.config.commands import CommandSettings, Mode, modes_by_key
+from posekit.config.kinds import Settings, defaults_of, settings_of
 from posekit.config.parse import write_value
 from posekit.version import __version__
 

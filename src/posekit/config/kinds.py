@@ -1,15 +1,37 @@
 """Kinds of setting values: what each accepts, and how it says so when a value does not fit."""
 
+import dataclasses
+import difflib
 import math
 import os
 import re
 import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, NoReturn, Protocol
+from typing import Any, ClassVar, NoReturn, Protocol
 
-from posekit.config.suggest import question
 from posekit.errors import SettingError, SettingTypeError
+
+
+def near_matches(word: str, known: Iterable[str]) -> list[str]:
+    """Return up to three known words that look like `word`, nearest first."""
+    by_lower = {name.lower(): name for name in known}
+    return [by_lower[match] for match in difflib.get_close_matches(word.lower(), by_lower, n=3, cutoff=0.6)]
+
+
+def question(word: str, known: Iterable[str], defaults: Mapping[str, str] | None = None) -> str:
+    """Return ": did you mean conf=0.25?", or "" when nothing known looks like `word`.
+
+    Args:
+        word: what was typed.
+        known: the right words.
+        defaults: text of the default value of those words that have one.
+    """
+    defaults = defaults or {}
+    matches = [f"{match}={defaults[match]}" if match in defaults else match for match in near_matches(word, known)]
+    return f": did you mean {' or '.join(matches)}?" if matches else ""
+
 
 _MAX_SHOWN = 200
 
@@ -312,3 +334,77 @@ def _entries(value: Any) -> list[Any]:
     if hasattr(value, "tolist"):  # arrays and tensors, their scalars too
         value = value.tolist()
     return list(value) if isinstance(value, list | tuple | set | frozenset | range) else [value]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What one setting takes and means.
+
+    Attributes:
+        kind: the values it takes.
+        meaning: half a sentence for tables.
+        unit: unit of the value ("px", "frames"); empty for plain numbers and words.
+    """
+
+    kind: Kind
+    meaning: str
+    unit: str = ""
+
+
+def setting(default: Any, kind: Kind, meaning: str, unit: str = "") -> Any:
+    """Return a dataclass field that carries its `Setting`."""
+    return dataclasses.field(default=default, metadata={"setting": Setting(kind, meaning, unit)})
+
+
+def again(owner: type["Settings"], key: str, *, default: Any, kind: Kind | None = None) -> Any:
+    """Return the field `key` of `owner` with another default; `kind` narrows what this mode takes."""
+    described = settings_of(owner)[key]
+    return setting(default, kind or described.kind, described.meaning, described.unit)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Base of all groups of settings: values are checked, and brought to their stored form, on construction.
+
+    Raises:
+        SettingTypeError: a value has the wrong type.
+        SettingError: a value is out of range.
+    """
+
+    command: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        for key, described in settings_of(type(self)).items():
+            object.__setattr__(self, key, described.kind.read(key, getattr(self, key)))
+
+
+def settings_of(owner: type[Settings]) -> dict[str, Setting]:
+    """Return key -> `Setting` of a class, in order of declaration."""
+    return {field.name: field.metadata["setting"] for field in dataclasses.fields(owner)}
+
+
+def defaults_of(owner: type[Settings]) -> dict[str, Any]:
+    """Return key -> default value of a class, in order of declaration."""
+    return {field.name: field.default for field in dataclasses.fields(owner)}
+
+
+@dataclass(frozen=True)
+class Transforms:
+    """Transforms as objects, in the plain form that files hold, or the name of such a file.
+
+    Whether objects are transforms of the package is checked where they are used: nothing is imported here.
+    """
+
+    @property
+    def expected(self) -> str:
+        """The values in words."""
+        return "a list of albumentations transforms, or a YAML or JSON file made by albumentations.save"
+
+    def read(self, key: str, value: Any) -> str | tuple[Any, ...]:
+        """Return the name of the file, or the transforms as a tuple."""
+        if isinstance(value, str | os.PathLike):
+            return Text(self.expected).read(key, value)
+        entries = tuple(value) if isinstance(value, list | tuple) else (value,)
+        if not all(callable(entry) or isinstance(entry, Mapping) for entry in entries):
+            wrong_type(key, value, self)
+        return entries

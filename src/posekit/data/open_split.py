@@ -4,22 +4,110 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from posekit.config.task_parts import TASKS_WITH_KEYPOINTS
-from posekit.data.coco import read_coco_split
+import numpy as np
+
+from posekit.config.commands import TASKS_WITH_KEYPOINTS
+from posekit.data.coco.split import find_truth, read_coco_split
 from posekit.data.description import DatasetDescription
-from posekit.data.find_truth import find_truth
-from posekit.data.keypoints_of_classes import without_padding
+from posekit.data.find_pictures import label_path, list_pictures, share
 from posekit.data.label_cache import scan_with_cache
-from posekit.data.label_files import LabelRule
-from posekit.data.outline_counts import settle_outlines
-from posekit.data.picture_files import label_path, list_pictures, share
-from posekit.data.shared_classes import number_like
-from posekit.data.split import Split
+from posekit.data.labels import PictureLabels, Split
+from posekit.data.yolo.rows import LabelRule
 from posekit.errors import DatasetError, DatasetKeyError
 from posekit.log import LOGGER
+from posekit.schema.schema import KeypointSchema
+
+
+def without_padding(
+    pictures: Sequence[PictureLabels], schema: KeypointSchema | None, source: str
+) -> tuple[PictureLabels, ...]:
+    """Return the pictures with padding unlabelled, at (0, 0); a warning counts the labels that were there.
+
+    Args:
+        pictures: their labels.
+        schema: the keypoints of the data set, which tells the points of each class; None without.
+        source: name of the data set, for the warning.
+    """
+    if schema is None or schema.class_points is None:
+        return tuple(pictures)
+    cleared = [_cleared(labels, schema) for labels in pictures]
+    lost = sum(count for _, count in cleared)
+    if lost:
+        LOGGER.warning("%s: %d labels of keypoints that their classes do not have are left out", source, lost)
+    return tuple(labels for labels, _ in cleared)
+
+
+def _cleared(labels: PictureLabels, schema: KeypointSchema) -> tuple[PictureLabels, int]:
+    """Return the labels without padding, and how many points of it had a label."""
+    if labels.keypoints is None:
+        return labels, 0
+    counts = np.array([schema.points_of(label) for label in labels.classes.tolist()], np.int64)
+    padding = np.arange(schema.count) >= counts[:, None]  # (N, K)
+    labelled = int((labels.keypoints[..., 2] * padding > 0).sum())
+    return replace(labels, keypoints=np.where(padding[..., None], np.float32(0), labels.keypoints)), labelled
+
+
+def settle_outlines(pictures: Sequence[PictureLabels], *, task: str, source: str) -> tuple[PictureLabels, ...]:
+    """Return the pictures with outlines for all objects or, but for "multitask", for none.
+
+    Args:
+        pictures: as read from label files.
+        task: "segment" needs outlines; "detect" and "pose" drop them when some object lacks one.
+        source: name of the data set, for messages.
+
+    Raises:
+        DatasetError: the task is "segment" and an object has no outline.
+    """
+    if task == "multitask" or all(labels.polygons is None for labels in pictures):
+        return tuple(pictures)
+    objects = sum(map(len, pictures))
+    outlined = sum(_outlines(labels) for labels in pictures)
+    if objects == outlined:
+        return tuple(replace(labels, polygons=labels.polygons or ()) for labels in pictures)
+    lacking = next(labels.path for labels in pictures if _outlines(labels) < len(labels))
+    told = f"{outlined} of its {objects} objects have an outline (one of {lacking} has none)"
+    if task == "segment":
+        raise DatasetError(
+            f"{source}: {told}, but the task segment needs one for each: label rows of class x1 y1 x2 y2 x3 y3 ..."
+        )
+    LOGGER.warning("%s: %s; no outline is used, only the boxes", source, told)
+    return tuple(replace(labels, polygons=None) for labels in pictures)
+
+
+def _outlines(labels: PictureLabels) -> int:
+    return sum(len(polygon) > 0 for polygon in labels.polygons or ())
+
+
+def number_like(split: Split, names: dict[int, str], source: str) -> Split:
+    """Return a split with the class numbers of the data set that it belongs to, matched by name.
+
+    Args:
+        split: as read from JSON.
+        names: class names of the data set; names like ``class_0``, made up for ``nc``, say nothing.
+        source: name of the data set, for messages.
+
+    Raises:
+        DatasetError: the split has a class that the data set does not name.
+    """
+    made_up = all(name == f"class_{number}" for number, name in names.items())
+    if split.names == names or (made_up and len(names) == len(split.names)):
+        return split
+    numbers = {name: number for number, name in names.items()}
+    unknown = [name for name in split.names.values() if name not in numbers]
+    if unknown or len(numbers) < len(names):
+        raise DatasetError(
+            f"{source}: names {list(names.values())}, but the annotations of its split {split.name} have the classes "
+            f"{list(split.names.values())}; give them the same names, or leave names out of the YAML"
+        )
+    table = np.array([numbers[split.names[number]] for number in sorted(split.names)], np.int64)
+    pictures = tuple(replace(labels, classes=table[labels.classes]) for labels in split.pictures)
+    return replace(split, names=names, pictures=pictures)
+
 
 # Problems that are printed one by one; all of them are in the report.
 SHOWN_PROBLEMS = 10
+
+
 _ONE_CLASS = {0: "item"}
 
 

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from posekit.config.predict import PredictSettings
-from posekit.io.image_writer import FrameWriter, ImageWriter
-from posekit.io.names import OutputNames
-from posekit.io.run_folder import make_run_folder
-from posekit.io.video_writer import VideoWriter
-from posekit.results import Results
+from posekit.config.settings import PredictSettings
+from posekit.files.writing import make_run_folder
+from posekit.io.video import VideoWriter
+from posekit.io.write import FrameWriter, ImageWriter, OutputNames
+from posekit.results.results import Results
 from posekit.sample import Picture, Sample
 
 

@@ -1,29 +1,171 @@
 """The prediction loop: source, network, decoding, results."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
+from types import TracebackType
 from typing import Any, TypeVar
 
 from torch import Tensor
 
-from posekit.config.predict import PredictSettings
+from posekit.config.settings import PredictSettings
+from posekit.config.user import load_user_settings
+from posekit.data.figures.scene import is_figures, parse_figures
 from posekit.engine.callbacks import Callback, call_all
-from posekit.engine.display import Display
-from posekit.engine.prediction import Run
+from posekit.engine.console import picture_line, place_text, speed_line
 from posekit.engine.prediction_writer import PredictionWriter, draw, is_moving
-from posekit.engine.preparation import ReadyBatch, prepared_batches
-from posekit.engine.progress_lines import picture_line, place_text, speed_line
 from posekit.errors import ShapeError
-from posekit.io.base import Source
+from posekit.files.user_folders import data_folder
+from posekit.io.open_source import open_source
+from posekit.io.prefetch import Prefetcher
+from posekit.io.source import Source
 from posekit.log import LOGGER
 from posekit.models.contract import InferenceModel
-from posekit.results import Results
-from posekit.sample import Batch, Sample
-from posekit.viz.feature_maps import save_feature_maps
-from posekit.viz.window import require_screen
+from posekit.results.results import Results
+from posekit.sample import Batch, Picture, Sample
+from posekit.viz.mosaics import save_feature_maps
+from posekit.viz.window import LiveWindow, require_screen, show_picture
+
+
+class Display:
+    """Opens each picture in the system's viewer, and plays videos and streams in one window.
+
+    Attributes:
+        stopped: whether the user closed the window, or pressed q in it.
+    """
+
+    def __init__(self) -> None:
+        self.stopped = False
+        self._window: LiveWindow | None = None
+
+    def show(self, picture: Picture, *, moving: bool) -> None:
+        """Show a drawn picture (H, W, 3) uint8 BGR, or the next frame.
+
+        Raises:
+            DisplayError: there is no screen, or nothing to show pictures with.
+        """
+        if not moving:
+            show_picture(picture)
+            return
+        if self._window is None:
+            self._window = LiveWindow("posekit")
+        self.stopped = not self._window.show(picture)
+
+    def close(self) -> None:
+        """Close the window; harmless when repeated."""
+        if self._window is not None:
+            self._window.close()
+            self._window = None
+
+    def __enter__(self) -> "Display":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+DEFAULT_SOURCE = "figures"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run of a predictor.
+
+    Attributes:
+        settings: all settings.
+        source: what to predict on.
+        base: folder of runs, such as ``runs/pose``.
+    """
+
+    settings: PredictSettings
+    source: Source
+    base: Path
+
+
+def open_run(settings: PredictSettings, source: Any, task: str) -> Run:
+    """Open a source and choose the folder of runs.
+
+    Raises:
+        SourceNotFoundError, SourceTypeError, SourceValueError: the source cannot be opened.
+    """
+    if source is None:
+        LOGGER.warning("no source given: taking synthetic scenes (source='%s')", DEFAULT_SOURCE)
+        source = DEFAULT_SOURCE
+    opened = _open(source, settings)
+    base = Path(load_user_settings().runs_dir) / task / (settings.project or "")
+    return Run(settings=settings, source=opened, base=base)
+
+
+def _open(source: Any, settings: PredictSettings) -> Source:
+    """Open a source; a file or folder that exists is preferred to the word "figures"."""
+    if isinstance(source, str) and is_figures(source) and not Path(source).exists():
+        return parse_figures(source, settings.batch)
+    return open_source(
+        source,
+        batch=settings.batch,
+        vid_stride=settings.vid_stride,
+        stream_buffer=settings.stream_buffer,
+        download_dir=data_folder() / "downloads",
+    )
+
+
+def results_list(results: Iterator[Results], source: Source) -> list[Results]:
+    """Collect all results, with a word of warning where they may not fit into memory."""
+    if source.is_video:
+        LOGGER.warning("results of all frames are kept in memory: use stream=True for long videos and live sources")
+    return list(results)
+
+
+PREFETCHED = 2  # batches made ready ahead of the network
+
+
+@dataclass(frozen=True)
+class ReadyBatch:
+    """A batch that the network can take, and the milliseconds per picture that making it took."""
+
+    batch: Batch
+    milliseconds: float
+
+
+def prepared_batches(
+    source: Source, model: InferenceModel, settings: PredictSettings
+) -> AbstractContextManager[Iterable[ReadyBatch]]:
+    """Return the batches of a source; leaving the context releases the source.
+
+    Files are read and letterboxed in a background thread. Live sources read ahead by themselves, and
+    would only be delayed by a second queue; a single picture has nothing to be read ahead of.
+    """
+    preparation = _Preparation(source, model, settings)
+    single = source.count == 1 and not source.is_video
+    return closing(preparation) if source.live or single else Prefetcher(preparation, PREFETCHED)
+
+
+class _Preparation:
+    """The batches of a source, made ready one by one."""
+
+    def __init__(self, source: Source, model: InferenceModel, settings: PredictSettings) -> None:
+        self._source = source
+        self._model = model
+        self._settings = settings
+
+    def __iter__(self) -> Iterator[ReadyBatch]:
+        for samples in self._source:
+            start = perf_counter()
+            batch = self._model.prepare(samples, self._settings)
+            yield ReadyBatch(batch, (perf_counter() - start) * 1e3 / len(samples))
+
+    def close(self) -> None:
+        """Release the source."""
+        self._source.close()
+
 
 AnyPredictor = TypeVar("AnyPredictor", bound="Predictor")
+
+
 STAGES = ("preprocess", "inference", "postprocess")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from posekit.errors import OutputError
-from posekit.files.whole_file import write_whole
+from posekit.files.writing import write_whole
 
 Row = dict[str, float]
 

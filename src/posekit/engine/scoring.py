@@ -1,19 +1,203 @@
 """Everything that is counted while a validation runs, and put together at its end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from posekit.config.task_parts import TASKS_WITH_KEYPOINTS
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from posekit.config.commands import TASKS_WITH_KEYPOINTS
+from posekit.config.settings import ValSettings
 from posekit.engine import distributed
-from posekit.engine.coco_scoring import CocoScoring
-from posekit.engine.scored_batch import ScoredBatch
-from posekit.engine.validation import ValidationRun
-from posekit.metrics.box_pairs import matched_pairs
+from posekit.engine.validation_run import LabelledBatch, ValidationRun
+from posekit.errors import DatasetError, DatasetNotFoundError
+from posekit.log import LOGGER
+from posekit.metrics.coco import CocoCollector, coco_metrics_dict
 from posekit.metrics.coco_rows import Row
+from posekit.metrics.coco_truth import CocoTruth, read_truth, truth_from_labels
 from posekit.metrics.evaluator import Evaluator
-from posekit.metrics.per_keypoint import PerKeypoint
+from posekit.metrics.keypoints import PerKeypoint
+from posekit.metrics.matching import matched_pairs
+from posekit.metrics.parts import Found, Truth, kinds_of
 from posekit.metrics.report import Metrics
-from posekit.models.contract import ValidationModel
+from posekit.models.contract import Detected, ValidationModel
+from posekit.ops.boxes import boxes_to_original, points_to_original
+from posekit.ops.letterbox import Letterbox
+from posekit.ops.masks import letterboxed_to_original
+from posekit.ops.polygons import overlap_order, separate_masks, without_overlap
+from posekit.results.results import Results
+from posekit.sample import Batch, Floats, Sample, Targets
+from posekit.schema.schema import KeypointSchema
+
+# The COCO protocol that measures each part.
+PROTOCOL_OF_PART = {"box": "bbox", "seg": "segm", "pose": "keypoints"}
+
+
+class CocoScoring:
+    """Collects predictions where there is a COCO truth; it never stops a run.
+
+    Attributes:
+        category_ids: COCO category id of each class number; None where COCO's numbers play no part.
+    """
+
+    def __init__(self, run: ValidationRun, task: str) -> None:
+        self.category_ids: dict[int, int] | None = None
+        self._collector: CocoCollector | None = None
+        kinds = [PROTOCOL_OF_PART[kind.name] for kind in kinds_of(task)]
+        try:
+            truth = _truth(run, masks="segm" in kinds)
+            if truth is not None:
+                self.category_ids = _category_ids(truth, run.split.names)
+                sigmas = None if run.sigmas is None else run.sigmas.values
+                self._collector = CocoCollector(truth, kinds, sigmas=sigmas)
+        except (DatasetError, DatasetNotFoundError) as error:
+            self._give_up(error)
+
+    @property
+    def active(self) -> bool:
+        """Whether predictions are collected."""
+        return self._collector is not None
+
+    def add(self, path: str, rows: Sequence[Row]) -> None:
+        """Add the prediction rows of one picture."""
+        if self._collector is None:
+            return
+        try:
+            self._collector.add(path, rows)
+        except DatasetError as error:
+            self._give_up(error)
+
+    def scores(self) -> dict[str, float]:
+        """Return the COCO scores of all processes by key; empty without a COCO truth."""
+        parts = distributed.gather(None if self._collector is None else self._collector.kept())
+        if self._collector is None:
+            return {}
+        for kept in parts:
+            if kept is not None:
+                self._collector.merge(kept)
+        return coco_metrics_dict(self._collector.scores())
+
+    def _give_up(self, error: Exception) -> None:
+        LOGGER.warning("no COCO scores: %s", error)
+        self._collector = None
+
+
+def _truth(run: ValidationRun, *, masks: bool) -> CocoTruth | None:
+    """Return the truth of a COCO file, or one made from label files when predictions are saved."""
+    if run.split.truth is not None:
+        return read_truth(run.split.truth, outlines=masks)
+    if run.settings.save_json:
+        return read_truth(
+            truth_from_labels(run.split.pictures, run.split.names, schema=run.split.schema), outlines=masks
+        )
+    return None
+
+
+def _category_ids(truth: CocoTruth, names: Mapping[int, str]) -> dict[int, int]:
+    """Return the category id of each class: by name where all classes have one, else in rising order of the ids."""
+    ids = {key: number for key, number in truth.categories.items() if isinstance(key, int)}
+    by_name = {truth.names[number]: key for key, number in ids.items()}
+    if set(names.values()) <= by_name.keys():
+        return {number: by_name[name] for number, name in names.items()}
+    if len(ids) != len(names):
+        raise DatasetError(
+            f"the COCO file has the categories {', '.join(by_name)}, and the data set the classes "
+            f"{', '.join(names.values())}"
+        )
+    return dict(zip(names, sorted(ids), strict=True))
+
+
+def truth_of(sample: Sample, letterbox: Letterbox, *, mask_size: tuple[int, int] | None, overlap: bool) -> Truth:
+    """Return the labels of a picture in pixels of the network input.
+
+    Args:
+        sample: a labelled picture.
+        letterbox: how it was placed.
+        mask_size: (h, w) of the masks; None makes none.
+        overlap: each pixel of a mask belongs to the smallest object over it; objects then come in falling area.
+    """
+    scale, shift = _to_network(sample, letterbox)
+    boxes = (sample.boxes * np.tile(scale, 2) + np.tile(shift, 2)).astype(np.float32)
+    keypoints = sample.keypoints
+    if keypoints is not None:
+        keypoints = np.concatenate((keypoints[..., :2] * scale + shift, keypoints[..., 2:]), -1, dtype=np.float32)
+    if mask_size is None:
+        return Truth(classes=sample.classes, boxes=boxes, keypoints=keypoints)
+    polygons = sample.polygons or (np.zeros((0, 2), np.float32),) * len(boxes)
+    moved = [polygon * scale + shift if len(polygon) else polygon for polygon in polygons]
+    masks = separate_masks(moved, letterbox.network, mask_size)
+    outlined = np.array([len(polygon) > 0 for polygon in polygons], np.bool_)
+    if not overlap:
+        return Truth(classes=sample.classes, boxes=boxes, keypoints=keypoints, masks=masks, outlined=outlined)
+    order = overlap_order(masks)
+    return Truth(
+        classes=sample.classes[order],
+        boxes=boxes[order],
+        keypoints=None if keypoints is None else keypoints[order],
+        masks=without_overlap(masks[order]),
+        outlined=outlined[order],
+    )
+
+
+def _to_network(sample: Sample, letterbox: Letterbox) -> tuple[Floats, Floats]:
+    """Return (2,) factors and (2,) offsets, x and y, from pixels of the sample to those of the network input."""
+    factors = np.array(letterbox.gain) * np.array(letterbox.original) / np.array(sample.size)
+    return factors[::-1].astype(np.float32), np.array(letterbox.pad[::-1], np.float32)
+
+
+# Masks are compared at this fraction of the input; whole when they are saved, as they must be made then anyway.
+MASK_RATIO = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoredBatch:
+    """One batch after the network.
+
+    Attributes:
+        batch: the pictures.
+        positions: their numbers in the data set.
+        truths: their labels, in pixels of the network input.
+        founds: their detections, likewise.
+    """
+
+    batch: Batch
+    positions: tuple[int, ...]
+    truths: list[Truth]
+    founds: list[Found]
+
+
+def mask_size(batch: Batch, settings: ValSettings) -> tuple[int, int]:
+    """Return the (h, w) at which masks are compared."""
+    ratio = 1 if settings.save_json or settings.save_txt else MASK_RATIO
+    return batch.images.shape[2] // ratio, batch.images.shape[3] // ratio
+
+
+def scored_batch(ready: LabelledBatch, detected: list[Detected], settings: ValSettings) -> ScoredBatch:
+    """Put the truth beside the detections of a batch."""
+    batch = ready.batch
+    with_masks = bool(detected) and detected[0].masks is not None
+    size = mask_size(batch, settings) if with_masks else None
+    placed = zip(batch.samples, batch.letterboxes, strict=True)
+    return ScoredBatch(
+        batch=batch,
+        positions=ready.positions,
+        truths=[truth_of(*picture, mask_size=size, overlap=settings.overlap_mask) for picture in placed],
+        founds=[_found(picture, single_cls=settings.single_cls) for picture in detected],
+    )
+
+
+def _found(detected: Detected, *, single_cls: bool) -> Found:
+    classes = detected.classes.cpu().numpy()
+    return Found(
+        classes=np.zeros_like(classes) if single_cls else classes,
+        scores=detected.scores.float().cpu().numpy(),
+        boxes=detected.boxes.float().cpu().numpy(),
+        keypoints=None if detected.keypoints is None else detected.keypoints.float().cpu().numpy(),
+        masks=None if detected.masks is None else detected.masks.cpu().numpy(),
+    )
 
 
 class Scorer:
@@ -63,3 +247,79 @@ class Scorer:
         metrics.keypoints = tables[0]
         metrics.coco = self.coco.scores()
         return metrics
+
+
+def targets_of(truths: Sequence[Truth], shape: tuple[int, int], *, overlap: bool) -> Targets:
+    """Return the labelled objects of a batch as targets.
+
+    Args:
+        truths: of the pictures, in pixels of the network input.
+        shape: (H, W) of the input.
+        overlap: whether masks become index maps; each pixel then belongs to one object at most.
+    """
+    height, width = shape
+    boxes = np.concatenate([truth.boxes for truth in truths]) / np.array((width, height, width, height), np.float32)
+    centres = np.concatenate(((boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]), 1)
+    keypoints = [truth.keypoints for truth in truths if truth.keypoints is not None]
+    points = None
+    if keypoints:
+        points = np.concatenate(keypoints) / np.array((width, height, 1), np.float32)
+    masks = [truth.masks for truth in truths if truth.masks is not None]
+    counts = [len(truth) for truth in truths]
+    return Targets(
+        pictures=torch.repeat_interleave(torch.arange(len(truths)), torch.tensor(counts)),
+        classes=torch.from_numpy(np.concatenate([truth.classes for truth in truths]).astype(np.int64)),
+        boxes=torch.from_numpy(centres.astype(np.float32)),
+        keypoints=None if points is None else torch.from_numpy(points.astype(np.float32)),
+        masks=_joined([np.asarray(stack, np.uint8) for stack in masks], overlap=overlap) if masks else None,
+        overlap=overlap,
+        outlined=_outlined(truths) if masks else None,
+    )
+
+
+def _outlined(truths: Sequence[Truth]) -> torch.Tensor:
+    """Return (n,) bool, whose masks are known."""
+    known = [np.ones(len(truth), np.bool_) if truth.outlined is None else truth.outlined for truth in truths]
+    return torch.from_numpy(np.concatenate(known))
+
+
+def _joined(masks: Sequence[NDArray[np.uint8]], *, overlap: bool) -> torch.Tensor:
+    """Return (B, h, w) index maps, or (n, h, w) masks."""
+    if not overlap:
+        return torch.from_numpy(np.concatenate(masks).astype(np.uint8))
+    maps = [(stack * np.arange(1, len(stack) + 1, dtype=np.int32)[:, None, None]).max(0, initial=0) for stack in masks]
+    return torch.from_numpy(np.stack(maps).astype(np.int32))
+
+
+def results_of(
+    found: Found, path: str, letterbox: Letterbox, names: dict[int, str], schema: KeypointSchema | None
+) -> Results:
+    """Return detections as `Results` in pixels of the original picture; its own pixels are left blank.
+
+    Args:
+        found: detections in pixels of the network input, with masks of its size.
+        path: the picture.
+        letterbox: how it was placed.
+        names: class names.
+        schema: the keypoints.
+    """
+    corners = boxes_to_original(torch.from_numpy(found.boxes), letterbox)
+    columns = (torch.from_numpy(found.scores), torch.from_numpy(found.classes).float())
+    points = None if found.keypoints is None else points_to_original(torch.from_numpy(found.keypoints), letterbox)
+    return Results(
+        orig_img=np.broadcast_to(np.zeros(3, np.uint8), (*letterbox.original, 3)),
+        path=path,
+        names=names,
+        boxes=torch.cat((corners, *(column[:, None] for column in columns)), 1),
+        masks=_masks(found, letterbox),
+        keypoints=points,
+        schema=schema,
+    )
+
+
+def _masks(found: Found, letterbox: Letterbox) -> Tensor | None:
+    """Return (N, h, w) uint8 over the original picture; None without masks."""
+    if found.masks is None:
+        return None
+    stack = torch.from_numpy(found.masks).float()
+    return letterboxed_to_original(stack, letterbox).gt(0.5).to(torch.uint8)

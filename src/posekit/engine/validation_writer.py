@@ -1,23 +1,170 @@
 """Writes what a validation run was asked to save."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+from torch import Tensor
+
 from posekit.engine import distributed
-from posekit.engine.label_names import label_names
-from posekit.engine.scored_batch import ScoredBatch
-from posekit.engine.validation import ValidationRun
-from posekit.engine.validation_figures import save_batch_pictures, save_metric_figures, save_verdicts
+from posekit.engine.scoring import ScoredBatch
+from posekit.engine.validation_run import ValidationRun
 from posekit.errors import OutputError
-from posekit.io.run_folder import make_run_folder
-from posekit.metrics.coco_rows import Row, category_ids_of, prediction_rows
-from posekit.metrics.predictions_file import PredictionsFile, predictions_file
-from posekit.metrics.report import Metrics
+from posekit.files.writing import make_run_folder, write_whole
+from posekit.metrics.coco_rows import PredictionsFile, Row, category_ids_of, prediction_rows, predictions_file
+from posekit.metrics.matching import matched_pairs
+from posekit.metrics.parts import Found, Truth
+from posekit.metrics.report import Metrics, PartMetrics
 from posekit.models.contract import ValidationModel
-from posekit.results import Results
-from posekit.results.base import as_numpy
+from posekit.results.parts import as_numpy
+from posekit.results.results import Results
+from posekit.sample import Picture
+from posekit.schema.schema import KeypointSchema
+from posekit.viz.draw import Scene
+from posekit.viz.mosaics import MOST_PICTURES, Verdict, save_batch_picture, save_verdict_picture
+from posekit.viz.validation_charts import save_confidence_curve, save_keypoint_plot, save_pr_curve
+
+
+def label_names(pictures: Iterable[str], folder: Path) -> dict[str, str]:
+    """Return the stem of the label file of each picture, unique in one flat folder.
+
+    Args:
+        pictures: paths of picture files below `folder`.
+        folder: names of its sub-folders are joined with ``_``.
+
+    Returns:
+        By picture; of several pictures with the same stem (``a.jpg``, ``a.png``) the later ones get -2, -3, ...
+    """
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for picture in pictures:
+        if picture in names:
+            continue
+        stem = "_".join(Path(picture).relative_to(folder).with_suffix("").parts)
+        name, number = stem, 1
+        while name in taken:
+            number += 1
+            name = f"{stem}-{number}"
+        taken.add(name)
+        names[picture] = name
+    return names
+
+
+def input_pictures(images: Tensor) -> list[Picture]:
+    """Return network inputs (B, 3, H, W) RGB, uint8 or float in [0, 1], as B pictures (H, W, 3) uint8 BGR."""
+    stack = images.permute(0, 2, 3, 1).cpu().numpy()
+    if stack.dtype != np.uint8:
+        stack = (stack * 255).round().astype(np.uint8)
+    return [np.ascontiguousarray(picture[..., ::-1]) for picture in stack]
+
+
+# Detections below this score are left out of pictures.
+DRAWN_SCORE = 0.25
+
+
+def save_metric_figures(folder: Path, metrics: Metrics) -> None:
+    """Write the curves of each part, the confusion matrices, and the plot of keypoints with its table."""
+    for kind, part in zip(metrics.kinds, metrics.parts.values(), strict=True):
+        names = [metrics.names[int(number)] for number in part.ap_class_index]
+        _save_curves(folder, kind.title, part, names)
+    for normalize in (True, False):
+        metrics.confusion_matrix.plot(normalize=normalize, save_dir=folder)
+    if metrics.keypoints is not None:
+        save_keypoint_plot(metrics.keypoints.rows(), folder / "keypoints.png")
+        write_whole(folder / "keypoints.csv", metrics.keypoints.to_csv().encode())
+
+
+def save_batch_pictures(
+    folder: Path, number: int, scored: ScoredBatch, model: ValidationModel, schema: KeypointSchema | None
+) -> None:
+    """Write the pictures of a batch, as the network sees them, with their labels and with what was found."""
+    pictures, titles = input_pictures(scored.batch.images), [Path(sample.path).name for sample in scored.batch.samples]
+    limbs = _drawn_schema(model, schema)
+    labels = [_label_scene(truth, model.names, limbs) for truth in scored.truths[:MOST_PICTURES]]
+    found = [_found_scene(found, model.names, limbs) for found in scored.founds[:MOST_PICTURES]]
+    for scenes, kind in ((labels, "labels"), (found, "pred")):
+        path = folder / f"val_batch{number}_{kind}.jpg"
+        save_batch_picture(pictures[:MOST_PICTURES], scenes, titles[:MOST_PICTURES], path)
+
+
+def save_verdicts(folder: Path, scored: ScoredBatch, model: ValidationModel, schema: KeypointSchema | None) -> None:
+    """Write each picture with its right, wrong and missing detections, by boxes at an IoU of 0.5."""
+    samples = scored.batch.samples
+    for picture, sample, truth, found in zip(
+        input_pictures(scored.batch.images), samples, scored.truths, scored.founds, strict=True
+    ):
+        chosen = _drawn(found)
+        pairs = matched_pairs(truth, chosen)
+        missed, correct = np.ones(len(truth), bool), np.zeros(len(chosen), bool)
+        missed[pairs[:, 0]], correct[pairs[:, 1]] = False, True
+        verdict = Verdict(
+            true_boxes=truth.boxes,
+            missed=missed,
+            found_boxes=chosen.boxes,
+            correct=correct,
+            true_labels=[model.names[int(number)] for number in truth.classes],
+            found_labels=_scored_labels(chosen, model.names),
+            true_keypoints=truth.keypoints,
+            found_keypoints=chosen.keypoints,
+            schema=_drawn_schema(model, schema),
+        )
+        save_verdict_picture(picture, verdict, folder / f"{Path(sample.path).stem}.jpg")
+
+
+def _save_curves(folder: Path, title: str, part: PartMetrics, names: Sequence[str]) -> None:
+    path = folder / f"{title}PR_curve.png"
+    save_pr_curve(part.px, part.prec_values, part.ap50, names, path, title=f"{title}: precision and recall")
+    curves = (("F1", part.f1_curve, "F1"), ("P", part.p_curve, "Precision"), ("R", part.r_curve, "Recall"))
+    for short, values, label in curves:
+        save_confidence_curve(
+            part.px,
+            values,
+            names,
+            folder / f"{title}{short}_curve.png",
+            label,
+            title=f"{title}: {label} over confidence",
+            operating_confidence=part.confidence,
+        )
+
+
+def _drawn_schema(model: ValidationModel, schema: KeypointSchema | None) -> KeypointSchema | None:
+    """Return the schema that has limbs to draw: that of the data set, else that of the model."""
+    return schema if schema is not None and schema.skeleton else model.schema
+
+
+def _label_scene(truth: Truth, names: dict[int, str], schema: KeypointSchema | None) -> Scene:
+    return Scene(
+        color_numbers=truth.classes,
+        boxes=truth.boxes,
+        labels=[names[int(number)] for number in truth.classes],
+        masks=None if truth.masks is None else truth.masks.astype(np.uint8),
+        keypoints=truth.keypoints,
+        schema=schema,
+    )
+
+
+def _found_scene(found: Found, names: dict[int, str], schema: KeypointSchema | None) -> Scene:
+    chosen = _drawn(found)
+    return Scene(
+        color_numbers=chosen.classes,
+        boxes=chosen.boxes,
+        labels=_scored_labels(chosen, names),
+        masks=None if chosen.masks is None else chosen.masks.astype(np.uint8),
+        keypoints=chosen.keypoints,
+        schema=schema,
+    )
+
+
+def _drawn(found: Found) -> Found:
+    return found.first(int((found.scores > DRAWN_SCORE).sum()))
+
+
+def _scored_labels(found: Found, names: dict[int, str]) -> list[str]:
+    labelled = zip(found.classes.tolist(), found.scores.tolist(), strict=True)
+    return [f"{names[number]} {score:.2f}" for number, score in labelled]
+
 
 # So many batches are drawn.
 DRAWN_BATCHES = 3

@@ -7,24 +7,18 @@ from typing import Any, TypeVar
 
 import torch
 
-from posekit.config.val import ValSettings
+from posekit.config.settings import ValSettings
 from posekit.engine import distributed
-from posekit.engine.batch_targets import targets_of
 from posekit.engine.callbacks import Callback, call_all
-from posekit.engine.labelled_batches import LabelledBatch, labelled_batches
-from posekit.engine.original_pixels import results_of
-from posekit.engine.progress_bar import progress_bar
-from posekit.engine.progress_lines import speed_line
-from posekit.engine.scored_batch import ScoredBatch, mask_size, scored_batch
-from posekit.engine.scoring import Scorer
-from posekit.engine.validation import ValidationRun
+from posekit.engine.console import progress_bar, speed_line
+from posekit.engine.scoring import ScoredBatch, Scorer, mask_size, results_of, scored_batch, targets_of
+from posekit.engine.validation_run import LabelledBatch, ValidationRun, labelled_batches
 from posekit.engine.validation_writer import ValidationWriter
 from posekit.log import LOGGER
-from posekit.metrics.keypoint_table import worst_line
-from posekit.metrics.report import Metrics
-from posekit.metrics.table import header, rows
+from posekit.metrics.keypoints import worst_line
+from posekit.metrics.report import Metrics, header, rows
 from posekit.models.contract import Criterion, ValidationModel
-from posekit.results import Results
+from posekit.results.results import Results
 
 AnyValidator = TypeVar("AnyValidator", bound="Validator")
 STAGES = ("preprocess", "inference", "loss", "postprocess")

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
+
 STRIDE = 32
+
+
 _ARRAY_ADVICE = "pass (H, W, 3) uint8 in BGR order"
 
 

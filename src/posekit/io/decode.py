@@ -1,27 +1,132 @@
 """Read one picture file: a right result or one clear error."""
 
 import io
+import os
+import re
+import stat
 import struct
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import cv2
 import numpy as np
 
 from posekit.errors import MissingExtraError, PosekitError, UnreadableImageError
-from posekit.io.binary import read_bytes
+from posekit.files.magic import HEAD_BYTES, identify, list_formats
+from posekit.files.reading import read_bytes
 from posekit.io.convert import from_array, from_pil
-from posekit.io.formats import list_formats
-from posekit.io.jpeg_scan import scan_jpeg
-from posekit.io.magic import HEAD_BYTES, identify
-from posekit.io.png_check import check_png
-from posekit.io.tiff_tags import tiff_tags
 from posekit.sample import Picture
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+# A marker is 0xFF and a code; 0x00 (stuffing), 0xFF (fill) and 0xD0-0xD7 (restarts) belong to the pixel data.
+_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
+
+
+_START, _END, _STANDALONE = 0xD8, 0xD9, 0x01
+
+
+_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+
+
+@dataclass(frozen=True)
+class JpegScan:
+    """What the markers of a JPEG stream say.
+
+    Attributes:
+        height: rows declared; 0 when no frame header was found.
+        width: columns declared; 0 when no frame header was found.
+        channels: 1 gray, 3 colour, 4 CMYK; 0 when no frame header was found.
+        bits: bits per channel.
+        complete: whether the end marker was reached. What follows it does not matter.
+    """
+
+    height: int = 0
+    width: int = 0
+    channels: int = 0
+    bits: int = 0
+    complete: bool = False
+
+
+def scan_jpeg(data: bytes) -> JpegScan:
+    """Walk the markers of the first picture in `data` without decoding it."""
+    height = width = channels = bits = 0
+    position = 2
+    while found := _MARKER.search(data, position):
+        code, position = found[1][0], found.end()
+        if code == _END:
+            return JpegScan(height, width, channels, bits, complete=channels > 0)
+        if code in (_START, _STANDALONE):
+            continue
+        if code in _FRAME_MARKERS and len(data) >= position + 8:
+            bits, channels = data[position + 2], data[position + 7]
+            height = int.from_bytes(data[position + 3 : position + 5], "big")
+            width = int.from_bytes(data[position + 5 : position + 7], "big")
+        position += max(int.from_bytes(data[position : position + 2], "big"), 2)
+    return JpegScan(height, width, channels, bits)
+
+
+_SIGNATURE_BYTES = 8
+
+
+_FRAME_BYTES = 12  # length, name and checksum around the content of a chunk
+
+
+def check_png(data: bytes) -> None:
+    """Refuse a PNG with a damaged chunk that matters to its pixels; whether chunks are missing is the decoder's part.
+
+    Raises:
+        UnreadableImageError: a checksum is wrong.
+    """
+    view = memoryview(data)
+    position = _SIGNATURE_BYTES
+    while position + _FRAME_BYTES <= len(view):
+        size = int.from_bytes(view[position : position + 4], "big")
+        name = bytes(view[position + 4 : position + 8])
+        end = position + 8 + size
+        # Bit 5 marks the chunks that a picture can do without.
+        if not name[0] & 0x20 and end + 4 <= len(view):
+            if zlib.crc32(view[position + 4 : end]) != int.from_bytes(view[end : end + 4], "big"):
+                raise UnreadableImageError(f"the PNG data is damaged (checksum of its {name.decode('latin-1')} block)")
+            if name == b"IEND":
+                return
+        position = end + 4
+
+
+_ENTRY_BYTES = 12
+
+
+def tiff_tags(data: bytes) -> frozenset[int]:
+    """Return the tag numbers in the first directory of a (classic, not Big) TIFF.
+
+    Raises:
+        UnreadableImageError: the file ends before its directory does. Pillow would warn about each missing tag.
+    """
+    order = "<" if data[:2] == b"II" else ">"
+    try:
+        (offset,) = struct.unpack_from(f"{order}I", data, 4)
+        (count,) = struct.unpack_from(f"{order}H", data, offset)
+        entries = range(offset + 2, offset + 2 + _ENTRY_BYTES * count, _ENTRY_BYTES)
+        tags = frozenset(struct.unpack_from(f"{order}H10x", data, entry)[0] for entry in entries)
+    except struct.error as error:
+        raise UnreadableImageError("the TIFF data is cut short (its directory is incomplete)") from error
+    return tags
+
 
 # Pillow's own limit against decompression bombs, so that every format has the same one.
 MAX_PIXELS = 178_956_970
+
+
 _PILLOW_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
+
+
 DNG_VERSION_TAG = 50706
+
+
 # What decoders are known to raise on damaged data; Warning: when the caller turned warnings into errors.
 DECODE_ERRORS = (
     OSError, ValueError, SyntaxError, EOFError, RuntimeError, MemoryError, LookupError, TypeError, ArithmeticError,
@@ -150,3 +255,129 @@ def _check_pixels(width: int, height: int) -> None:
         raise UnreadableImageError(f"declares {width}x{height} pixels, more than the {MAX_PIXELS:,} allowed")
     if width * height == 0:
         raise UnreadableImageError(f"declares {width}x{height} pixels")
+
+
+MIN_SIDE = 10
+
+
+# The frame header of nearly all JPEG files lies within this; that of the others Pillow finds.
+_JPEG_HEAD_BYTES = 2048
+
+
+_JPEG_END = b"\xff\xd9"
+
+
+_SIDEWAYS = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
+
+
+_PILLOW_NAMES = {
+    "AVIF": "AVIF", "BMP": "BMP", "GIF": "GIF", "JPEG": "JPEG", "JPEG 2000": "JPEG2000", "PNG": "PNG", "TIFF": "TIFF",
+    "WebP": "WEBP",
+}  # fmt: skip
+
+
+def picture_size(path: str) -> tuple[int, int]:
+    """Return (h, w) of a picture in pixels after EXIF rotation.
+
+    Raises:
+        SourceNotFoundError: there is no such file.
+        UnreadableImageError: it holds no picture, a damaged one, or one with a side under `MIN_SIDE` pixels.
+        MissingExtraError: HEIC or DNG without the package that reads it.
+    """
+    height, width = _size_from_header(path) or read_image(Path(path)).shape[:2]
+    if min(height, width) < MIN_SIDE:
+        raise UnreadableImageError(
+            f"{path}: is {width}x{height} pixels (width x height); both sides must have at least {MIN_SIDE}"
+        )
+    return height, width
+
+
+def _size_from_header(path: str) -> tuple[int, int] | None:
+    """Return the size; None when the header does not tell or something is wrong: decoding the picture says what."""
+    try:
+        # Opening a pipe waits for whoever writes into it.
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - many files: Path is slower
+            return None
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
+            head = file.read(_JPEG_HEAD_BYTES)
+            content = identify(head[:HEAD_BYTES])
+            kind = content.format if content and content.kind == "image" else ""
+            if kind == "JPEG":
+                return _jpeg_size(head, file)
+            return _pillow_size(file, _PILLOW_NAMES[kind]) if kind in _PILLOW_NAMES else None
+    except OSError:
+        return None
+
+
+def _jpeg_size(head: bytes, file: BinaryIO) -> tuple[int, int] | None:
+    if not _is_whole_jpeg(file):
+        return None
+    scan = scan_jpeg(head)
+    if scan.bits not in (0, 8):
+        return None
+    if scan.channels not in (1, 3) or b"Exif\0" in head:
+        return _pillow_size(file, "JPEG")
+    return _allowed(scan.height, scan.width)
+
+
+def _is_whole_jpeg(file: BinaryIO) -> bool:
+    file.seek(-len(_JPEG_END), os.SEEK_END)
+    if file.read() == _JPEG_END:
+        return True
+    file.seek(0)  # cut short, or with something behind its end
+    return scan_jpeg(file.read()).complete
+
+
+def _pillow_size(file: BinaryIO, name: str) -> tuple[int, int] | None:
+    from PIL import Image
+
+    Image.init()
+    try:
+        file.seek(0)
+        with Image.open(file, formats=(name,)) as image:
+            if _needs_decoding(image, file):
+                return None
+            sideways = _orientation(image) in _SIDEWAYS
+            return _allowed(image.width, image.height) if sideways else _allowed(image.height, image.width)
+    except (*DECODE_ERRORS, Image.DecompressionBombError):
+        return None
+
+
+def _needs_decoding(image: "Image", file: BinaryIO) -> bool:
+    """Tell whether the header promises less than decoding would give."""
+    if image.mode in ("I", "F"):
+        return True
+    if image.format == "TIFF":
+        return DNG_VERSION_TAG in getattr(image, "tag_v2", ())
+    return image.format == "PNG" and ("XML:com.adobe.xmp" in image.info or _has_late_orientation(file))
+
+
+def _orientation(image: "Image") -> int | None:
+    from PIL import ExifTags, Image
+
+    if image.format == "TIFF":
+        return None  # Pillow has turned it already
+    if image.format != "PNG" and "exif" not in image.info:
+        return image.getexif().get(ExifTags.Base.Orientation)
+    # Of a PNG file without it getexif would decode the pixels, and of a JPEG file the decoder minds only this.
+    exif = Image.Exif()
+    exif.load(image.info.get("exif", b""))
+    return exif.get(ExifTags.Base.Orientation)
+
+
+def _has_late_orientation(file: BinaryIO) -> bool:
+    """Tell whether a PNG file has a block behind its pixels that may hold an orientation."""
+    position, behind = 8, False
+    while True:
+        file.seek(position)
+        frame = file.read(8)
+        if len(frame) < 8 or frame[4:] == b"IEND":
+            return False
+        behind = behind or frame[4:] == b"IDAT"
+        if behind and frame[4:] in (b"eXIf", b"iTXt", b"tEXt", b"zTXt"):
+            return True
+        position += 12 + int.from_bytes(frame[:4], "big")
+
+
+def _allowed(height: int, width: int) -> tuple[int, int] | None:
+    return (height, width) if 0 < height * width <= MAX_PIXELS else None

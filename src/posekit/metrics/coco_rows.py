@@ -1,22 +1,33 @@
 """Detections as rows of `predictions.json`, the form that COCO's evaluators read."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import PurePath
-from typing import Any
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path, PurePath
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.errors import DatasetError
+from posekit.errors import DatasetError, OutputError
+from posekit.files.writing import replacing
+from posekit.log import LOGGER
 
 Row = dict[str, Any]
+
+
 Floats = NDArray[np.floating[Any]]
+
 
 # COCO numbers its 80 classes from 1 to 90, with gaps.
 COCO_CATEGORY_IDS = (
     *range(1, 12), *range(13, 26), 27, 28, *range(31, 45), *range(46, 66), 67, 70, *range(72, 83), *range(84, 91),
 )  # fmt: skip
+
+
 COCO_SPLIT_ENDINGS = ("val2017.txt", "test-dev2017.txt")
+
+
 # A longer run of digits in a file name is no picture number; it stays text.
 MOST_ID_DIGITS = 18
 
@@ -102,3 +113,83 @@ def _category(number: int, category_ids: Mapping[int, int] | None) -> int:
     if number not in category_ids:
         raise DatasetError(f"class {number} has no category id; classes with one are {sorted(category_ids)}")
     return category_ids[number]
+
+
+@contextmanager
+def predictions_file(path: Path) -> Iterator["PredictionsFile"]:
+    """Give a growing list of predictions; at the end it takes the place of `path`.
+
+    Without any row no file is written. When the block raises, whatever was at `path` stays as it was.
+
+    Args:
+        path: the file to write, usually ``predictions.json``.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    with ExitStack() as stack:
+        rows = PredictionsFile(path, stack)
+        yield rows
+        rows.finish()
+
+
+class PredictionsFile:
+    """A JSON list that grows on disk, so that memory does not; made by `predictions_file`.
+
+    Args:
+        path: the file to write.
+        stack: closes and removes the unfinished file when something fails.
+
+    Attributes:
+        count: rows written so far.
+        left_out: rows that were not, because JSON has no word for their numbers (NaN, infinity).
+    """
+
+    def __init__(self, path: Path, stack: ExitStack) -> None:
+        self.count = 0
+        self.left_out = 0
+        self._path = path
+        self._stack = stack
+        self._file: TextIO | None = None
+
+    def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Append rows as `coco_rows.prediction_rows` makes them.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        for row in rows:
+            try:
+                text = json.dumps(row, allow_nan=False)
+            except ValueError:
+                self.left_out += 1
+                continue
+            with self._errors_named():
+                file = self._file or self._open()
+                file.write(f"{', ' if self.count else '['}{text}")
+            self.count += 1
+
+    def finish(self) -> None:
+        """Close the list and put the file in place.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        if self.left_out:
+            LOGGER.warning(f"{self._path.name} lacks {self.left_out} detections with NaN or infinite numbers")
+        with self._errors_named():
+            if self._file is not None:
+                self._file.write("]")
+            self._stack.close()
+
+    def _open(self) -> TextIO:
+        temporary = self._stack.enter_context(replacing(self._path))
+        self._file = self._stack.enter_context(temporary.open("w", encoding="utf-8"))
+        return self._file
+
+    @contextmanager
+    def _errors_named(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(f"{self._path} cannot be written: {error.strerror or error}") from error

@@ -6,10 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from posekit.metrics.average_precision import Doubles
-from posekit.metrics.joined import joined
-from posekit.metrics.matching import Hits, assign, ordered_pairs
-from posekit.metrics.part_kinds import BOX
-from posekit.metrics.picture import Floats, Found, Truth
+from posekit.metrics.matching import Hits, assign, joined, ordered_pairs
+from posekit.metrics.parts import BOX, Floats, Found, Truth
 from posekit.metrics.tabular import Row, Tabular
 
 # A detection may only be matched with an object whose box it overlaps more than this.
@@ -89,7 +87,7 @@ class ConfusionMatrix(Tabular):
 
     def plot(self, normalize: bool = True, save_dir: str | Path = ".") -> Path:
         """Draw the matrix into ``confusion_matrix_normalized.png`` or ``confusion_matrix.png``; return its path."""
-        from posekit.viz.plots.confusion_plot import save_confusion_matrix
+        from posekit.viz.validation_charts import save_confusion_matrix
 
         path = Path(save_dir) / f"confusion_matrix{'_normalized' if normalize else ''}.png"
         save_confusion_matrix(self.matrix, self._class_names(), path, normalize=normalize)

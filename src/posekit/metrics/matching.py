@@ -5,21 +5,37 @@ still free (the first one on ties) if the similarity reaches the threshold. So o
 threshold matter, and what is free at the ten thresholds fits into ten bits of one integer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.metrics.joined import joined
-from posekit.metrics.picture import Floats, Found, Truth
+from posekit.metrics.parts import Floats, Found, Truth
+from posekit.metrics.similarity import box_iou
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+def joined(arrays: Iterable[NDArray[np.generic]], dtype: type[Scalar]) -> NDArray[Scalar]:
+    """Return one-dimensional arrays, perhaps none, as one array of `dtype`."""
+    return np.concatenate([np.empty(0, dtype), *arrays], dtype=dtype, casting="same_kind")
+
 
 Bools = NDArray[np.bool_]
+
+
 Integers = NDArray[np.int64]
+
+
 # One integer per detection; bit t is set where it is right at threshold t.
 Hits = NDArray[np.uint16]
 
+
 THRESHOLDS = np.linspace(0.5, 0.95, 10).astype(np.float32)
+
+
 THRESHOLDS.setflags(write=False)
 
 
@@ -114,3 +130,28 @@ def assign(pairs: Pairs, reached: Hits) -> Hits:
     hits = np.empty_like(left)
     hits[order] = left
     return hits
+
+
+def matched_pairs(truth: Truth, found: Found, threshold: float = 0.5) -> NDArray[np.int64]:
+    """Return (P, 2) rows of truth and found that belong together, in falling score.
+
+    Detections choose in falling score: each takes the free object of its own class with the highest IoU, if that
+    reaches the threshold. No object and no detection is in two pairs. This is the validator's matching at one
+    threshold.
+
+    Args:
+        truth: labelled objects of one picture.
+        found: its detections, in falling score.
+        threshold: lowest IoU of a pair.
+    """
+    likeness = box_iou(truth.boxes, found.boxes)
+    likeness[(likeness < np.float32(threshold)) | (truth.classes[:, None] != found.classes)] = 0
+    pairs: list[tuple[int, int]] = []
+    for detection in np.flatnonzero(likeness.any(0)):
+        best = int(likeness[:, detection].argmax())
+        if likeness[best, detection] > 0:
+            pairs.append((best, int(detection)))
+            likeness[best] = 0
+        if len(pairs) == len(truth):
+            break
+    return np.array(pairs, np.int64).reshape(-1, 2)

@@ -1,22 +1,61 @@
 """What a model family (or the runtime of an exported file) offers to the engine."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from posekit.checkpoint.contents import Checkpoint
-from posekit.config.predict import PredictSettings
-from posekit.config.shared import DetectionSettings
-from posekit.config.train import TrainSettings
-from posekit.config.val import ValSettings
-from posekit.models.recipe import Recipe
-from posekit.ops.batch_plan import BatchPlan
-from posekit.results import Results
+from posekit.augment.warps import Crops
+from posekit.checkpoint.record import Checkpoint
+from posekit.config.settings import DetectionSettings, PredictSettings, TrainSettings, ValSettings
+from posekit.errors import SettingError
+from posekit.log import LOGGER
+from posekit.ops.letterbox import BatchPlan
+from posekit.results.results import Results
 from posekit.sample import Batch, Sample, Targets
-from posekit.schema import KeypointSchema
+from posekit.schema.schema import KeypointSchema
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateRule:
+    """How fast some parameters learn.
+
+    Attributes:
+        prefix: of their full names; "" fits all.
+        factor: their learning rate relative to that of the run.
+        undecayed: parts of names; parameters with one of them have no weight decay.
+    """
+
+    prefix: str
+    factor: float = 1.0
+    undecayed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What a training does that no setting says.
+
+    Attributes:
+        settings: values of settings that the user has not set.
+        rates: the first rule that fits a parameter counts; none: by the kind of the parameter, see
+            `engine.optim.groups`.
+        largest_gradient: norm of all gradients together beyond which they are shortened.
+        average_decay: share of the average of weights that late steps keep.
+        average_ramp: steps over which that share grows.
+        averages_batches: whether the gradients of the batches of a step are averaged instead of summed.
+        crops: how pictures are cropped before they are stretched to squares; None where they are letterboxed.
+    """
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    rates: Sequence[RateRule] = ()
+    largest_gradient: float = 10.0
+    average_decay: float = 0.9999
+    average_ramp: float = 2000.0
+    averages_batches: bool = False
+    crops: Crops | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,3 +249,218 @@ class TrainableModel(Protocol):
     def checkpoint(self, network: nn.Module, path: str, settings: Mapping[str, Any]) -> Checkpoint:
         """Return what a file of a network of the same kind holds."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkCost:
+    """What a network costs.
+
+    Attributes:
+        layers: modules without children, shared ones counted once.
+        parameters: all parameters, fixed ones included.
+        gradients: parameters that training changes.
+        gflops: billions of operations for one picture; a multiply-add counts two.
+    """
+
+    layers: int
+    parameters: int
+    gradients: int
+    gflops: float
+
+    @classmethod
+    def of(cls, network: nn.Module, operations: float) -> "NetworkCost":
+        """Return the cost of a network that takes so many operations for one picture."""
+        return cls(
+            layers=sum(1 for module in network.modules() if not list(module.children())),
+            parameters=sum(parameter.numel() for parameter in network.parameters()),
+            gradients=sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad),
+            gflops=operations / 1e9,
+        )
+
+
+class KnownNetwork(Protocol):
+    """A network of some family, and what its file says about it.
+
+    Attributes:
+        schema: its keypoints; None without.
+        settings: training settings that are remembered.
+        license: licence of the weights; None when unknown.
+    """
+
+    schema: KeypointSchema | None
+    settings: dict[str, Any]
+    license: str | None
+
+    @property
+    def network(self) -> nn.Module:
+        """The network, in evaluation mode."""
+        ...
+
+    @property
+    def task(self) -> str:
+        """detect, segment, pose or multitask."""
+        ...
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Class names by index."""
+        ...
+
+
+Model = TypeVar("Model", bound=KnownNetwork)
+
+
+Kept = TypeVar("Kept", bound=KnownNetwork, contravariant=True)
+
+
+class ReadyModel(Protocol[Kept]):
+    """Keeps a model ready to predict for as long as nothing that matters has changed."""
+
+    def inference(self, model: Kept, settings: PredictSettings, device: torch.device) -> InferenceModel:
+        """Return the model ready to predict."""
+        ...
+
+    def validation(self, model: Kept, settings: ValSettings, device: torch.device) -> ValidationModel:
+        """Return the model ready to be measured."""
+        ...
+
+
+class Family(Protocol[Model]):
+    """Everything that differs between families.
+
+    Attributes:
+        name: for messages.
+    """
+
+    name: str
+
+    def build(self, definition: str) -> Model | None:
+        """Return a network with random weights for a definition; None when that is of another family."""
+        ...
+
+    def read_reference(self, path: Path) -> Checkpoint | None:
+        """Return what a file holds that only this family can read; None for other files."""
+        ...
+
+    def owns(self, checkpoint: Checkpoint) -> bool:
+        """Whether a checkpoint holds a network of this family."""
+        ...
+
+    def load(self, checkpoint: Checkpoint) -> Model:
+        """Return the model of a checkpoint of this family."""
+        ...
+
+    def contents(self, model: Model, path: str | Path) -> Checkpoint:
+        """Return what a checkpoint of a model holds, to be saved under `path`."""
+        ...
+
+    def ready(self) -> ReadyModel[Model]:
+        """Return what keeps a model ready."""
+        ...
+
+    def training_settings(self, model: Model, imgsz: int | None) -> Mapping[str, Any]:
+        """Return values of training settings that the user has not set, for an input size in pixels."""
+        ...
+
+    def for_dataset(
+        self,
+        model: Model,
+        *,
+        names: Mapping[int, str],
+        schema: KeypointSchema | None,
+        pretrained: KnownNetwork | None,
+        settings: TrainSettings,
+    ) -> TrainableModel:
+        """Return a network like that of `model` for the classes and keypoints of a data set.
+
+        Args:
+            model: whose layers it has.
+            names: class names of the data set.
+            schema: its keypoints; None without.
+            pretrained: whose weights are taken over where they fit; None starts from fresh ones.
+            settings: of the training.
+        """
+        ...
+
+    def trainable(
+        self,
+        network: nn.Module,
+        like: Model,
+        names: Mapping[int, str],
+        schema: KeypointSchema | None,
+        license: str | None,
+    ) -> TrainableModel:
+        """Return a network of this family, for the classes and keypoints named, as one that can be trained.
+
+        Args:
+            network: for instance one that a subclass of a trainer has made.
+            like: whose remembered settings are kept.
+            names: class names.
+            schema: the keypoints; None without.
+            license: of the weights that it started from.
+        """
+        ...
+
+    def copy_matching(self, target: Model, source: KnownNetwork) -> tuple[int, int]:
+        """Copy the weights whose name and shape match; return how many did, of how many."""
+        ...
+
+    def renew(self, model: Model) -> None:
+        """Give every weight a fresh random value."""
+        ...
+
+    def fuse(self, model: Model, *, one2one: bool) -> None:
+        """Fold what can be folded into fewer operations."""
+        ...
+
+    def last_map(self, model: Model) -> int:
+        """Return the number of the map that feature vectors are taken from when none is named."""
+        ...
+
+    def cost(self, model: Model, size: tuple[int, int]) -> NetworkCost:
+        """Return parameters and arithmetic for inputs of (H, W) pixels."""
+        ...
+
+    def facts(self, model: Model) -> Mapping[str, Any]:
+        """Return what ``posekit info`` says of the network, by the names of its lines."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenModel(Generic[Model]):
+    """A model with what is known of its weights.
+
+    Attributes:
+        loaded: the network.
+        family: that it is of.
+        checkpoint: the file that it came from; None for a definition.
+        trained: whether its weights are worth starting a training from; random ones are not.
+    """
+
+    loaded: Model
+    family: Family[Model]
+    checkpoint: Checkpoint | None
+    trained: bool
+
+    @property
+    def path(self) -> str | None:
+        """The weight file; None for a definition."""
+        return self.checkpoint.path if self.checkpoint else None
+
+
+def check_val_settings(settings: ValSettings) -> None:
+    """Refuse settings that no validation can follow.
+
+    Raises:
+        SettingError: ``batch`` is no number of pictures, or ``precision`` is 8 bits.
+    """
+    if settings.batch < 1 or settings.batch != int(settings.batch):
+        raise SettingError(f"batch={settings.batch:g}: give validation a number of pictures, such as batch=16")
+    if settings.precision == 8:
+        raise SettingError("precision=8: a network in PyTorch is validated in 32 or 16 bits, not in 8")
+
+
+def warn_of_full_precision(*, wanted_half: bool, is_half: bool) -> None:
+    """Say that 16 bits were wanted and are not used."""
+    if wanted_half and not is_half:
+        LOGGER.warning("half=True: 16-bit arithmetic needs an accelerator; computing in 32 bits on the CPU")

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from posekit.schema import COCO_PERSON
+from posekit.schema.schema import COCO_PERSON
 
 COCO_SKELETON: Final = COCO_PERSON.skeleton
 """Limbs as pairs of point indices, counted from 0."""

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any, Final
 
-from posekit.checkpoint.locate import locate_weights
-from posekit.checkpoint.read import read_checkpoint
-from posekit.config.user_settings import load_user_settings
+from posekit.checkpoint.checkpoint import read_checkpoint
+from posekit.checkpoint.weights import locate_weights
+from posekit.config.user import load_user_settings
 from posekit.errors import CheckpointError
-from posekit.models.family import Family, OpenModel
+from posekit.models.contract import Family, OpenModel
 from posekit.models.rfdetr.family import RFDETRFamily
 from posekit.models.yolo.family import YoloFamily
 

@@ -9,22 +9,26 @@ import numpy as np
 from torch import Tensor
 
 from posekit.errors import SettingError, UnknownAttributeError
-from posekit.results.base import Array, Index, as_numpy
-from posekit.results.boxes import Boxes
-from posekit.results.crops import save_crops
-from posekit.results.keypoints import Keypoints
-from posekit.results.masks import Masks
-from posekit.results.picture_file import default_picture_name, write_picture
-from posekit.results.pixels import Picture, bgr_pixels, picture_size
+from posekit.files.pictures import default_picture_name, write_picture
+from posekit.results.output import (
+    Row,
+    append_rows,
+    label_rows,
+    rows_to_csv,
+    rows_to_frame,
+    rows_to_json,
+    save_crops,
+    summary_rows,
+)
+from posekit.results.parts import Array, Boxes, Index, Keypoints, Masks, as_numpy, bgr_pixels, picture_size
 from posekit.results.supervision import (
     detections_to_arrays,
     keypoints_to_arrays,
     results_to_detections,
     results_to_keypoints,
 )
-from posekit.results.tables import Row, rows_to_csv, rows_to_frame, rows_to_json, summary_rows
-from posekit.results.text import append_rows, label_rows
-from posekit.schema import KeypointSchema
+from posekit.sample import Picture
+from posekit.schema.schema import KeypointSchema
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -225,8 +229,8 @@ class Results:
             UnknownChoiceError: another `color_mode` (an `AssertionError`).
             ShapeError: `img` has another size than the picture.
         """
-        from posekit.viz.options import DrawOptions
-        from posekit.viz.results import draw_results
+        from posekit.results.drawing import draw_results
+        from posekit.viz.draw import DrawOptions
         from posekit.viz.window import pillow_picture, show_picture
 
         options = DrawOptions(

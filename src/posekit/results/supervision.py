@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.results.base import as_numpy
-from posekit.results.keypoints import Keypoints
+from posekit.results.parts import Keypoints, as_numpy
 
 if TYPE_CHECKING:
     from posekit.results.results import Results
+
 
 Floats = NDArray[np.float32]
 

@@ -3,9 +3,11 @@
 Names, limbs and sigmas are public facts of COCO, COCO-WholeBody, CrowdPose and AP-10K.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+
+from posekit.schema.sides import Side, Words, words_with_sides
 
 Limbs = tuple[tuple[int, int], ...]
 
@@ -70,6 +72,7 @@ def _hand_names_of(side: str) -> tuple[tuple[str, ...], ...]:
 
 COCO_FLIP = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
 
+
 # The 68 face points are numbered, so that no name tells their sides.
 _FACE_FLIP = (
     *range(16, -1, -1),  # jaw
@@ -78,6 +81,7 @@ _FACE_FLIP = (
     45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,  # eyes
     *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),  # mouth
 )  # fmt: skip
+
 
 COCO = KnownSet(
     title="COCO",
@@ -97,6 +101,7 @@ COCO = KnownSet(
     flip_idx=COCO_FLIP,
 )  # fmt: skip
 
+
 CROWDPOSE = KnownSet(
     title="CrowdPose",
     names=(
@@ -113,6 +118,7 @@ CROWDPOSE = KnownSet(
         (1, 13), (0, 13),
     ),
 )  # fmt: skip
+
 
 AP10K = KnownSet(
     title="AP-10K",
@@ -131,6 +137,7 @@ AP10K = KnownSet(
     ),
 )  # fmt: skip
 
+
 HAND = KnownSet(
     title="COCO-WholeBody hand",
     names=_hand_names(),
@@ -140,6 +147,7 @@ HAND = KnownSet(
     ),
     skeleton=tuple(limb for finger in range(1, 21, 4) for limb in _chain(0, *range(finger, finger + 4))),
 )  # fmt: skip
+
 
 FACE = KnownSet(
     title="COCO-WholeBody face",
@@ -161,6 +169,7 @@ FACE = KnownSet(
     flip_idx=_FACE_FLIP,
 )  # fmt: skip
 
+
 FEET = KnownSet(
     title="COCO-WholeBody feet",
     names=_once((
@@ -169,6 +178,7 @@ FEET = KnownSet(
     oks_sigmas=(0.068, 0.066, 0.066, 0.092, 0.094, 0.094),
     skeleton=((2, 0), (2, 1), (5, 3), (5, 4)),
 )  # fmt: skip
+
 
 WHOLE_BODY = KnownSet(
     title="COCO-WholeBody",
@@ -189,4 +199,74 @@ WHOLE_BODY = KnownSet(
     ),
 )  # fmt: skip
 
+
 KNOWN_SETS = (COCO, CROWDPOSE, AP10K, HAND, FACE, FEET, WHOLE_BODY)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedFacts:
+    """What is published of K points, in the order that they were asked for.
+
+    Attributes:
+        title: what the set is called.
+        oks_sigmas: K sigmas.
+        skeleton: limbs as 0-based pairs of point indices.
+        flip_idx: the mirror map, K indices; None where the names of the points tell it.
+    """
+
+    title: str
+    oks_sigmas: tuple[float, ...]
+    skeleton: Limbs
+    flip_idx: tuple[int, ...] | None
+
+
+def recognise(names: Sequence[str]) -> PublishedFacts | None:
+    """Return the published facts of the points with these names; None for names of no known set.
+
+    All names must be those of one set, each once. Case, blanks, underscores and words that all names begin with,
+    such as ``left`` of a left hand, make no difference. The number of points alone says nothing.
+    """
+    points = words_with_sides(names)
+    for start in range(_common_start(points) + 1):
+        spellings = [_spelling(point[start:]) for point in points]
+        for known in KNOWN_SETS:
+            places = _places(spellings, known)
+            if places is not None:
+                return _reordered(known, places)
+    return None
+
+
+def _common_start(points: Sequence[Words]) -> int:
+    """Return how many leading words all points share, of which at least one word must remain."""
+    if len(points) < 2:
+        return 0
+    shortest = min(map(len, points))
+    same = (len({point[place] for point in points}) == 1 for place in range(shortest - 1))
+    return next((place for place, shared in enumerate(same) if not shared), max(shortest - 1, 0))
+
+
+def _spelling(point: Words) -> str:
+    return "".join(word.value if isinstance(word, Side) else word for word in point)
+
+
+def _places(spellings: Sequence[str], known: KnownSet) -> list[int] | None:
+    """Return for each spelled point its index in the known set; None unless they are the same points."""
+    if len(spellings) != len(known.names):
+        return None
+    by_spelling = _by_spelling(known)
+    places = [by_spelling[spelling] for spelling in spellings if spelling in by_spelling]
+    return places if len(set(places)) == len(known.names) else None
+
+
+def _by_spelling(known: KnownSet) -> Mapping[str, int]:
+    return {name.replace("_", ""): index for index, names in enumerate(known.names) for name in names}
+
+
+def _reordered(known: KnownSet, places: Sequence[int]) -> PublishedFacts:
+    own = {place: index for index, place in enumerate(places)}
+    return PublishedFacts(
+        title=known.title,
+        oks_sigmas=tuple(known.oks_sigmas[place] for place in places),
+        skeleton=tuple((own[a], own[b]) for a, b in known.skeleton),
+        flip_idx=known.flip_idx and tuple(own[known.flip_idx[place]] for place in places),
+    )

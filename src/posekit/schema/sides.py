@@ -1,11 +1,37 @@
 """Finds left and right in point names, and the mirror map that they tell."""
 
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from enum import Enum
 from string import ascii_lowercase
+from unicodedata import normalize
 
-from posekit.schema.point_names import words
+# One character stands for each of the name's: U upper case, a other letter, 0 digit, - anything else.
+_WORD = re.compile(r"U+(?!a)|U?a+|0+")
+
+
+def words(name: str) -> tuple[str, ...]:
+    """Return the words of a point name, folded to lower case.
+
+    Blanks, underscores and other signs part words; so do a capital after small letters, the last of several
+    capitals before a small letter, and digits: ``left_eye``, ``Left Eye``, ``leftEye`` and ``LeftEye`` are all
+    ("left", "eye"), ``RHip`` is ("r", "hip") and ``wingL2`` ("wing", "l", "2").
+    """
+    text = normalize("NFKC", name)
+    kinds = "".join(map(_kind, text))
+    return tuple(text[found.start() : found.end()].casefold() for found in _WORD.finditer(kinds))
+
+
+def repeated(names: Sequence[str]) -> list[str]:
+    """Return the names that occur more than once, each once."""
+    return [name for name, times in Counter(names).items() if times > 1]
+
+
+def _kind(character: str) -> str:
+    if character.isalpha():
+        return "U" if character.isupper() else "a"
+    return "0" if character.isdigit() else "-"
 
 
 class Side(Enum):
@@ -22,7 +48,10 @@ class Side(Enum):
 
 Words = tuple[str | Side, ...]
 
+
 _LETTERS = {"l": Side.LEFT, "r": Side.RIGHT}
+
+
 # Letters beside l and r that make them part of an enumeration (a, b, ... l, ... r); m and c may mean the middle.
 _OTHER_LETTERS = [letter for letter in ascii_lowercase if letter not in "lrmc"]
 

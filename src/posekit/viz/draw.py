@@ -1,18 +1,267 @@
 """Draw a `Scene`: masks, then boxes, then poses, then labels; the best detection on top."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.schema import KeypointSchema
-from posekit.viz.labels import draw_labels
-from posekit.viz.mask_overlay import tint_masks
-from posekit.viz.options import DrawOptions
-from posekit.viz.palette import color_of
-from posekit.viz.pose import draw_pose, visible_points
-from posekit.viz.pose_colors import pose_colors
-from posekit.viz.scene import Color, Picture, Scene
-from posekit.viz.sizes import font_size_for, line_width_for, object_font_sizes, picture_radius
+from posekit.errors import UnknownChoiceError
+from posekit.ops.masks import letterbox_content
+from posekit.sample import Picture
+from posekit.schema.schema import KeypointSchema
+from posekit.viz.colors import Color, color_of, pose_colors
+from posekit.viz.labels import DEFAULT_FONT, draw_labels
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """N objects in pixels of the picture, best first.
+
+    Attributes:
+        color_numbers: (N,) one number per object that chooses its colour: class, track id or position.
+        boxes: (N, 4) corners x1 y1 x2 y2; None to draw none.
+        labels: N texts for the boxes; empty to write none.
+        masks: (N, h, w) 0 or 1, letterboxed or at the size of the picture; None to tint none.
+        keypoints: (N, K, 2) x y or (N, K, 3) x y confidence; None to draw none.
+        schema: names and limbs of the keypoints; None draws dots only.
+        one_color_poses: draw limbs in the colour of their object instead of the sides of the body.
+    """
+
+    color_numbers: NDArray[np.int64]
+    boxes: NDArray[np.float32] | None = None
+    labels: list[str] = field(default_factory=list)
+    masks: NDArray[np.uint8] | None = None
+    keypoints: NDArray[np.float32] | None = None
+    schema: KeypointSchema | None = None
+    one_color_poses: bool = False
+
+
+ALPHA = 0.5
+
+
+def tint_masks(picture: Picture, masks: NDArray[np.uint8], colors: list[Color], edge_width: int) -> None:
+    """Blend N masks into `picture` in place; where they overlap the earlier one is on top.
+
+    Args:
+        picture: (H, W, 3) uint8 BGR.
+        masks: (N, h, w) 0 or 1, letterboxed or at the size of the picture.
+        colors: N colours.
+        edge_width: of the outlines, pixels.
+    """
+    if not len(masks):
+        return
+    tint = picture.copy()
+    outlines = []
+    for mask, color in zip(masks[::-1], colors[::-1], strict=True):
+        full = mask_at_size(mask, picture.shape[:2])
+        contours, _ = cv2.findContours(full.view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+        cv2.drawContours(tint, contours, -1, color, cv2.FILLED)
+        outlines.append((contours, color))
+    cv2.addWeighted(tint, ALPHA, picture, 1 - ALPHA, 0, dst=picture)
+    for contours, color in outlines:
+        cv2.drawContours(picture, contours, -1, color, edge_width, cv2.LINE_AA)
+
+
+def mask_at_size(mask: NDArray[np.uint8], size_hw: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return an (h, w) mask as (H, W) bool: the letterbox padding cut off, the rest resized."""
+    if mask.shape == size_hw:
+        return mask.astype(bool)
+    rows, columns = letterbox_content((mask.shape[0], mask.shape[1]), size_hw)
+    content = mask[rows, columns].astype(np.uint8) * 255
+    resized = cv2.resize(content, size_hw[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(resized) > 127
+
+
+COLOR_MODES = ("class", "instance")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawOptions:
+    """Choices for one drawing; sizes are pixels of the picture.
+
+    Attributes:
+        conf: write the confidence into labels.
+        line_width: of boxes; None chooses by the size of the picture.
+        font_size: height of label text; None chooses by the size of the picture.
+        font: TrueType file or installed font; the default name stands for DejaVu Sans Bold.
+        kpt_radius: nominal radius of keypoint dots, for a picture of about 1000 pixels and a large object.
+        kpt_line: draw limbs.
+        kpt_conf: points of lower confidence are not drawn, nor the limbs that end there.
+        labels: write labels at the boxes.
+        boxes: draw boxes and labels.
+        masks: tint the masks.
+        color_mode: "class", or "instance" for one colour per track or object.
+        txt_color: BGR of label text.
+    """
+
+    conf: bool = True
+    line_width: float | None = None
+    font_size: float | None = None
+    font: str = DEFAULT_FONT
+    kpt_radius: float = 5
+    kpt_line: bool = True
+    kpt_conf: float = 0.25
+    labels: bool = True
+    boxes: bool = True
+    masks: bool = True
+    color_mode: str = "class"
+    txt_color: tuple[int, int, int] = (255, 255, 255)
+
+    def __post_init__(self) -> None:
+        if self.color_mode not in COLOR_MODES:
+            raise UnknownChoiceError(f"color_mode {self.color_mode!r} is not one of {', '.join(COLOR_MODES)}")
+
+
+# The picture side at which `kpt_radius` is meant literally.
+NOMINAL_SIDE = 1000
+
+
+# Dots shrink no further than to this share of it in small pictures.
+SMALL_PICTURE = 0.7
+
+
+# Dots of a small object shrink to this share of its size, so that they do not cover it.
+RADIUS_PER_SIZE = 0.022
+
+
+SMALLEST_RADIUS = 1.5
+
+
+# Crowded dots take up to this share of the distance to their nearest neighbour.
+RADIUS_PER_GAP = 0.42
+
+
+FONT_PER_SIDE = 0.024
+
+
+SMALLEST_FONT = 9
+
+
+# Labels of small objects shrink too, down to the least height that can be read.
+FONT_PER_OBJECT = 0.13
+
+
+SMALLEST_OBJECT_FONT = 8
+
+
+def line_width_for(height: int, width: int) -> int:
+    """Return the width of box lines, pixels: 3 in 1000, at least 2."""
+    return max(round((height + width + 3) / 2 * 0.003), 2)
+
+
+def font_size_for(height: int, width: int) -> int:
+    """Return the height of label text, pixels."""
+    return max(round((height + width) / 2 * FONT_PER_SIDE), SMALLEST_FONT)
+
+
+def object_font_sizes(largest: int, boxes: NDArray[np.float32]) -> list[int]:
+    """Return the height of each label, pixels, for (N, 4) corners: `largest`, smaller for small boxes."""
+    longer_side = (boxes[:, 2:] - boxes[:, :2]).max(axis=1)
+    wanted = (longer_side * FONT_PER_OBJECT).clip(min(SMALLEST_OBJECT_FONT, largest), largest)
+    sizes: list[int] = wanted.round().astype(int).tolist()
+    return sizes
+
+
+def picture_radius(kpt_radius: float, height: int, width: int) -> float:
+    """Return the radius of keypoint dots on a large object, pixels."""
+    return kpt_radius * max((height + width) / 2 / NOMINAL_SIDE, SMALL_PICTURE)
+
+
+def limb_radius(largest: float, points: NDArray[np.float32]) -> float:
+    """Return half the nominal width of an object's joints, pixels: `largest`, smaller for small objects.
+
+    Args:
+        largest: radius in this picture for a large object.
+        points: (P, 2) x, y of the points that are drawn.
+    """
+    size = float(np.hypot(*np.ptp(points, axis=0)))
+    return min(largest, max(size * RADIUS_PER_SIZE, SMALLEST_RADIUS)) if size > 0 else largest
+
+
+def dot_radii(largest: float, points: NDArray[np.float32]) -> list[float]:
+    """Return the radius of each dot, pixels: `largest`, smaller where points crowd, so that dots stay apart.
+
+    Args:
+        largest: radius of a dot that stands alone.
+        points: (P, 2) x, y of the points that are drawn.
+    """
+    gaps = np.linalg.norm(points[:, None] - points[None], axis=2)
+    gaps[gaps < 1] = np.inf  # the point itself, and points on the same pixel
+    wanted: list[float] = (gaps.min(axis=1) * RADIUS_PER_GAP).clip(min(SMALLEST_RADIUS, largest), largest).tolist()
+    return wanted
+
+
+ColoredLimb = tuple[tuple[int, int], Color]
+
+
+OUTLINE: Color = (24, 20, 20)
+
+
+# OpenCV takes coordinates as whole numbers of 1/16 pixel.
+_SHIFT = 4
+
+
+def visible_points(keypoints: NDArray[np.float32], kpt_conf: float) -> NDArray[np.bool_]:
+    """Return (..., K) bool: which points are drawn.
+
+    Args:
+        keypoints: (..., K, 3) x y confidence: drawn from confidence `kpt_conf` on, and above 0; or
+            (..., K, 2) x y: drawn unless at (0, 0). Points that are not finite are never drawn.
+        kpt_conf: lowest confidence.
+    """
+    finite = np.isfinite(keypoints).all(axis=-1)
+    if keypoints.shape[-1] == 3:
+        chosen: NDArray[np.bool_] = finite & (keypoints[..., 2] >= kpt_conf) & (keypoints[..., 2] > 0)
+    else:
+        chosen = finite & np.any(keypoints != 0, axis=-1)
+    return chosen
+
+
+def draw_pose(
+    picture: Picture,
+    points: NDArray[np.float32],
+    visible: NDArray[np.bool_],
+    limbs: Sequence[ColoredLimb],
+    point_colors: Sequence[Color],
+    radius: float,
+) -> None:
+    """Draw the limbs and, over them, the dots of one object into `picture`.
+
+    Args:
+        picture: (H, W, 3) uint8 BGR, changed in place.
+        points: (K, 2) x, y in pixels.
+        visible: (K,) bool, which points are drawn; a limb needs both ends.
+        limbs: 0-based pairs of points with the colour of each limb; empty draws dots only.
+        point_colors: colours of the K points.
+        radius: of dots on a large object, pixels.
+    """
+    if not visible.any():
+        return
+    radius = limb_radius(radius, points[visible])
+    fixed = _fixed_point(points)
+    thickness = max(round(radius * 0.8), 1)
+    drawn = [
+        (fixed[a], fixed[b], color)
+        for (a, b), color in limbs
+        if visible[a] and visible[b] and min(*points[a], *points[b]) >= 0
+    ]
+    for start, end, _ in drawn:
+        cv2.line(picture, start, end, OUTLINE, thickness + min(thickness, 2), cv2.LINE_AA, _SHIFT)
+    for start, end, color in drawn:
+        cv2.line(picture, start, end, color, thickness, cv2.LINE_AA, _SHIFT)
+    for i, dot in zip(np.flatnonzero(visible).tolist(), dot_radii(radius, points[visible]), strict=True):
+        rim = max(dot * 0.28, 0.8)
+        cv2.circle(picture, fixed[i], round((dot + rim) * 2**_SHIFT), OUTLINE, -1, cv2.LINE_AA, _SHIFT)
+        cv2.circle(picture, fixed[i], round(dot * 2**_SHIFT), point_colors[i], -1, cv2.LINE_AA, _SHIFT)
+
+
+def _fixed_point(points: NDArray[np.float32]) -> list[tuple[int, int]]:
+    """Return the points in OpenCV's fixed-point numbers; those that are not finite become 0 and are not drawn."""
+    near = np.clip(np.nan_to_num(points, posinf=0, neginf=0), -(2**15), 2**15)
+    return [(x, y) for x, y in (near * 2**_SHIFT).round().astype(int).tolist()]
+
 
 # OpenCV's whole numbers overflow far outside the picture.
 FARTHEST = 2**15

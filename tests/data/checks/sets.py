@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from posekit.data.labels import PictureLabels
-from posekit.data.split import ScanReport, Split
-from posekit.schema import KeypointSchema
+from posekit.data.labels import PictureLabels, ScanReport, Split
+from posekit.schema.schema import KeypointSchema
 
 # A standing figure seen from the front, as fractions of its box: left is on the right of the picture.
 NAMES = ("nose", "left_shoulder", "right_shoulder", "left_hip", "right_hip", "left_knee", "right_knee")

@@ -6,13 +6,8 @@ import pytest
 
 from data.checks.sets import SCHEMA, people, person, picture, split
 from golden.fill import image
-from posekit.data.checks.duplicates import (
-    find_duplicate_objects,
-    find_duplicate_pictures,
-    find_leakage,
-    picture_prints,
-)
-from posekit.data.checks.object_table import table_of
+from posekit.data.checks.duplicates import find_duplicate_objects, find_duplicate_pictures, find_leakage, picture_prints
+from posekit.data.checks.table import table_of
 
 
 @pytest.fixture

@@ -3,9 +3,8 @@
 import pytest
 
 from data.checks.sets import SCHEMA, people
-from posekit.data.checks.object_table import table_of
-from posekit.data.checks.unused_keypoints import find_unused_keypoints
-from posekit.data.checks.visibility import find_visibility_misuse
+from posekit.data.checks.checks import find_unused_keypoints, find_visibility_misuse
+from posekit.data.checks.table import table_of
 
 
 def found(check, splits):

@@ -3,8 +3,8 @@
 import pytest
 
 from data.checks.sets import SCHEMA, people
-from posekit.data.checks.object_table import table_of
-from posekit.data.checks.outliers import find_outliers
+from posekit.data.checks.checks import find_outliers
+from posekit.data.checks.table import table_of
 
 
 def found(splits):

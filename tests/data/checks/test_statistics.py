@@ -3,8 +3,7 @@
 import numpy as np
 
 from data.checks.sets import FRONT, SCHEMA, people, person, picture, split
-from posekit.data.checks.object_table import table_of
-from posekit.data.checks.statistics import find_class_imbalance, measure
+from posekit.data.checks.table import find_class_imbalance, measure, table_of
 
 
 def test_splits_are_counted():

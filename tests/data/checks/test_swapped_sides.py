@@ -1,8 +1,8 @@
 """Exchanged sides are found, and crossing limbs are not taken for them."""
 
 from data.checks.sets import SCHEMA, people
-from posekit.data.checks.object_table import table_of
-from posekit.data.checks.swapped_sides import find_swapped_sides
+from posekit.data.checks.checks import find_swapped_sides
+from posekit.data.checks.table import table_of
 
 
 def check(splits):

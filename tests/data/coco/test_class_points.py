@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from posekit.data.coco import read_coco
+from posekit.data.coco.read import read_coco
 from posekit.errors import DatasetError
 
 

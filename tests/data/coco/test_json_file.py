@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from posekit.data.coco.json_file import load_coco
+from posekit.data.coco.fields import load_coco
 from posekit.errors import DatasetError
 
 OTHER_FORMS = {

@@ -3,7 +3,7 @@
 import pytest
 
 from data.coco.files import picture
-from posekit.data.coco.picture_search import PictureSearch
+from posekit.data.find_pictures import PictureSearch
 
 PLACES = {
     "beside the file": ("set/x.json", "set/a.png", "a.png"),

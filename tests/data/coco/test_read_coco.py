@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from data.coco.files import BIRD, POINTS, content, entry, picture, write
-from posekit.data.coco import read_categories, read_coco
+from posekit.data.coco.categories import read_categories
+from posekit.data.coco.read import read_coco
 from posekit.errors import DatasetError, SchemaError
-from posekit.schema import COCO_PERSON
+from posekit.schema.schema import COCO_PERSON
 
 PERSON = {"id": 1, "name": "person", "keypoints": list(COCO_PERSON.names)}
 

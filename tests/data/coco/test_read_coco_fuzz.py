@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from data.coco.damage import damaged_text
-from posekit.data.coco import read_coco, read_coco_split
-from posekit.data.convert.write_coco import coco_content
-from posekit.data.problem_list import ProblemList
+from posekit.data.coco.read import read_coco
+from posekit.data.coco.split import read_coco_split
+from posekit.data.coco.write import coco_content
 from posekit.errors import PosekitError
+from posekit.files.problems import ProblemList
 
 CROWDS = 1  # in the good file; labels never hold them
 TASKS = ("pose", "multitask", "segment", "detect")

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from data.coco.files import BIRD, POINTS, content, entry, picture, write
-from posekit.data.coco import read_coco_split
+from posekit.data.coco.split import read_coco_split
 from posekit.errors import DatasetError, DatasetNotFoundError
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hotcoco import mask as coco_mask
 
-from posekit.data.coco.segmentation import read_parts
-from posekit.data.coco.values import UnusableValueError
+from posekit.data.coco.fields import read_parts
+from posekit.files.values import UnusableValueError
 from posekit.ops.polygons import mask_to_polygon
 
 SIZE = (24, 32)

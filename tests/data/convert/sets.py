@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from posekit.data.annotation import AnnotationSet, ObjectAnnotation, PictureAnnotation
-from posekit.schema import KeypointSchema
+from posekit.schema.schema import KeypointSchema
 
 SCHEMA = KeypointSchema(
     shape=(3, 3), names=("beak", "left wing", "right wing"), skeleton=((0, 1), (0, 2)), flip_idx=(0, 2, 1),

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import yaml
 
-from posekit.data.convert.coco_splits import split_name
-from posekit.data.convert.coco_to_yolo import coco_to_yolo
+from posekit.data.coco.split import split_name
+from posekit.data.convert.convert import coco_to_yolo
 from posekit.errors import DatasetError, DatasetNotFoundError, OutputError, UnknownChoiceError
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "train" / "data_coco.npz"

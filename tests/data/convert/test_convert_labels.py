@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from posekit.data.convert.convert_labels import convert_labels
+from posekit.data.convert.convert import convert_labels
 from posekit.data.convert.stanfordextra import read_stanfordextra
 from posekit.errors import DatasetError, OutputError, SettingError
 

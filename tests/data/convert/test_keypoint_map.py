@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from posekit.data.annotation import AnnotationSet, ObjectAnnotation, PictureAnnotation
 from posekit.data.convert.keypoint_map import map_keypoints
 from posekit.errors import SettingError
-from posekit.schema import COCO_PERSON, KeypointSchema
+from posekit.schema.schema import COCO_PERSON, KeypointSchema
 
 SCHEMA = KeypointSchema(
     shape=(4, 3),

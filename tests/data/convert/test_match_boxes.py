@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.data.convert.match_boxes import box_overlaps, match_boxes
+from posekit.data.annotation import box_overlaps
+from posekit.data.convert.merge_kpt_seg import match_boxes
 
 corners = st.tuples(*[st.integers(0, 12)] * 4).map(
     lambda box: (min(box[0], box[2]), min(box[1], box[3]), max(box[0], box[2]), max(box[1], box[3]))

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from posekit.data.convert.merge_kpt_seg import merge_kpt_seg
+from posekit.data.dataset import read_description
 from posekit.data.open_split import open_split
-from posekit.data.read_description import read_description
 from posekit.errors import DatasetError, DatasetNotFoundError, OutputError, SettingError
 
 # Two keypoints. The outlines' extents are 0.1 ... 0.3 and 0.5 ... 0.9.

@@ -3,9 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from posekit.config.convert import FORMS
-from posekit.data.convert.formats import FORMATS
-from posekit.data.convert.recognise_format import recognise_format
+from posekit.config.settings import FORMS
+from posekit.data.convert.convert import FORMATS, recognise_format
 from posekit.errors import DatasetError, DatasetNotFoundError
 
 FILES = Path(__file__).parent / "files"

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.data.convert.turned_box import extent_of_turned_box
+from posekit.data.convert.objects import extent_of_turned_box
 
 sides = st.floats(1, 100)
 degrees = st.floats(-720, 720)

@@ -9,7 +9,7 @@ import pytest
 
 from data.convert.sets import NAMES, SCHEMA
 from posekit.data.annotation import AnnotationSet, ObjectAnnotation, PictureAnnotation
-from posekit.data.convert.write_coco import write_coco
+from posekit.data.coco.write import write_coco
 from posekit.errors import OutputError
 
 KEYPOINTS = np.array([(1, 2, 2), (30.12345, 20, 1), (0, 0, 0)], np.float64)

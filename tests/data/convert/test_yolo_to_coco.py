@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 
 from data.convert.sets import annotation_sets
-from posekit.data.coco import read_coco, read_coco_split
-from posekit.data.convert.coco_to_yolo import coco_to_yolo
-from posekit.data.convert.write_coco import write_coco
-from posekit.data.convert.write_yolo import write_yolo
-from posekit.data.convert.yolo_to_coco import yolo_to_coco
+from posekit.data.coco.read import read_coco
+from posekit.data.coco.split import read_coco_split
+from posekit.data.coco.write import write_coco
+from posekit.data.convert.convert import coco_to_yolo, yolo_to_coco
+from posekit.data.yolo.write import write_yolo
 from posekit.errors import DatasetKeyError, OutputError
 
 # Label files have six significant digits, JSON files thousandths of a pixel.

@@ -7,11 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posekit.data.figures.outline import Light
-from posekit.data.figures.part import Paint, Part, shortened
-from posekit.data.figures.patterns import PATTERNS
-from posekit.data.figures.raster import draw_layer
-from posekit.data.figures.view import View
+from posekit.data.figures.render import Light, draw_layer
+from posekit.data.figures.solids import PATTERNS, Paint, Part, View, shortened
 
 SIZE = (120, 120)
 FRONT = Light(towards=np.array([0.0, 0.0, -1.0]), ambient=0.3, strength=0.7)

@@ -7,7 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from posekit.data.figures import SceneSettings, make_scene, scenes
+from posekit.data.figures.backdrop import SceneSettings
+from posekit.data.figures.scene import make_scene, scenes
 from posekit.errors import SettingError
 
 SMALL = SceneSettings(size=(160, 200))

@@ -6,14 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posekit.data.figures.anatomy import Proportions
-from posekit.data.figures.figure import Figure
-from posekit.data.figures.looks import random_looks
-from posekit.data.figures.outline import Light
-from posekit.data.figures.poses import Pose, mirrored
+from posekit.data.figures.body import Pose, Proportions, mirrored
+from posekit.data.figures.person import Figure, random_looks
+from posekit.data.figures.render import Light
 from posekit.data.figures.scene import see_figures
-from posekit.data.figures.view import View
-from posekit.schema import COCO_PERSON
+from posekit.data.figures.solids import View
+from posekit.schema.schema import COCO_PERSON
 
 SIZE = (320, 320)
 LIGHT = Light(towards=np.array([0.0, 0.0, -1.0]), ambient=0.5, strength=0.5)

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import yaml
 
-from posekit.data.figures import SceneSettings, make_scene, write_coco_dataset, write_yolo_dataset
-from posekit.data.figures.mask_polygons import mask_polygons
-from posekit.data.figures.splits import VAL_OFFSET
+from posekit.data.figures.backdrop import SceneSettings
+from posekit.data.figures.dataset import VAL_OFFSET, mask_polygons, write_coco_dataset, write_yolo_dataset
+from posekit.data.figures.scene import make_scene
 from posekit.errors import OutputError, SettingError
-from posekit.schema import COCO_PERSON, KeypointSchema
+from posekit.schema.schema import COCO_PERSON, KeypointSchema
 
 SMALL = SceneSettings(size=(120, 160))
 WRITERS = [write_yolo_dataset, write_coco_dataset]

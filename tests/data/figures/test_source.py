@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from posekit.data.figures.source import is_figures, parse_figures
+from posekit.data.figures.scene import is_figures, parse_figures
 from posekit.errors import SourceValueError
 
 

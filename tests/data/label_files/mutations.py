@@ -2,7 +2,7 @@
 
 import random
 
-from posekit.data.label_files import LabelRule
+from posekit.data.yolo.rows import LabelRule
 
 POSE = LabelRule(task="pose", nc=3, kpt_shape=(3, 3))
 POSE2D = LabelRule(task="pose", nc=3, kpt_shape=(3, 2))

@@ -10,9 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.label_files.mutations import HOSTILE, RULES, mutations
-from posekit.data.label_files import parse_labels
-from posekit.data.label_files.fault_problems import MAX_PROBLEMS
-from posekit.data.label_files.scan import scan_label_files
+from posekit.data.yolo.parse import MAX_PROBLEMS, parse_labels, scan_label_files
 
 WORDS = st.one_of(st.sampled_from(HOSTILE), st.floats(0, 1, width=32).map(lambda value: f"{value:.5g}".encode()))
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from posekit.data.label_files import LabelRule, parse_labels
-from posekit.data.label_files.file_bytes import read_label_bytes
-from posekit.data.picture_files import label_path
+from posekit.data.find_pictures import label_path
+from posekit.data.yolo.parse import parse_labels
+from posekit.data.yolo.rows import LabelRule, read_label_bytes
 
 GOLDEN = np.load(Path(__file__).parents[2] / "golden" / "train" / "data_labels.npz")
 REASONS = [str(reason) for reason in GOLDEN["label/reason_codes"]]

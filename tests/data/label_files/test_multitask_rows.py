@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.data.label_files import LabelRule, parse_labels
+from posekit.data.yolo.parse import parse_labels
+from posekit.data.yolo.rows import LabelRule
 
 FRACTIONS = st.floats(0.25, 0.75, width=32)
 # Lower than any keypoint is far right, so that no keypoints pass for a box.

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from posekit.data.label_files import LabelRule, parse_labels
-from posekit.data.label_files.fault_problems import MAX_PROBLEMS
+from posekit.data.yolo.parse import MAX_PROBLEMS, parse_labels
+from posekit.data.yolo.rows import LabelRule
 from posekit.errors import DatasetError
 
 DETECT = LabelRule(task="detect", nc=2)

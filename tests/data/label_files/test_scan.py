@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from posekit.data.label_files import LabelRule
-from posekit.data.label_files.scan import UNAVAILABLE, scan_label_files
+from posekit.data.yolo.parse import UNAVAILABLE, scan_label_files
+from posekit.data.yolo.rows import LabelRule
 
 POSE = LabelRule(task="pose", nc=1, kpt_shape=(2, 3))
 DETECT = LabelRule(task="detect", nc=2)

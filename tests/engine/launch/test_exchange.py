@@ -1,4 +1,4 @@
-from posekit.engine.launch.exchange import Exchange
+from posekit.engine.launch import Exchange
 
 
 def test_what_was_left_under_a_name_is_found_there(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from posekit.engine.launch.failure import ElsewhereError, Failure, raise_failure
+from posekit.engine.launch import ElsewhereError, Failure, raise_failure
 from posekit.errors import DatasetError, MissingExtraError, ProcessError, UnknownSettingError
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from posekit.engine.launch.job import devices_to_start_on, refuse_code
-from posekit.engine.training.trainer import Trainer
+from posekit.engine.launch import devices_to_start_on, refuse_code
+from posekit.engine.trainer import Trainer
 from posekit.errors import SettingError
-from posekit.models.yolo.pose import PoseTrainer
+from posekit.tasks import PoseTrainer
 
 
 class Mine(PoseTrainer):

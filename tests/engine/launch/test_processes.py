@@ -4,8 +4,7 @@ import time
 
 import pytest
 
-from posekit.engine.launch.exchange import Exchange
-from posekit.engine.launch.processes import GRACE, run_together
+from posekit.engine.launch import GRACE, Exchange, run_together
 
 
 def test_they_find_each_other(tmp_path):

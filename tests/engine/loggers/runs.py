@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from posekit.config.train import TrainSettings
+from posekit.config.settings import TrainSettings
 from posekit.engine.callbacks import call_all
 from posekit.engine.results_csv import ResultsCsv
 

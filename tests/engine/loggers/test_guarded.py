@@ -6,7 +6,7 @@ import pytest
 
 from engine.loggers.runs import new_run
 from posekit.engine.callbacks import call_all
-from posekit.engine.loggers.guarded import GuardedLogger
+from posekit.engine.loggers.shared import GuardedLogger
 
 
 class Diary:

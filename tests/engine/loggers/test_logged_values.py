@@ -3,7 +3,7 @@
 import pytest
 
 from engine.loggers.runs import new_run
-from posekit.engine.loggers.logged_values import (
+from posekit.engine.loggers.shared import (
     figures,
     last_epoch,
     last_values,

@@ -1,7 +1,7 @@
 """Runs of services, remembered for resuming."""
 
 from engine.loggers.runs import new_run
-from posekit.engine.loggers.run_id import known_run_id, remember_run_id
+from posekit.engine.loggers.shared import known_run_id, remember_run_id
 
 
 def test_a_resumed_run_is_known_and_a_new_one_in_its_folder_is_not(tmp_path):

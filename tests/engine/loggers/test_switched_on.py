@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from posekit.config.user_settings import UserSettings
+from posekit.config.user import UserSettings
 from posekit.engine.callbacks import check_event
-from posekit.engine.loggers import open_loggers
+from posekit.engine.loggers.switched_on import open_loggers
 from posekit.errors import MissingExtraError
 
 
@@ -40,7 +40,7 @@ def test_a_folder_that_offline_runs_leave_behind_is_no_package(tmp_path):
     (tmp_path / "wandb").mkdir()
     code = (
         "import sys\n"
-        "from posekit.config.user_settings import UserSettings\n"
+        "from posekit.config.user import UserSettings\n"
         "from posekit.engine.loggers import open_loggers\n"
         f"sys.path[:] = [{str(tmp_path)!r}]\n"
         "try: open_loggers(UserSettings(wandb=True))\n"

@@ -4,8 +4,8 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from engine.loggers.runs import new_run, train
-from posekit.config.user_settings import UserSettings
-from posekit.engine.loggers import open_loggers
+from posekit.config.user import UserSettings
+from posekit.engine.loggers.switched_on import open_loggers
 
 ON = UserSettings(tensorboard=True)
 

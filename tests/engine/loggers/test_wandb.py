@@ -8,8 +8,8 @@ import pytest
 import wandb
 
 from engine.loggers.runs import new_run, train
-from posekit.config.user_settings import UserSettings
-from posekit.engine.loggers import open_loggers
+from posekit.config.user import UserSettings
+from posekit.engine.loggers.switched_on import open_loggers
 
 ON = UserSettings(wandb=True)
 
@@ -53,7 +53,7 @@ def test_a_server_that_cannot_be_reached_costs_one_warning(tmp_path):
         "import sys\n"
         "from pathlib import Path\n"
         "from engine.loggers.runs import new_run, train\n"
-        "from posekit.config.user_settings import UserSettings\n"
+        "from posekit.config.user import UserSettings\n"
         "from posekit.engine.loggers import open_loggers\n"
         "train(new_run(Path(sys.argv[1])), open_loggers(UserSettings(wandb=True)))\n"
     )

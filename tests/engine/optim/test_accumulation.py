@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from posekit.engine.optim.accumulation import (
+from posekit.engine.optimizer import (
     Accumulation,
     effective_weight_decay,
     nominal_accumulation,

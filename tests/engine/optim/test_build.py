@@ -2,9 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from posekit.config.train import OPTIMIZERS
-from posekit.engine.optim.build import build_optimizer
-from posekit.engine.optim.choice import OptimizerChoice
+from posekit.config.settings import OPTIMIZERS
+from posekit.engine.optimizer import OptimizerChoice, build_optimizer
 from posekit.errors import SettingError
 
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from posekit.config.train import TrainSettings
-from posekit.engine.optim.choice import choose_optimizer, planned_iterations
+from posekit.config.settings import TrainSettings
+from posekit.engine.optimizer import choose_optimizer, planned_iterations
 
 GOLDEN = np.load(Path(__file__).parents[2] / "golden/train/optimizer.npz")
 

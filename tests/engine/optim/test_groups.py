@@ -5,10 +5,8 @@ import pytest
 from torch import nn
 
 from golden.networks import build_recorded
-from posekit.engine.optim.build import build_optimizer
-from posekit.engine.optim.choice import OptimizerChoice
-from posekit.engine.optim.groups import muon_groups, plain_groups
-from posekit.models.yolo.boosted import boosted_parameters
+from posekit.engine.optimizer import OptimizerChoice, build_optimizer, muon_groups, plain_groups
+from posekit.models.yolo.training import boosted_parameters
 
 GOLDEN = np.load(Path(__file__).parents[2] / "golden/train/optimizer.npz")
 MODELS = ["yolov8n-pose", "yolo11n-pose", "yolo26n-pose", "yolov8n-seg", "yolo11n-seg", "yolo26n-seg"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from posekit.engine.optim.musgd import MuSGD, muon_directions
+from posekit.engine.musgd import MuSGD, muon_directions
 
 GOLDEN = np.load(Path(__file__).parents[2] / "golden/train/optimizer.npz")
 NAMES = ("mat_wide", "mat_tall", "conv", "dw", "one", "vec")

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posekit.engine.optim.orthogonal import orthogonalise
+from posekit.engine.musgd import orthogonalise
 
 GOLDEN = np.load(Path(__file__).parents[2] / "golden/train/optimizer.npz")
 

@@ -4,10 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from posekit.config.train import OPTIMIZERS
-from posekit.engine.optim.build import build_optimizer
-from posekit.engine.optim.choice import OptimizerChoice
-from posekit.engine.optim.restore import restore_optimizer
+from posekit.config.settings import OPTIMIZERS
+from posekit.engine.optimizer import OptimizerChoice, build_optimizer, restore_optimizer
 from posekit.errors import CheckpointError
 
 NAMES = [name for name in OPTIMIZERS if name != "auto"]

@@ -6,12 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.config.train import TrainSettings
-from posekit.engine.optim.accumulation import Accumulation, effective_weight_decay
-from posekit.engine.optim.build import build_optimizer
-from posekit.engine.optim.choice import choose_optimizer
-from posekit.engine.optim.schedule import Schedule, cosine_factor, learning_rates, linear_factor, warmup_length
-from posekit.models.yolo.boosted import boosted_parameters
+from posekit.config.settings import TrainSettings
+from posekit.engine.optimizer import Accumulation, build_optimizer, choose_optimizer, effective_weight_decay
+from posekit.engine.schedule import Schedule, cosine_factor, learning_rates, linear_factor, warmup_length
+from posekit.models.yolo.training import boosted_parameters
 from small_networks import small_network
 
 FOLDER = Path(__file__).parents[2] / "golden/train"

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 from torch.amp.grad_scaler import GradScaler
 
-from posekit.engine.optim.step import take_step
+from posekit.engine.optimizer import take_step
 
 
 def example(scale=None):

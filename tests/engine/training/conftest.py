@@ -5,7 +5,8 @@ import torch
 import yaml
 
 from posekit import YOLO
-from posekit.data.figures import SceneSettings, write_yolo_dataset
+from posekit.data.figures.backdrop import SceneSettings
+from posekit.data.figures.dataset import write_yolo_dataset
 from small_networks import small_definition
 from small_trainings import SMALL
 

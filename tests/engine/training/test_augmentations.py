@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 
-from posekit.checkpoint.read import read_checkpoint
+from posekit.checkpoint.checkpoint import read_checkpoint
 from posekit.errors import SettingError, SettingTypeError
 from small_trainings import environment
 

@@ -3,10 +3,10 @@
 import torch
 from torch import nn
 
-from posekit.engine.optim.groups import plain_groups
-from posekit.engine.training.batch_norms import synchronise_batch_norms
-from posekit.models.yolo.freeze import freeze_layers, rest_batch_norms
-from posekit.models.yolo.fuse import fuse_network, is_fused
+from posekit.engine.learner import synchronise_batch_norms
+from posekit.engine.optimizer import plain_groups
+from posekit.models.yolo.network import fuse_network, is_fused
+from posekit.models.yolo.training import freeze_layers, rest_batch_norms
 from small_networks import small_network
 
 

@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from posekit import YOLO
-from posekit.config.train import TrainSettings
-from posekit.engine.training.batch_size import halved_batch, starting_batch, take_trial_step
-from posekit.engine.training.run import open_training
+from posekit.config.settings import TrainSettings
+from posekit.engine.batch_size import halved_batch, starting_batch, take_trial_step
+from posekit.engine.training_run import open_training
 from posekit.models.yolo.training import YoloTraining
 
 

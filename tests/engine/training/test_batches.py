@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from posekit import YOLO
-from posekit.config.train import TrainSettings
-from posekit.engine.training.batches import Share, TrainingBatches
-from posekit.engine.training.run import open_training
+from posekit.config.settings import TrainSettings
+from posekit.engine.training_batches import Share, TrainingBatches
+from posekit.engine.training_run import open_training
 from posekit.models.yolo.training import YoloTraining
 
 

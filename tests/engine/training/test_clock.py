@@ -1,6 +1,6 @@
 import pytest
 
-from posekit.engine.training.clock import Clock
+from posekit.engine.stopping import Clock
 
 
 def test_without_a_limit_time_is_never_over():

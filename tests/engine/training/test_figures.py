@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from posekit.data.labels import PictureLabels
-from posekit.data.split import Split
-from posekit.engine.training.figures import save_label_figure, save_training_batch, target_scene
+from posekit.data.labels import PictureLabels, Split
+from posekit.engine.training_charts import save_label_figure, save_training_batch, target_scene
 from posekit.errors import OutputError
 from posekit.sample import Batch, Sample, Targets
-from posekit.schema import KeypointSchema
-from posekit.viz.palette import CLASS_COLORS
+from posekit.schema.schema import KeypointSchema
+from posekit.viz.colors import CLASS_COLORS
 from viz.pixels import count_color, read
 
 SCHEMA = KeypointSchema(shape=(2, 3), names=("head", "tail"), skeleton=((0, 1),))

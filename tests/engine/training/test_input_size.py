@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.engine.training.input_size import largest_side, rescaled, smallest_side
+from posekit.engine.training_batches import largest_side, rescaled, smallest_side
 
 
 def test_without_change_the_side_stays():

@@ -10,11 +10,12 @@ import torch
 from torch import nn
 
 from posekit import YOLO
-from posekit.config.train import TrainSettings
-from posekit.data.figures import SceneSettings, write_yolo_dataset
-from posekit.engine.training.batches import Share, TrainingBatches
-from posekit.engine.training.learner import Learner
-from posekit.engine.training.run import open_training
+from posekit.config.settings import TrainSettings
+from posekit.data.figures.backdrop import SceneSettings
+from posekit.data.figures.dataset import write_yolo_dataset
+from posekit.engine.learner import Learner
+from posekit.engine.training_batches import Share, TrainingBatches
+from posekit.engine.training_run import open_training
 from posekit.models.yolo.training import YoloTraining
 from small_trainings import environment
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from posekit.engine.training.loss_means import LossMeans
+from posekit.engine.trainer import LossMeans
 
 
 def test_items_are_averaged_over_batches_in_their_order():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from posekit import YOLO
-from posekit.engine.training.precision import Precision, agrees, evaluating, problem_of
+from posekit.engine.precision import Precision, agrees, evaluating, problem_of
 from posekit.models.yolo.training import YoloTraining
 
 CPU = torch.device("cpu")

@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 
-from posekit.engine.training.profiling import FIRST, STEPS, profiled_steps
+from posekit.engine.profiling import FIRST, STEPS, profiled_steps
 
 
 def work(folder, steps, *, on=True):

@@ -11,7 +11,7 @@ import pytest
 import torch
 import yaml
 
-from posekit.checkpoint.read import read_checkpoint
+from posekit.checkpoint.checkpoint import read_checkpoint
 from posekit.checkpoint.training_state import training_of
 from posekit.engine.results_csv import read_results
 from posekit.errors import CheckpointError, SettingError

@@ -12,7 +12,7 @@ SCRIPT = """
 import sys
 import torch
 from posekit import YOLO
-from posekit.checkpoint.read import read_checkpoint
+from posekit.checkpoint.checkpoint import read_checkpoint
 from posekit.checkpoint.training_state import training_of
 from posekit.engine import distributed
 

@@ -3,14 +3,8 @@
 import pytest
 import yaml
 
-from posekit.engine.training.run import share_of
-from posekit.errors import (
-    DatasetError,
-    DatasetKeyError,
-    DatasetNotFoundError,
-    PosekitError,
-    SettingError,
-)
+from posekit.engine.training_run import share_of
+from posekit.errors import DatasetError, DatasetKeyError, DatasetNotFoundError, PosekitError, SettingError
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import torch
 
-from posekit.engine.training.scored_network import with_usual_strides
+from posekit.engine.learner import with_usual_strides
 
 
 def test_strides_along_sides_of_length_one_become_the_usual_ones():

@@ -8,8 +8,9 @@ import torch
 import yaml
 from torch import nn
 
-from posekit.checkpoint.read import read_checkpoint
-from posekit.data.figures import SceneSettings, write_yolo_dataset
+from posekit.checkpoint.checkpoint import read_checkpoint
+from posekit.data.figures.backdrop import SceneSettings
+from posekit.data.figures.dataset import write_yolo_dataset
 from posekit.engine.results_csv import read_results
 from posekit.errors import NotInThisReleaseError, SettingError
 

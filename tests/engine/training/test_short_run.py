@@ -1,7 +1,7 @@
 import pytest
 
-from posekit.config.train import TrainSettings
-from posekit.engine.training.short_run import warn_of_no_warmup
+from posekit.config.settings import TrainSettings
+from posekit.engine.training_run import warn_of_no_warmup
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,12 @@ import torch
 import yaml
 
 from posekit import YOLO
-from posekit.checkpoint.read import read_checkpoint
+from posekit.checkpoint.checkpoint import read_checkpoint
 from posekit.engine.callbacks import OTHER_EVENTS
 from posekit.engine.results_csv import read_results
-from posekit.engine.training.trainer import Trainer
+from posekit.engine.trainer import Trainer
 from posekit.errors import TrainingError
-from posekit.models.yolo.pose import PoseTrainer
+from posekit.tasks import PoseTrainer
 from small_trainings import SMALL, environment
 
 RUNS = np.load(Path(__file__).parents[2] / "golden/train/runs.npz")

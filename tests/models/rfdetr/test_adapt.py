@@ -5,10 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from posekit.models.rfdetr.adapt import POSITIONS, adapt, cycled
-from posekit.models.rfdetr.loading import build_network, fill_network
-from posekit.models.rfdetr.preview.slots import KeypointSlots
-from posekit.models.rfdetr.recognise import Layout
+from posekit.models.rfdetr.architecture import KeypointSlots, Layout
+from posekit.models.rfdetr.weights import POSITIONS, adapt, build_network, cycled, fill_network
 from small_rfdetr import SMALLEST, small_rfdetr
 
 SOURCE = Layout(architecture=SMALLEST, class_rows=4, keypoints=5)

@@ -5,10 +5,15 @@ import json
 import pytest
 
 from posekit.errors import ModelDefinitionError
-from posekit.models.rfdetr.definition import from_definition, to_definition
-from posekit.models.rfdetr.preview.slots import KeypointSlots
-from posekit.models.rfdetr.recognise import Layout
-from posekit.models.rfdetr.sizes import BASE, KEYPOINT_PREVIEW, NANO
+from posekit.models.rfdetr.architecture import (
+    BASE,
+    KEYPOINT_PREVIEW,
+    NANO,
+    KeypointSlots,
+    Layout,
+    from_definition,
+    to_definition,
+)
 
 LAYOUTS = [
     Layout(architecture=NANO, class_rows=2, keypoints=17),

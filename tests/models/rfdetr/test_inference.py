@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from golden.fill import image
-from posekit.config.predict import PredictSettings
+from posekit.config.settings import PredictSettings
 from posekit.errors import SettingError, SourceValueError
 from posekit.models.rfdetr.inference import RFDETRInference
 from posekit.sample import Sample

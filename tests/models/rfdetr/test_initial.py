@@ -2,7 +2,7 @@
 
 import torch
 
-from posekit.models.rfdetr.initial import set_initial_weights
+from posekit.models.rfdetr.network import set_initial_weights
 from small_rfdetr import small_preview, small_rfdetr
 
 

@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from posekit.errors import CheckpointError
-from posekit.models.rfdetr.loading import build_network, network_from_file, start_from_file
-from posekit.models.rfdetr.recognise import Layout
-from posekit.models.rfdetr.weights_file import read_weights_file
+from posekit.models.rfdetr.architecture import Layout
+from posekit.models.rfdetr.weights import build_network, network_from_file, read_weights_file, start_from_file
 from small_rfdetr import SMALLEST, small_preview, small_rfdetr
 
 POSE = Layout(architecture=SMALLEST, class_rows=2, keypoints=5)

@@ -5,10 +5,9 @@ import argparse
 import pytest
 import torch
 
-from posekit.checkpoint.native import save_checkpoint
+from posekit.checkpoint.checkpoint import save_checkpoint
 from posekit.errors import CheckpointError
-from posekit.models.rfdetr.model import contents_of
-from posekit.models.rfdetr.opening import open_rfdetr
+from posekit.models.rfdetr.model import contents_of, open_rfdetr
 from small_rfdetr import small_model, small_preview_model
 
 

@@ -1,10 +1,8 @@
 """Names of classes and keypoints."""
 
-from posekit.models.rfdetr.names import class_names, coco_names, point_schema
-from posekit.models.rfdetr.preview.slots import KeypointSlots
-from posekit.models.rfdetr.recognise import Layout
-from posekit.models.rfdetr.sizes import KEYPOINT_PREVIEW, NANO
-from posekit.schema import COCO_PERSON
+from posekit.models.rfdetr.architecture import KEYPOINT_PREVIEW, NANO, KeypointSlots, Layout
+from posekit.models.rfdetr.weights import class_names, coco_names, point_schema
+from posekit.schema.schema import COCO_PERSON
 
 
 def test_cocos_categories_keep_their_ids():

@@ -12,8 +12,8 @@ import torch
 
 from golden.networks import golden_input
 from golden.rfdetr_files import golden_network
-from posekit.models.rfdetr.outputs import Predictions
-from posekit.models.rfdetr.postprocess import find
+from posekit.models.rfdetr.decode import find
+from posekit.models.rfdetr.network import Predictions
 from small_rfdetr import SMALLEST, small_rfdetr
 
 NAMES = ("dets", "labels", "keypoints")

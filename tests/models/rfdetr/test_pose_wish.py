@@ -5,9 +5,9 @@ import torch
 
 from posekit.errors import CheckpointError, SchemaError, SettingError
 from posekit.models.rfdetr.architecture import Architecture
-from posekit.models.rfdetr.pose_wish import PoseWish, pose_model
-from posekit.models.rfdetr.weights_file import WeightsFile
-from posekit.schema import COCO_PERSON
+from posekit.models.rfdetr.model import PoseWish, pose_model
+from posekit.models.rfdetr.weights import WeightsFile
+from posekit.schema.schema import COCO_PERSON
 from small_rfdetr import SMALLEST, small_model, small_rfdetr
 
 TAILS = ["nose", "left_ear", "tail"]

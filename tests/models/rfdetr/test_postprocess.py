@@ -6,8 +6,8 @@ import torch
 
 from golden.networks import assert_recorded
 from golden.rfdetr_files import arrays, golden_network, picture, tensors
-from posekit.models.rfdetr.outputs import Predictions
-from posekit.models.rfdetr.postprocess import best_pairs, find
+from posekit.models.rfdetr.decode import best_pairs, find
+from posekit.models.rfdetr.network import Predictions
 from posekit.ops.boxes import clip_boxes
 
 PIXELS = 1e-4

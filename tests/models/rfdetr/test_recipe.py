@@ -2,13 +2,11 @@
 
 import pytest
 
-from posekit.engine.optim.build import build_optimizer
-from posekit.engine.optim.choice import OptimizerChoice
-from posekit.engine.optim.groups import ruled_groups
-from posekit.engine.training.input_size import largest_side, sides, smallest_side
+from posekit.engine.optimizer import OptimizerChoice, build_optimizer, ruled_groups
+from posekit.engine.training_batches import largest_side, sides, smallest_side
+from posekit.models.rfdetr.architecture import LARGE, MEDIUM, NANO, POSE_LARGE, SMALL
 from posekit.models.rfdetr.network import RFDETRNetwork
-from posekit.models.rfdetr.recipe import recipe_for
-from posekit.models.rfdetr.sizes import LARGE, MEDIUM, NANO, POSE_LARGE, SMALL
+from posekit.models.rfdetr.training import recipe_for
 from small_rfdetr import SMALLEST, small_rfdetr
 
 DINO = "backbone.0.encoder.encoder."

@@ -7,9 +7,7 @@ import torch
 
 from golden.rfdetr_files import DETECTORS, POSE, PREVIEWS, build, recorded_keys
 from posekit.errors import CheckpointError
-from posekit.models.rfdetr.preview.slots import KeypointSlots
-from posekit.models.rfdetr.recognise import Layout, recognise
-from posekit.models.rfdetr.sizes import KEYPOINT_PREVIEW
+from posekit.models.rfdetr.architecture import KEYPOINT_PREVIEW, KeypointSlots, Layout, recognise
 from small_rfdetr import SMALLEST, small_preview, small_rfdetr
 
 

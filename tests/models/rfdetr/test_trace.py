@@ -5,7 +5,7 @@ import torch
 
 from golden.networks import assert_recorded
 from golden.rfdetr_files import arrays, every, golden_network, outputs_of, picture
-from posekit.models.rfdetr.decoder.memory import Memory
+from posekit.models.rfdetr.decoder import Memory
 
 TOLERANCE = {"absolute": 1e-4, "relative": 0}
 DINO = "backbone.0.encoder.encoder"

@@ -3,15 +3,14 @@
 import pytest
 import torch
 
-from posekit.config.train import TrainSettings
-from posekit.config.val import ValSettings
-from posekit.engine.training.precision import agrees
+from posekit.config.settings import TrainSettings, ValSettings
+from posekit.engine.precision import agrees
 from posekit.errors import NotInThisReleaseError, SettingError
 from posekit.models.rfdetr.family import RFDETRFamily
-from posekit.models.rfdetr.initial import set_initial_weights
+from posekit.models.rfdetr.network import set_initial_weights
 from posekit.models.rfdetr.training import RFDETRTraining
 from posekit.sample import Batch, Targets
-from posekit.schema import KeypointSchema
+from posekit.schema.schema import KeypointSchema
 from small_rfdetr import small_model, small_preview_model
 
 CPU = torch.device("cpu")

@@ -5,13 +5,13 @@ import pytest
 import torch
 
 from golden.fill import image
-from posekit.config.val import ValSettings
-from posekit.data.figures import SceneSettings, write_yolo_dataset
-from posekit.engine.validation import open_validation
+from posekit.config.settings import ValSettings
+from posekit.data.figures.backdrop import SceneSettings
+from posekit.data.figures.dataset import write_yolo_dataset
+from posekit.engine.validation_run import open_validation
 from posekit.engine.validator import Validator
 from posekit.errors import SettingError
-from posekit.models.rfdetr.inference import RFDETRInference
-from posekit.models.rfdetr.validation import RFDETRValidation
+from posekit.models.rfdetr.inference import RFDETRInference, RFDETRValidation
 from posekit.ops.boxes import boxes_to_original
 from posekit.sample import Sample
 from small_rfdetr import small_model

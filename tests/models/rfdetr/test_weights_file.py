@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from posekit.errors import CheckpointError, WeightsNotFoundError
-from posekit.models.rfdetr.weights_file import read_weights_file
+from posekit.models.rfdetr.weights import read_weights_file
 
 STATE = {"class_embed.bias": torch.arange(3.0), "_kp_active_mask": torch.zeros(0, 0, dtype=torch.bool)}
 

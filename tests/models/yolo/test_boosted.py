@@ -1,4 +1,4 @@
-from posekit.models.yolo.boosted import boosted_parameters
+from posekit.models.yolo.training import boosted_parameters
 from small_networks import small_network
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from posekit import YOLO
-from posekit.models.yolo.transfer import transfer_weights
+from posekit.models.yolo.weights import transfer_weights
 from small_networks import small_network
 
 FAMILIES = ("yolov8", "yolo11", "yolo26")

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from posekit.models.yolo.class_rows import copy_class_rows, moved_classes
+from posekit.models.yolo.weights import copy_class_rows, moved_classes
 
 
 def listed(*names):

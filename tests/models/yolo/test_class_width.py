@@ -2,10 +2,9 @@ import pytest
 import torch
 
 from posekit.errors import ModelDefinitionError
-from posekit.models.yolo.class_width import class_layers, class_width, network_with_class_width, silent_build_for
 from posekit.models.yolo.definition import parse_definition
-from posekit.models.yolo.fuse import fuse_network
-from posekit.models.yolo.network import YoloNetwork
+from posekit.models.yolo.network import YoloNetwork, fuse_network
+from posekit.models.yolo.weights import class_layers, class_width, network_with_class_width, silent_build_for
 from small_networks import small_definition, small_network
 
 STOCK = ["yolov8n", "yolo11n-pose", "yolo26n-pose", "yolo26n-seg"]

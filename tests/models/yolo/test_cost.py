@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from golden.networks import FOLDER, STOCK, build_recorded
-from posekit.models.yolo.cost import convolution_macs, network_cost
-from posekit.models.yolo.fuse import fuse_network
+from posekit.models.yolo.network import convolution_macs, fuse_network, network_cost
 
 COSTS = json.loads((FOLDER / "costs.json").read_text())
 

@@ -4,8 +4,15 @@ import pytest
 import torch
 
 from golden.networks import golden_input
-from posekit.models.yolo.decode import DecodeRule, anchor_points, decode_dense, decode_end2end
-from posekit.models.yolo.detections import detect_dense, detect_one2many, detect_one2one
+from posekit.models.yolo.decode import (
+    DecodeRule,
+    anchor_points,
+    decode_dense,
+    decode_end2end,
+    detect_dense,
+    detect_one2many,
+    detect_one2one,
+)
 from posekit.ops.nms import Suppression
 from small_networks import small_network
 

@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from posekit.errors import SettingError
-from posekit.models.yolo.freeze import freeze_layers, rest_batch_norms
+from posekit.models.yolo.training import freeze_layers, rest_batch_norms
 from small_networks import small_network
 
 

@@ -5,7 +5,7 @@ import torch
 
 from golden.networks import golden_input, golden_network
 from posekit.models.yolo.decode import DecodeRule, decode_dense
-from posekit.models.yolo.fuse import fuse_network, is_fused
+from posekit.models.yolo.network import fuse_network, is_fused
 
 
 @pytest.mark.parametrize("branch", ["one2many", "one2one"])

@@ -2,12 +2,11 @@ import pytest
 import torch
 import yaml
 
-from posekit.checkpoint.native import save_checkpoint
-from posekit.checkpoint.read import read_checkpoint
+from posekit.checkpoint.checkpoint import read_checkpoint, save_checkpoint
 from posekit.errors import CheckpointError, ModelDefinitionError, ModelNotFoundError
-from posekit.models.yolo.fuse import fuse_network
-from posekit.models.yolo.loading import LoadedModel, build_model, contents_of, copy_matching, load_model
-from posekit.schema import COCO_PERSON, KeypointSchema
+from posekit.models.yolo.network import fuse_network
+from posekit.models.yolo.weights import LoadedModel, build_model, contents_of, copy_matching, load_model
+from posekit.schema.schema import COCO_PERSON, KeypointSchema
 from small_networks import small_definition, small_network
 
 

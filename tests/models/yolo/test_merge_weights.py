@@ -3,9 +3,8 @@ import torch
 
 from posekit import YOLO
 from posekit.errors import ModelDefinitionError
-from posekit.models.yolo.loading import LoadedModel
-from posekit.models.yolo.merge_weights import merge_weights
-from posekit.schema import COCO_PERSON
+from posekit.models.yolo.weights import LoadedModel, merge_weights
+from posekit.schema.schema import COCO_PERSON
 from small_networks import small_network
 
 FAMILIES = ("yolov8", "yolo11", "yolo26")

@@ -9,10 +9,10 @@ import torch
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from golden.fill import image
-from posekit.config.predict import PredictSettings
+from posekit.config.settings import PredictSettings
 from posekit.models.yolo.inference import YoloInference
 from posekit.sample import Sample
-from posekit.schema import COCO_PERSON
+from posekit.schema.schema import COCO_PERSON
 from small_networks import small_network
 
 

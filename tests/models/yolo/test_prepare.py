@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posekit.errors import SourceValueError
-from posekit.models.yolo.prepare import input_size, letterbox_batch
+from posekit.models.yolo.inference import input_size, letterbox_batch
 from posekit.sample import Sample
 
 

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from posekit.config.predict import PredictSettings
+from posekit.config.settings import PredictSettings
 from posekit.errors import SettingError
-from posekit.models.yolo.loading import LoadedModel
-from posekit.models.yolo.ready import ReadyNetwork
-from posekit.schema import COCO_PERSON, KeypointSchema
+from posekit.models.yolo.inference import ReadyNetwork
+from posekit.models.yolo.weights import LoadedModel
+from posekit.schema.schema import COCO_PERSON, KeypointSchema
 from small_networks import small_network
 
 CPU = torch.device("cpu")

@@ -9,10 +9,9 @@ from golden.fill import fill_state
 from golden.networks import KEEP
 from posekit.errors import CheckpointError
 from posekit.models.yolo.definition import parse_definition
-from posekit.models.yolo.fuse import fuse_network
-from posekit.models.yolo.network import YoloNetwork
+from posekit.models.yolo.network import YoloNetwork, fuse_network
 from posekit.models.yolo.presets import stock_definition
-from posekit.models.yolo.transfer import build_for_training, copy_input_channels, transfer_weights
+from posekit.models.yolo.weights import build_for_training, copy_input_channels, transfer_weights
 from small_networks import small_definition, small_network
 
 GOLDEN = np.load(Path(__file__).parents[2] / "golden/train/transfer.npz")

@@ -4,8 +4,7 @@ import numpy as np
 import torch
 
 from golden.networks import FOLDER, assert_recorded, golden_input, golden_network
-from posekit.models.yolo.decode import DecodeRule, decode_dense
-from posekit.models.yolo.tta import augmented_predictions
+from posekit.models.yolo.decode import DecodeRule, augmented_predictions, decode_dense
 
 
 def test_augmented_predictions_equal_the_recording():

@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from posekit.config.val import ValSettings
+from posekit.config.settings import ValSettings
 from posekit.data.labels import PictureLabels
 from posekit.data.loader import labelled_sample
-from posekit.engine.truth import truth_of
+from posekit.engine.scoring import truth_of
 from posekit.errors import SettingError
-from posekit.models.yolo.inference import YoloInference
-from posekit.models.yolo.validation import YoloValidation
+from posekit.models.yolo.inference import YoloInference, YoloValidation
 from small_networks import small_network
 
 GOLDEN = np.load(Path(__file__).parents[2] / "golden" / "train" / "data_val.npz")

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from posekit.errors import ShapeError
-from posekit.schema import COCO_PERSON
-from posekit.viz.palette import CLASS_COLORS
-from posekit.viz.plots.batch_picture import LONGEST_SIDE, batch_mosaic, save_batch_picture
-from posekit.viz.scene import Scene
+from posekit.schema.schema import COCO_PERSON
+from posekit.viz.colors import CLASS_COLORS
+from posekit.viz.draw import Scene
+from posekit.viz.mosaics import LONGEST_SIDE, batch_mosaic, save_batch_picture
 from viz.pixels import count_color, read
 
 GREY = (90, 90, 90)

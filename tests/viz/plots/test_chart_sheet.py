@@ -3,9 +3,8 @@
 import numpy as np
 import pytest
 
+from posekit.viz.chart_style import new_figure, png_bytes, save_chart_sheet
 from posekit.viz.dataset_charts import class_count_chart
-from posekit.viz.plots.chart_sheet import save_chart_sheet
-from posekit.viz.plots.figure import new_figure, png_bytes
 from viz.pixels import count_color, read
 
 BLACK = (0, 0, 0)  # unlike colours, sharp at its edges in a JPEG; darker than all ink

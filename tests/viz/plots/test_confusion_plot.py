@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from posekit.errors import ShapeError
-from posekit.viz.palette import CLASS_COLORS
-from posekit.viz.plots.confusion_plot import save_confusion_matrix
+from posekit.viz.colors import CLASS_COLORS
+from posekit.viz.validation_charts import save_confusion_matrix
 from viz.pixels import count_color, read
 
 NAVY = CLASS_COLORS[6]

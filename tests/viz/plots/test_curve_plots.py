@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from posekit.errors import ShapeError
-from posekit.viz.plots.curve_plots import save_confidence_curve, save_pr_curve
-from posekit.viz.plots.figure import LIGHT, line_color
+from posekit.viz.chart_style import LIGHT, line_color
+from posekit.viz.validation_charts import save_confidence_curve, save_pr_curve
 from viz.pixels import bgr_of, count_color, read
 
 X = np.linspace(0, 1, 1000)

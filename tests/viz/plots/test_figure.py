@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 from posekit.errors import OutputError
-from posekit.viz.palette import WHITE, contrast
-from posekit.viz.plots.curve_plots import save_pr_curve
-from posekit.viz.plots.figure import (
+from posekit.viz.chart_style import (
     DARK,
     LINE_CONTRAST,
     add_axes,
@@ -21,6 +19,8 @@ from posekit.viz.plots.figure import (
     png_bytes,
     save_figure,
 )
+from posekit.viz.colors import WHITE, contrast
+from posekit.viz.validation_charts import save_pr_curve
 from viz.pixels import bgr_of, decode, read
 
 
@@ -76,7 +76,7 @@ def test_settings_of_the_user_change_nothing(tmp_path):
 
 def test_neither_pyplot_nor_a_backend_is_loaded(tmp_path):
     code = (
-        "import sys; from posekit.viz.plots.figure import new_figure, save_figure\n"
+        "import sys; from posekit.viz.chart_style import new_figure, save_figure\n"
         "assert 'matplotlib' not in sys.modules\n"
         f"save_figure(new_figure(40, 30), {str(tmp_path / 'figure.png')!r})\n"
         "assert 'matplotlib.pyplot' not in sys.modules"

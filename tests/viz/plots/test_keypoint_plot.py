@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from posekit.errors import ShapeError
-from posekit.viz.palette import CLASS_COLORS
-from posekit.viz.plots.keypoint_plot import save_keypoint_plot
+from posekit.viz.colors import CLASS_COLORS
+from posekit.viz.validation_charts import save_keypoint_plot
 from viz.pixels import count_color, read
 
 OKS_BAR = CLASS_COLORS[0]

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.viz.plots.lettering import MISSING, drawable, installed_families, one_line, shortened
+from posekit.viz.chart_style import MISSING, drawable, installed_families, one_line, shortened
 
 
 def test_matplotlibs_own_font_is_always_there():

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from posekit.viz.palette import CLASS_COLORS
-from posekit.viz.plots.results_plot import METRIC_COLOR, TRAIN_COLOR, VAL_COLOR, save_results_plot, smoothed
+from posekit.viz.colors import CLASS_COLORS
+from posekit.viz.training_chart import METRIC_COLOR, TRAIN_COLOR, VAL_COLOR, save_results_plot, smoothed
 from viz.pixels import bgr_of, count_color, read
 
 POSE_26 = ("box_loss", "pose_loss", "kobj_loss", "cls_loss", "l1_loss", "rle_loss")

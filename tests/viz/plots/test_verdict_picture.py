@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posekit.errors import ShapeError
-from posekit.schema import COCO_PERSON
-from posekit.viz.plots.verdict_picture import (
+from posekit.schema.schema import COCO_PERSON
+from posekit.viz.mosaics import (
     FALSE_POSITIVE,
     GROUND_TRUTH,
     MISSED,

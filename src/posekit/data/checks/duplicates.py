@@ -10,15 +10,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from posekit.data.box_overlaps import box_overlaps
-from posekit.data.checks.finding import EXAMPLES, Example, Finding
-from posekit.data.checks.object_table import ObjectTable
-from posekit.data.split import Split
+from posekit.data.annotation import box_overlaps
+from posekit.data.checks.table import EXAMPLES, Example, Finding, ObjectTable
+from posekit.data.labels import Split
 from posekit.io.decode import read_image
 
 # Two labels of one class with at least this IoU are taken for one object.
 SAME_BOX = 0.95
+
+
 HASH_SIDE = 16
+
+
 Place = tuple[str, int]
 
 

@@ -1,21 +1,119 @@
 """The ``categories`` of a COCO file: classes and keypoints."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
-from posekit.data.coco.class_numbers import ClassNumbers, class_count, number_classes
-from posekit.data.coco.json_file import load_coco
-from posekit.data.coco.keypoint_lists import list_length
-from posekit.data.coco.values import UnusableValueError, quote, read_id
-from posekit.data.coco.whole_body import BODY, is_whole_body, whole_body_category
-from posekit.data.problem import Problem
-from posekit.data.problem_list import ProblemList
-from posekit.errors import DatasetError
-from posekit.schema import KeypointSchema
-from posekit.schema.from_coco import shared_schema
+import numpy as np
+
+from posekit.data.annotation import Points
+from posekit.data.coco.fields import list_length, load_coco, read_keypoints, read_triplets
+from posekit.errors import DatasetError, UnknownChoiceError
+from posekit.files.problems import Problem, ProblemList
+from posekit.files.values import UnusableValueError, quote, read_id
+from posekit.schema.known_sets import WHOLE_BODY
+from posekit.schema.read import shared_schema
+from posekit.schema.schema import KeypointSchema
+
+ClassNumbers = Literal["rank", "coco80", "id"]
+
+
+# Ids 1 to 90 of COCO's categories that no picture of its object sets uses.
+UNUSED_COCO_IDS = frozenset({12, 26, 29, 30, 45, 66, 68, 69, 71, 83, 91})
+
+
+_COCO_IDS = [category for category in range(1, 92) if category not in UNUSED_COCO_IDS]
+
+
+_MOST_CLASSES = 100_000
+
+
+def number_classes(ids: Collection[int], rule: ClassNumbers) -> dict[int, int | None]:
+    """Return the class number of each category id; None for an id that has none.
+
+    Args:
+        ids: the category ids of a file.
+        rule: "rank": the place among the ids in ascending order; "coco80": the 80 classes of COCO for its ids 1 to 90;
+            "id": id - 1.
+
+    Raises:
+        UnknownChoiceError: the rule is none of these.
+    """
+    if rule == "rank":
+        return {category: number for number, category in enumerate(sorted(ids))}
+    if rule == "coco80":
+        places = {category: number for number, category in enumerate(_COCO_IDS)}
+        return {category: places.get(category) for category in ids}
+    if rule == "id":
+        return {category: category - 1 if 0 < category <= _MOST_CLASSES else None for category in ids}
+    raise UnknownChoiceError(f"class_numbers={rule!r} is none of {', '.join(get_args(ClassNumbers))}")
+
+
+def class_count(numbers: Collection[int | None], rule: ClassNumbers) -> int:
+    """Return how many classes there are, those that no category became included."""
+    if rule == "coco80":
+        return len(_COCO_IDS)
+    return max((number for number in numbers if number is not None), default=-1) + 1
+
+
+BODY = 17
+
+
+PARTS = (("foot", 6), ("face", 68), ("lefthand", 21), ("righthand", 21))
+
+
+def is_whole_body(annotations: Sequence[Any]) -> bool:
+    """Tell whether any annotation has all four lists beyond ``keypoints``."""
+    keys = {f"{part}_kpts" for part, _ in PARTS}
+    return any(isinstance(entry, dict) and keys <= entry.keys() for entry in annotations)
+
+
+def read_whole_body(entry: Mapping[str, Any]) -> Points | None:
+    """Return the 133 keypoints of an annotation.
+
+    Parts that are missing, or marked as invalid (``face_valid`` false and so on), are unlabelled. Where a part has
+    scores in place of visibilities, as the published files do for some hands, a score above 0 becomes 1.
+
+    Returns:
+        (133, 3) x, y in pixels, visibility; None when none of the five lists is there.
+
+    Raises:
+        UnusableValueError: a list has another length, or holds something that cannot be.
+    """
+    body = read_keypoints(entry, BODY)
+    if body is None and not any(entry.get(f"{part}_kpts") for part, _ in PARTS):
+        return None
+    parts = [np.zeros((BODY, 3)) if body is None else body]
+    return np.concatenate([*parts, *(_read_part(entry, part, count) for part, count in PARTS)])
+
+
+def has_scores(entry: Mapping[str, Any]) -> bool:
+    """Tell whether a part that counts has other third numbers than 0, 1 and 2."""
+    return any(
+        isinstance(values := entry.get(f"{part}_kpts"), list)
+        and entry.get(f"{part}_valid") is not False
+        and any(isinstance(value, float) and value not in (0, 1, 2) for value in values[2::3])
+        for part, _ in PARTS
+    )
+
+
+def _read_part(entry: Mapping[str, Any], part: str, count: int) -> Points:
+    field = f"{part}_kpts"
+    value = entry.get(field)
+    if value is None or value == [] or entry.get(f"{part}_valid") is False:
+        return np.zeros((count, 3))
+    points = read_triplets(value, field, count)
+    scores = points[:, 2]
+    points[:, 2] = np.where(np.isin(scores, (0, 1, 2)), scores, scores > 0)
+    return points
+
+
+def whole_body_category(category: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a COCO category with the names and limbs (1-based) of all 133 points in place of its 17."""
+    names = [spellings[0] for spellings in WHOLE_BODY.names]
+    return {**category, "keypoints": names, "skeleton": [[a + 1, b + 1] for a, b in WHOLE_BODY.skeleton]}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,26 +1,405 @@
 """Reads CVAT XML 1.1, "CVAT for images" and "CVAT for video"."""
 
-from collections.abc import Iterable
-from dataclasses import replace
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from xml.etree.ElementTree import Element
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError
 
-from posekit.data.annotation import AnnotationSet
-from posekit.data.coco.picture_search import PictureSearch
-from posekit.data.coco.values import UnusableValueError, quote
-from posekit.data.convert.cvat_elements import read_shapes
-from posekit.data.convert.cvat_labels import read_labels
-from posekit.data.convert.cvat_shapes import whole_number
-from posekit.data.convert.cvat_tracks import shapes_by_frame
-from posekit.data.convert.frame_pictures import find_frame
-from posekit.data.convert.join_shapes import join_shapes
-from posekit.data.convert.named import NamedPicture, NamedSchema
-from posekit.data.convert.number_objects import number_objects
-from posekit.data.convert.safe_xml import load_xml
-from posekit.data.problem_list import ProblemList
-from posekit.errors import DatasetError
+import cv2
+import numpy as np
+
+from posekit.data.annotation import AnnotationSet, Box
+from posekit.data.convert.objects import (
+    UNGROUPED,
+    NamedPicture,
+    NamedPoint,
+    NamedSchema,
+    Outline,
+    Shape,
+    extent_of_turned_box,
+    join_shapes,
+    number_objects,
+)
+from posekit.data.find_pictures import PictureSearch, find_frame
+from posekit.errors import DatasetError, DatasetNotFoundError
+from posekit.files.problems import ProblemList
+from posekit.files.values import UnusableValueError, is_number, quote
+from posekit.io.decode import MAX_PIXELS
+
+_OCCLUDED, _VISIBLE = 1, 2
+
+
+def read_box(element: "Element") -> Box:
+    """Return the corners x1, y1, x2, y2 of a ``<box>``; of a turned one, of the upright box around it.
+
+    Raises:
+        UnusableValueError: a corner is missing or no number, or the box has no area.
+    """
+    x1, y1, x2, y2 = (_number(element, key) for key in ("xtl", "ytl", "xbr", "ybr"))
+    if x2 <= x1 or y2 <= y1:
+        text = f"runs from {x1:g}, {y1:g} to {x2:g}, {y2:g}: it has no area"
+        raise UnusableValueError("xbr", text, "empty_box")
+    return extent_of_turned_box((x1, y1, x2, y2), rotation_of(element), around=((x1 + x2) / 2, (y1 + y2) / 2))
+
+
+def rotation_of(element: "Element") -> float:
+    """Return the degrees clockwise by which a shape is turned around its centre; 0 when it does not say.
+
+    Raises:
+        UnusableValueError: it is no number.
+    """
+    return _number(element, "rotation") if element.get("rotation") is not None else 0.0
+
+
+def read_outline(element: "Element") -> Outline:
+    """Return the corners (P, 2) of a ``<polygon>``.
+
+    Raises:
+        UnusableValueError: fewer than three corners, or something that is no pair of numbers.
+    """
+    corners = read_pairs(element)
+    if len(corners) < 3:
+        raise UnusableValueError("points", f"has {len(corners)} corners, an outline has 3 or more", "bad_outline")
+    return np.array(corners)
+
+
+def read_pairs(element: "Element") -> list[tuple[float, float]]:
+    """Return the x, y pairs of ``points="x,y;x,y"``.
+
+    Raises:
+        UnusableValueError: something is no pair of numbers.
+    """
+    text = element.get("points") or ""
+    return [_pair(part) for part in text.split(";")] if text.strip() else []
+
+
+def read_point(element: "Element") -> NamedPoint | None:
+    """Return the place of a ``<points>`` with a single point; None when it is marked as outside.
+
+    Raises:
+        UnusableValueError: it has none or several places, or they are no numbers.
+    """
+    if is_set(element, "outside"):
+        return None
+    pairs = read_pairs(element)
+    if len(pairs) != 1:
+        text = f"has {len(pairs)} places: only single points have a name that says which keypoint they are"
+        raise UnusableValueError("points", text, "unnamed_points")
+    (x, y), hidden = pairs[0], is_set(element, "occluded")
+    return NamedPoint(x=x, y=y, visibility=_OCCLUDED if hidden else _VISIBLE)
+
+
+def is_set(element: "Element", key: str) -> bool:
+    """Return whether a mark such as ``outside`` is set."""
+    return (element.get(key) or "0").lower() in ("1", "true")
+
+
+def whole_number(attributes: Mapping[str, str], key: str, *, lowest: int = 0) -> int:
+    """Return a whole number from the attributes of an element.
+
+    Raises:
+        UnusableValueError: it is missing, no whole number, or below `lowest`.
+    """
+    text = attributes.get(key, "")
+    number = _number_of_text(text)
+    if number is None or number != int(number) or number < lowest:
+        raise UnusableValueError(key, f"is {quote(text)}, not a whole number of at least {lowest}", "bad_number")
+    return int(number)
+
+
+def _number(element: "Element", key: str) -> float:
+    text = element.get(key)
+    number = _number_of_text(text)
+    if number is None:
+        raise UnusableValueError(key, f"is {quote(text)}, not a finite number", "bad_number")
+    return number
+
+
+def _pair(text: str) -> tuple[float, float]:
+    numbers = [_number_of_text(part) for part in text.split(",")]
+    if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
+        raise UnusableValueError("points", f"holds {quote(text)}, which is no pair x,y of numbers", "bad_number")
+    return numbers[0], numbers[1]
+
+
+def _number_of_text(text: str | None) -> float | None:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and is_number(number) else None
+
+
+_FEWEST_CORNERS = 3
+
+
+def read_mask(element: "Element") -> tuple[Outline, ...]:
+    """Return the outer contours (P, 2) of a mask, in pixels of the picture, through pixel centres.
+
+    Raises:
+        UnusableValueError: the rectangle is missing or too large, or the run lengths do not fill it.
+    """
+    left, top = whole_number(element.attrib, "left"), whole_number(element.attrib, "top")
+    width, height = whole_number(element.attrib, "width", lowest=1), whole_number(element.attrib, "height", lowest=1)
+    if width * height > MAX_PIXELS:
+        text = f"is {width} with a height of {height}: more than the {MAX_PIXELS:,} pixels allowed"
+        raise UnusableValueError("width", text, "bad_mask")
+    mask = _fill(element.get("rle") or "", width * height).reshape(height, width)
+    found, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    contours = (np.asarray(contour, np.float64).reshape(-1, 2) for contour in found)
+    return tuple(np.add(contour, (left, top)) for contour in contours if len(contour) >= _FEWEST_CORNERS)
+
+
+def _fill(text: str, pixels: int) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":
+    """Return `pixels` values 0 and 1 from run lengths that take turns, beginning with 0."""
+    try:
+        runs = [int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise UnusableValueError("rle", f"is {quote(text)}, not a list of run lengths", "bad_mask") from error
+    if min(runs) < 0 or sum(runs) != pixels:
+        text = f"fills {sum(runs)} pixels; its rectangle has {pixels}" if min(runs) >= 0 else "has a run below 0"
+        raise UnusableValueError("rle", text, "bad_mask")
+    return np.repeat(np.arange(len(runs)) % 2, runs).astype(np.uint8)
+
+
+# Elements of a picture that are no shapes.
+_NO_SHAPES = ("tag", "attribute")
+
+
+def read_shapes(elements: Iterable["Element"], place: str, problems: ProblemList) -> list[Shape]:
+    """Return the usable shapes of one picture; each other one is a problem."""
+    shapes = []
+    for number, element in enumerate(elements):
+        here = f"{place} {element.tag} {number}"
+        if element.tag in _NO_SHAPES:
+            continue
+        try:
+            shape = _read_shape(element, here, problems)
+        except UnusableValueError as error:
+            problems.add(here, f"{error.field} {error.message}: the shape is left out", error.code, objects=1)
+            continue
+        if shape is not None:
+            shapes.append(shape)
+    return shapes
+
+
+def _read_shape(element: "Element", place: str, problems: ProblemList) -> Shape | None:
+    label, group = element.get("label") or "", element.get("group_id") or UNGROUPED
+    if not label:
+        raise UnusableValueError("label", "is missing", "no_label")
+    if element.tag == "skeleton":
+        points = read_skeleton(element, place, problems)
+        return Shape(label=label, group=group, place=place, points=points, is_skeleton=True)
+    if element.tag == "box":
+        box = read_box(element)
+        if rotation_of(element) % 360:
+            problems.add(place, "the box is turned: the upright box around it is taken", "turned_box")
+        return Shape(label=label, group=group, place=place, box=box)
+    if element.tag == "polygon":
+        return Shape(label=label, group=group, place=place, parts=(read_outline(element),))
+    if element.tag == "mask":
+        return Shape(label=label, group=group, place=place, parts=read_mask(element))
+    if element.tag == "points":
+        point = read_point(element)
+        points = {} if point is None else {label: point}
+        return Shape(label=label, group=group, place=place, points=points, is_point=True)
+    text = f"'{element.tag}' has no place in boxes, outlines or keypoints"
+    raise UnusableValueError("the shape", text, "unsupported_shape")
+
+
+def read_skeleton(element: "Element", place: str, problems: ProblemList) -> dict[str, NamedPoint]:
+    """Return the labelled points of a ``<skeleton>`` by name; a point that cannot be used is a problem."""
+    points = {}
+    for child in element.iterfind("points"):
+        name = child.get("label") or ""
+        try:
+            point = read_point(child)
+        except UnusableValueError as error:
+            problems.add(place, f"point '{name}' {error.message}: taken as unlabelled", error.code)
+            continue
+        if point is not None:
+            points[name] = point
+    return points
+
+
+def load_xml(path: Path) -> Element:
+    """Return the root of an XML file.
+
+    Raises:
+        DatasetNotFoundError: there is no such file.
+        DatasetError: it cannot be read, is no XML, or declares entities, with which a small file can fill the
+            memory or read other files.
+    """
+    from defusedxml import DefusedXmlException
+    from defusedxml import ElementTree as SafeTree
+
+    try:
+        return _root(SafeTree.parse(path, forbid_dtd=True).getroot())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DatasetNotFoundError(f"{path}: there is no such annotation file") from error
+    except ParseError as error:
+        line, column = error.position
+        raise DatasetError(f"{path}:{line}:{column + 1}: is no valid XML here ({error.msg})") from error
+    except DefusedXmlException as error:
+        raise DatasetError(
+            f"{path}: declares a document type or entities, which CVAT never writes and which can do harm: not read"
+        ) from error
+    except (OSError, ValueError, LookupError) as error:
+        raise DatasetError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+
+
+def parse_xml(text: str) -> Element | None:
+    """Return the root of a piece of XML; None when it is none, or declares entities."""
+    from defusedxml import DefusedXmlException
+    from defusedxml import ElementTree as SafeTree
+
+    try:
+        return _root(SafeTree.fromstring(text, forbid_dtd=True))
+    except (ParseError, DefusedXmlException, ValueError):
+        return None
+
+
+def _root(element: Any) -> Element:
+    root: Element = element
+    return root
+
+
+# Labels of whole pictures; they are no class of objects.
+_TAG = "tag"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Drawing:
+    """The drawing of a skeleton: names of its points by node number, and its edges as pairs of names."""
+
+    names: tuple[str, ...] = ()
+    limbs: tuple[tuple[str, str], ...] = ()
+
+
+def read_labels(root: "Element", problems: ProblemList) -> NamedSchema:
+    """Return the classes and keypoints that the head of a CVAT file declares.
+
+    Points stand in the order of the numbers in the drawing of their skeleton. A single-point label is a class
+    here; whether it names a keypoint instead shows only in how it is used.
+    """
+    labels = [label for labels in root.iterfind("./meta//labels") for label in labels.iterfind("label")]
+    classes: list[str] = []
+    points: list[str] = []
+    limbs: list[tuple[str, str]] = []
+    for label in labels:
+        name, parent = label.findtext("name"), label.findtext("parent")
+        if not name or parent or label.findtext("type") == _TAG:
+            continue
+        classes.append(name)
+        children = [child.findtext("name") or "" for child in labels if child.findtext("parent") == name]
+        drawing = _read_drawing(label, problems, name)
+        points += [point for point in drawing.names if point in children]
+        points += [point for point in children if point and point not in drawing.names]
+        limbs += drawing.limbs
+    return NamedSchema(classes=classes, points=list(dict.fromkeys(points)), limbs=list(dict.fromkeys(limbs)))
+
+
+def _read_drawing(label: "Element", problems: ProblemList, name: str) -> _Drawing:
+    """Return what the drawing of a skeleton says; CVAT keeps it as escaped SVG without a root."""
+    text = label.findtext("svg")
+    if not text:
+        return _Drawing()
+    drawing = parse_xml(f"<svg>{text}</svg>")
+    if drawing is None:
+        problems.add(f"label '{name}'", "its drawing is no valid SVG: limbs are not known", "bad_drawing")
+        return _Drawing()
+    nodes = {
+        node.get("data-node-id", ""): node.get("data-label-name", "")
+        for node in drawing.iter("circle")
+        if node.get("data-label-name")
+    }
+    edges = [(edge.get("data-node-from", ""), edge.get("data-node-to", "")) for edge in drawing.iter("line")]
+    return _Drawing(
+        names=tuple(nodes[number] for number in sorted(nodes, key=_as_number)),
+        limbs=tuple((nodes[a], nodes[b]) for a, b in edges if a in nodes and b in nodes),
+    )
+
+
+def _as_number(text: str) -> tuple[int, str]:
+    """Sort "2" before "10"."""
+    return (int(text), "") if text.isdecimal() and len(text) < 10 else (10**10, text)
+
+
+FrameShapes = dict[int, list[Element]]
+
+
+def shapes_by_frame(root: Element, problems: ProblemList) -> FrameShapes:
+    """Return the shapes of all tracks as the file of pictures would hold them, by frame number in rising order.
+
+    A frame in which a track is marked as outside has no shape of it, but is there.
+    """
+    frames: FrameShapes = defaultdict(list)
+    for number, track in enumerate(root.iterfind("track")):
+        place = f"track {track.get('id') or number}"
+        for frame, shape in (
+            _skeletons(track, place, problems) if _is_skeleton(track) else _shapes(track, place, problems)
+        ):
+            frames[frame] += [] if shape is None else [shape]
+    return dict(sorted(frames.items()))
+
+
+def _is_skeleton(track: Element) -> bool:
+    return track.find("track") is not None or track.find("skeleton") is not None
+
+
+def _shapes(track: Element, place: str, problems: ProblemList) -> Iterator[tuple[int, Element | None]]:
+    """Yield the frame and shape of each entry, None for one that is outside; the label is that of the track."""
+    for element in track:
+        if element.tag == "attribute":
+            continue
+        frame = _frame(element.attrib, f"{place} {element.tag}", problems)
+        if frame is not None:
+            element.attrib |= {"label": track.get("label") or "", "group_id": track.get("group_id") or "0"}
+            yield frame, None if is_set(element, "outside") else element
+
+
+def _skeletons(track: Element, place: str, problems: ProblemList) -> Iterator[tuple[int, Element | None]]:
+    """Yield the frame and skeleton of a track whose points are tracks of their own, or hang on its entries."""
+    for element in track.iterfind("skeleton"):
+        yield from _shapes_of_entry(track, element, place, problems)
+    skeletons: dict[int, Element] = {}
+    for child in track.iterfind("track"):
+        for element in child.iterfind("points"):
+            frame = _frame(element.attrib, f"{place} point '{child.get('label')}'", problems)
+            if frame is None:
+                continue
+            head = {"label": track.get("label") or "", "group_id": track.get("group_id") or "0"}
+            skeleton = skeletons.setdefault(frame, Element("skeleton", head))
+            element.set("label", child.get("label") or "")
+            skeleton.append(element)
+    for frame, skeleton in skeletons.items():
+        all_outside = all(is_set(point, "outside") for point in skeleton)
+        yield frame, None if all_outside else skeleton
+
+
+def _shapes_of_entry(
+    track: Element, element: Element, place: str, problems: ProblemList
+) -> Iterator[tuple[int, Element | None]]:
+    frame = _frame(element.attrib, f"{place} skeleton", problems)
+    if frame is not None:
+        element.attrib |= {"label": track.get("label") or "", "group_id": track.get("group_id") or "0"}
+        yield frame, None if is_set(element, "outside") else element
+
+
+def _frame(attributes: "Mapping[str, str]", place: str, problems: ProblemList) -> int | None:
+    try:
+        return whole_number(attributes, "frame")
+    except UnusableValueError as error:
+        problems.add(place, f"frame {error.message}: the shape is left out", error.code, objects=1)
+        return None
+
 
 FILE_NAME = "annotations.xml"
+
+
 ROOT = "annotations"
 
 

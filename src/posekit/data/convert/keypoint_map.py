@@ -6,11 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from posekit.data.annotation import AnnotationSet, ObjectAnnotation, Points
-from posekit.data.problem import Problem
 from posekit.errors import SettingError
-from posekit.schema import KeypointSchema
-from posekit.schema.point_names import words
-from posekit.schema.sides import flip_from_names
+from posekit.files.problems import Problem
+from posekit.schema.schema import KeypointSchema
+from posekit.schema.sides import flip_from_names, words
 
 
 def map_keypoints(annotations: AnnotationSet, names: Sequence[str], *, file: str) -> AnnotationSet:

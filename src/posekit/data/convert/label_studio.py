@@ -1,20 +1,267 @@
 """Reads the JSON export of Label Studio."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import numpy as np
 
 from posekit.data.annotation import AnnotationSet
-from posekit.data.coco.picture_search import PictureSearch
-from posekit.data.coco.values import UnusableValueError
-from posekit.data.convert.join_shapes import join_shapes
-from posekit.data.convert.label_studio_pictures import find_picture, picture_name, pixels_of
-from posekit.data.convert.label_studio_regions import read_regions
-from posekit.data.convert.named import NamedPicture, NamedSchema
-from posekit.data.convert.number_objects import number_objects
-from posekit.data.problem_list import ProblemList
-from posekit.errors import DatasetError
-from posekit.files.json_file import load_json
+from posekit.data.convert.objects import (
+    UNGROUPED,
+    NamedPicture,
+    NamedPoint,
+    NamedSchema,
+    Shape,
+    extent_of_turned_box,
+    join_shapes,
+    number_objects,
+)
+from posekit.data.find_pictures import PictureSearch
+from posekit.errors import DatasetError, PosekitError
+from posekit.files.magic import media_kind
+from posekit.files.problems import ProblemList
+from posekit.files.reading import load_json
+from posekit.files.values import UnusableValueError, is_number, quote
+from posekit.io.decode import picture_size
+
+_USUAL_KEYS = ("image", "img")
+
+
+# Uploaded files get eight characters and a dash before their name.
+_PREFIX_LENGTH = 9
+
+
+_UPLOADS = "data/upload/"
+
+
+def picture_name(task: Mapping[str, Any]) -> str:
+    """Return the name of a task's picture without what is Label Studio's own, "/" between folders.
+
+    ``/data/local-files/?d=dogs/1.jpg`` is ``dogs/1.jpg``; of addresses and bucket names the path is left.
+
+    Raises:
+        UnusableValueError: the task names no picture, or several.
+    """
+    data = task.get("data")
+    values = data if isinstance(data, dict) else {}
+    names = {key: _path_of(value) for key, value in values.items() if isinstance(value, str)}
+    pictures = {key: name for key, name in names.items() if media_kind(name) == "image"}
+    usual = next((pictures[key] for key in _USUAL_KEYS if key in pictures), None)
+    if usual is None and len(set(pictures.values())) != 1:
+        text = f"names {len(pictures)} files with the suffix of a picture; it must be one, or stand under 'image'"
+        raise UnusableValueError("data", text, "no_picture_name")
+    return usual or next(iter(pictures.values()))
+
+
+def find_picture(search: PictureSearch, task: Mapping[str, Any], name: str) -> Path | None:
+    """Return the picture on disk: under its name, that of the upload, or that without the prefix of an upload."""
+    upload = task.get("file_upload")
+    path = PurePosixPath(name)
+    names = [name, upload if isinstance(upload, str) else "", str(path.with_name(path.name[_PREFIX_LENGTH:] or "-"))]
+    if path.name[_PREFIX_LENGTH - 1 : _PREFIX_LENGTH] != "-":
+        names.pop()
+    found = (search.find(name) for name in names if name)
+    return next((path for path in found if path is not None), None)
+
+
+def pixels_of(results: Sequence[Any], path: Path | None) -> tuple[int, int]:
+    """Return (h, w) of a picture as its regions state it, else as the file says.
+
+    Raises:
+        UnusableValueError: the regions do not say it, and the file is not there or cannot be read; or they say
+            that the picture was turned while it was labelled.
+    """
+    entries = [entry for entry in results if isinstance(entry, dict)]
+    if any(entry.get("image_rotation") not in (None, 0) for entry in entries):
+        text = "says that the picture was turned for labelling: posekit cannot tell its coordinates"
+        raise UnusableValueError("image_rotation", text, "turned_picture")
+    for entry in entries:
+        sides = entry.get("original_height"), entry.get("original_width")
+        if all(is_number(side) and side >= 1 and side == int(side) for side in sides):
+            return int(sides[0]), int(sides[1])  # type: ignore[arg-type]  # checked just above
+    if path is None:
+        text = "is not known: no region states it, and the picture is not beside the export; name its folder, images="
+        raise UnusableValueError("the size of the picture", text, "no_size")
+    try:
+        return picture_size(str(path))
+    except PosekitError as error:
+        raise UnusableValueError("the picture", f"cannot be read ({error})", "unreadable_picture") from error
+
+
+def _path_of(address: str) -> str:
+    """Return the path in an address, unquoted; a plain path stays as it is."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return ""
+    local = parse_qs(parts.query).get("d") if parts.path.rstrip("/").endswith("local-files") else None
+    path = local[0] if local else unquote(parts.path) if parts.scheme or address.startswith("/data/") else address
+    if "\0" in path:
+        return ""
+    path = path.replace("\\", "/").lstrip("/")
+    return PurePosixPath(path).name if path.startswith(_UPLOADS) else path
+
+
+def groups_of(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return region id -> name of its group, for regions that are linked to others.
+
+    A link is a relation (``from_id``, ``to_id``) or the parent that a region names (``parentID``); whatever hangs
+    together through links is one group.
+    """
+    known = {str(entry["id"]) for entry in entries if entry.get("id") is not None}
+    links = [(str(entry.get("from_id")), str(entry.get("to_id"))) for entry in entries if "from_id" in entry]
+    links += [(str(entry.get("id")), str(entry["parentID"])) for entry in entries if entry.get("parentID") is not None]
+    heads: dict[str, str] = {}
+    for first, second in links:
+        if first in known and second in known:
+            heads[_head(heads, first)] = _head(heads, second)
+    linked = {region for link in links for region in link if region in known}
+    return {region: f"region {_head(heads, region)}" for region in linked}
+
+
+def _head(heads: dict[str, str], region: str) -> str:
+    """Return the region at the end of the chain, and shorten the chain on the way."""
+    while heads.get(region, region) != region:
+        after = heads[region]
+        heads[region] = heads.get(after, after)
+        region = after
+    return region
+
+
+# Words of a choice beside a keypoint that call it hidden; Label Studio itself has no mark for that.
+HIDDEN_WORDS = frozenset({"hidden", "occluded", "invisible", "not visible"})
+
+
+_HIDDEN = 1
+
+
+# What says something of a region that another result draws, or of the whole picture; none of it is a shape.
+_NO_SHAPES = frozenset({"relation", "labels", "choices", "taxonomy", "textarea", "rating", "number", "datetime"})
+
+
+_LABELS = "labels"
+
+
+def read_regions(results: Sequence[Any], size: tuple[int, int], place: str, problems: ProblemList) -> list[Shape]:
+    """Return the usable regions of one annotation; each other one is a problem.
+
+    Args:
+        results: the list ``result`` of the annotation.
+        size: (h, w) of the picture, of which coordinates are percent.
+        place: the task, for messages.
+        problems: takes what is left out.
+    """
+    entries = [entry for entry in results if isinstance(entry, dict)]
+    if len(entries) < len(results):
+        problems.add(place, "has results that are no dictionaries", "bad_result", objects=len(results) - len(entries))
+    groups, hidden = groups_of(entries), _hidden_regions(entries)
+    named = {str(entry.get("id")): entry for entry in entries if entry.get("type") == _LABELS}
+    shapes = []
+    for number, entry in enumerate(entries):
+        if str(entry.get("type")) in _NO_SHAPES:
+            continue
+        here, region = f"{place} result {number}", str(entry.get("id"))
+        try:
+            label = _label(entry, named.get(region), here, problems)
+            shape = replace(_Region(entry, size, here, label).shape(problems), group=groups.get(region, UNGROUPED))
+        except UnusableValueError as error:
+            problems.add(here, f"{error.field} {error.message}: the region is left out", error.code, objects=1)
+            continue
+        shapes.append(_hide(shape) if region in hidden else shape)
+    return shapes
+
+
+@dataclass(frozen=True)
+class _Region:
+    """One result that draws something."""
+
+    entry: Mapping[str, Any]
+    size: tuple[int, int]
+    place: str
+    label: str
+
+    def shape(self, problems: ProblemList) -> Shape:
+        kind = str(self.entry.get("type")).removesuffix("labels")
+        if kind == "keypoint":
+            (x, y) = self._pixels([[self._value("x"), self._value("y")]])[0].tolist()
+            return Shape(label=self.label, place=self.place, points={self.label: NamedPoint(x=x, y=y)}, is_point=True)
+        if kind == "rectangle":
+            return self._rectangle(problems)
+        if kind == "polygon":
+            return Shape(label=self.label, place=self.place, parts=(self._outline(),))
+        hint = ": export as COCO from Label Studio, which gives masks" if kind == "brush" else ""
+        text = f"is {quote(self.entry.get('type'))}; keypoints, rectangles and polygons can be read{hint}"
+        raise UnusableValueError("type", text, "unsupported_shape")
+
+    def _rectangle(self, problems: ProblemList) -> Shape:
+        x, y, width, height = (self._value(key) for key in ("x", "y", "width", "height"))
+        if width <= 0 or height <= 0:
+            text = f"is {width:g} with a height of {height:g}: both must be above 0"
+            raise UnusableValueError("width", text, "empty_box")
+        (x1, y1), (x2, y2) = self._pixels([[x, y], [x + width, y + height]]).tolist()
+        degrees = self._value("rotation") if self._values().get("rotation") is not None else 0.0
+        if degrees % 360:
+            problems.add(self.place, "the rectangle is turned: the upright box around it is taken", "turned_box")
+        box = extent_of_turned_box((x1, y1, x2, y2), degrees, around=(x1, y1))
+        return Shape(label=self.label, place=self.place, box=box)
+
+    def _outline(self) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
+        corners = self._values().get("points")
+        if not isinstance(corners, list) or len(corners) < 3:
+            raise UnusableValueError("points", f"is {quote(corners)}, not a list of 3 or more corners", "bad_outline")
+        for corner in corners:
+            if not isinstance(corner, list) or len(corner) != 2 or not all(map(is_number, corner)):
+                raise UnusableValueError("points", f"has {quote(corner)}, which is no pair of numbers", "bad_number")
+        return self._pixels(corners)
+
+    def _pixels(self, percent: Sequence[Sequence[float]]) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
+        return np.array(percent, np.float64) * self.size[::-1] / 100
+
+    def _value(self, key: str) -> float:
+        value = self._values().get(key)
+        if not is_number(value):
+            raise UnusableValueError(f"value.{key}", f"is {quote(value)}, not a finite number", "bad_number")
+        return float(value)
+
+    def _values(self) -> Mapping[str, Any]:
+        return _values_of(self.entry)
+
+
+def _label(entry: Mapping[str, Any], naming: Mapping[str, Any] | None, place: str, problems: ProblemList) -> str:
+    """Return the label of a region, which stands in it or in another result of the same id."""
+    values = _values_of(entry)
+    found = values.get(str(entry.get("type"))) or values.get(_LABELS)
+    if not found and naming is not None:
+        found = _values_of(naming).get(_LABELS)
+    labels = [label for label in found if isinstance(label, str) and label] if isinstance(found, list) else []
+    if not labels:
+        raise UnusableValueError("the label", "is missing", "no_label")
+    if len(labels) > 1:
+        problems.add(place, f"the region has the labels {', '.join(labels)}: the first counts", "several_labels")
+    return labels[0]
+
+
+def _hidden_regions(entries: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the ids of regions that a choice calls hidden."""
+    hidden = set()
+    for entry in entries:
+        choices = _values_of(entry).get("choices")
+        if isinstance(choices, list) and any(str(choice).strip().lower() in HIDDEN_WORDS for choice in choices):
+            hidden.add(str(entry.get("id")))
+    return hidden
+
+
+def _hide(shape: Shape) -> Shape:
+    return replace(shape, points={name: replace(point, visibility=_HIDDEN) for name, point in shape.points.items()})
+
+
+def _values_of(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    value = entry.get("value")
+    return value if isinstance(value, dict) else {}
+
 
 # Old exports call the annotations of a task completions.
 _ANNOTATION_KEYS = ("annotations", "completions")

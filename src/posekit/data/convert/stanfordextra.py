@@ -6,21 +6,24 @@ from pathlib import Path
 from typing import Any
 
 from posekit.data.annotation import AnnotationSet
-from posekit.data.coco.boxes import read_box
-from posekit.data.coco.picture_search import PictureSearch
-from posekit.data.coco.segmentation import read_parts
-from posekit.data.coco.values import UnusableValueError, is_number, quote, read_numbers
-from posekit.data.convert.named import NamedObject, NamedPicture, NamedPoint, NamedSchema
-from posekit.data.convert.number_objects import number_objects
-from posekit.data.problem_list import ProblemList
+from posekit.data.coco.fields import read_box, read_parts
+from posekit.data.convert.objects import NamedObject, NamedPicture, NamedPoint, NamedSchema, number_objects
+from posekit.data.find_pictures import PictureSearch
 from posekit.errors import DatasetError, PosekitError
-from posekit.files.json_file import load_json
-from posekit.io.binary import read_text
+from posekit.files.problems import ProblemList
+from posekit.files.reading import load_json, read_text
+from posekit.files.values import UnusableValueError, is_number, quote, read_numbers
 
 DOG = "dog"
+
+
 NAMES_FILE = "keypoint_definitions.csv"
+
+
 # The pictures of the sample that the set is shown with, and those of Stanford Dogs that it is made for.
 _PICTURE_FOLDERS = ("sample_imgs", "Images")
+
+
 # The names of the set itself, as its file of definitions has them.
 POINTS = (
     "Left front leg: paw", "Left front leg: middle joint", "Left front leg: top",
@@ -30,6 +33,8 @@ POINTS = (
     "Tail start", "Tail end", "Base of left ear", "Base of right ear", "Nose", "Chin", "Left ear tip",
     "Right ear tip", "Left eye", "Right eye", "Withers", "Throat",
 )  # fmt: skip
+
+
 # The set draws no limbs; these are the legs from paw to top, the tail, the ears and the muzzle.
 LIMBS = tuple((POINTS[a], POINTS[b]) for a, b in (
     (0, 1), (1, 2), (3, 4), (4, 5), (6, 7), (7, 8), (9, 10), (10, 11), (12, 13), (14, 18), (15, 19), (16, 17),

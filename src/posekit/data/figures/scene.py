@@ -1,29 +1,32 @@
 """Scenes: people placed before a background, drawn, and labelled from what is drawn."""
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.data.figures.backdrop import make_backdrop
-from posekit.data.figures.figure import Figure, Spot, random_figure
-from posekit.data.figures.finish import finish
-from posekit.data.figures.ground import draw_ground
-from posekit.data.figures.outline import Light
-from posekit.data.figures.raster import Layer, draw_layer
-from posekit.data.figures.settings import SceneSettings
-from posekit.data.figures.vectors import unit
-from posekit.data.figures.visibility import Keypoints, hide_behind, own_visibility
-from posekit.errors import SettingError
-from posekit.sample import Picture, Sample
+from posekit.data.figures.backdrop import SceneSettings, draw_ground, finish, make_backdrop
+from posekit.data.figures.person import Figure, Spot, random_figure
+from posekit.data.figures.render import Keypoints, Layer, Light, draw_layer, hide_behind, own_visibility
+from posekit.data.figures.solids import unit
+from posekit.errors import SettingError, SourceValueError
+from posekit.io.source import Source
+from posekit.sample import Origin, Picture, Sample
 
 DEFAULTS = SceneSettings()
 
+
 # A figure stays in the scene if at least this much of it can be seen.
 FEWEST_PIXELS = 30
+
+
 SMALLEST_SHARE = 0.2
+
+
 FEWEST_KEYPOINTS = 3
+
 
 # No figure's top lies lower in the picture than this share of its height.
 LOWEST_TOP = 0.65
@@ -183,3 +186,51 @@ def _extent(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     """x1, y1, x2, y2 of the True pixels, right and bottom edges included."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+_WORD = "figures"
+
+
+_DEFAULT_COUNT = 8
+
+
+class FigureSource(Source):
+    """Made pictures of figures, without their labels; the same ones for the same seed.
+
+    Args:
+        count: how many pictures.
+        seed: of the first picture.
+        batch: pictures per batch.
+    """
+
+    def __init__(self, count: int = _DEFAULT_COUNT, seed: int = 0, *, batch: int = 1) -> None:
+        self.count: int = count
+        self._seed = seed
+        self._batch = batch
+
+    def _batches(self) -> Generator[list[Sample], None, None]:
+        scene = enumerate(scenes(self.count, self._seed), start=1)
+        while drawn := list(itertools.islice(scene, self._batch)):
+            yield [
+                Sample(image=made.image, path=made.path, origin=Origin(kind="image", index=index, count=self.count))
+                for index, made in drawn
+            ]
+
+
+def is_figures(text: str) -> bool:
+    """Tell the word ``figures``, with or without count and seed."""
+    return text == _WORD or text.startswith(f"{_WORD}:")
+
+
+def parse_figures(text: str, batch: int = 1) -> FigureSource:
+    """Read ``figures``, ``figures:COUNT`` or ``figures:COUNT:SEED``.
+
+    Raises:
+        SourceValueError: count or seed is no number, or the count is 0.
+    """
+    numbers = text.split(":")[1:]
+    if len(numbers) > 2 or not all(number.isdecimal() for number in numbers) or (numbers and int(numbers[0]) == 0):
+        raise SourceValueError(
+            f"source {text!r}: write figures, figures:COUNT or figures:COUNT:SEED, such as figures:12:3"
+        )
+    return FigureSource(*(int(number) for number in numbers), batch=batch)

@@ -1,10 +1,9 @@
 """Opens the loggers that a user has switched on."""
 
-from posekit.config.user_settings import UserSettings
+from posekit.config.user import UserSettings
 from posekit.engine.callbacks import Callback
-from posekit.engine.loggers.contract import RunLogger
-from posekit.engine.loggers.guarded import GuardedLogger
 from posekit.engine.loggers.mlflow import MlflowLogger
+from posekit.engine.loggers.shared import GuardedLogger, RunLogger
 from posekit.engine.loggers.tensorboard import TensorboardLogger
 from posekit.engine.loggers.wandb import WandbLogger
 

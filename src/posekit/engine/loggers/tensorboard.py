@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 import cv2
 import yaml
 
-from posekit.engine.loggers.contract import LoggedTrainer
-from posekit.engine.loggers.logged_values import figures, last_epoch, last_values, plain_name, plain_settings
+from posekit.engine.loggers.shared import LoggedTrainer, figures, last_epoch, last_values, plain_name, plain_settings
 from posekit.errors import MissingExtraError
 from posekit.io.decode import read_image
 

@@ -3,16 +3,17 @@
 import os
 from typing import Any
 
-from posekit.engine.loggers.contract import LoggedTrainer
-from posekit.engine.loggers.logged_values import (
+from posekit.engine.loggers.shared import (
+    LoggedTrainer,
     figures,
+    known_run_id,
     last_epoch,
     last_values,
     plain_settings,
     project_name,
+    remember_run_id,
     tables,
 )
-from posekit.engine.loggers.run_id import known_run_id, remember_run_id
 from posekit.errors import MissingExtraError
 
 

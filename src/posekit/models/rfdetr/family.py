@@ -1,6 +1,7 @@
 """RF-DETR as a family of networks (see `models.family`)."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -8,31 +9,33 @@ from typing import Any, Final
 import torch
 import yaml
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from posekit.checkpoint.contents import Checkpoint
-from posekit.config.predict import PredictSettings
-from posekit.config.train import TrainSettings
-from posekit.config.val import ValSettings
+from posekit.checkpoint.record import Checkpoint
+from posekit.config.settings import PredictSettings, TrainSettings, ValSettings
 from posekit.errors import NotInThisReleaseError, SettingError
 from posekit.log import LOGGER
-from posekit.models.cost import NetworkCost
-from posekit.models.family import KnownNetwork
-from posekit.models.rfdetr.cost import network_cost
-from posekit.models.rfdetr.definition import FAMILY, from_definition, layout_of_size, published_layout
-from posekit.models.rfdetr.inference import RFDETRInference
-from posekit.models.rfdetr.initial import set_initial_weights
-from posekit.models.rfdetr.loading import build_network, start_from_state
-from posekit.models.rfdetr.model import RFDETRModel, contents_of, model_from_checkpoint, model_from_file
-from posekit.models.rfdetr.network import RFDETRNetwork
-from posekit.models.rfdetr.pose_model import at_resolution
-from posekit.models.rfdetr.recipe import recipe_for
-from posekit.models.rfdetr.recognise import Layout
-from posekit.models.rfdetr.training import RFDETRTraining
-from posekit.models.rfdetr.validation import RFDETRValidation
-from posekit.models.rfdetr.weights_file import read_weights_file
-from posekit.schema import KeypointSchema
+from posekit.models.contract import KnownNetwork, NetworkCost
+from posekit.models.rfdetr.architecture import FAMILY, Layout, from_definition, layout_of_size, published_layout
+from posekit.models.rfdetr.inference import RFDETRInference, RFDETRValidation
+from posekit.models.rfdetr.model import RFDETRModel, at_resolution, contents_of, model_from_checkpoint, model_from_file
+from posekit.models.rfdetr.network import RFDETRNetwork, set_initial_weights
+from posekit.models.rfdetr.training import RFDETRTraining, recipe_for
+from posekit.models.rfdetr.weights import AnyNetwork, build_network, read_weights_file, start_from_state
+from posekit.schema.schema import KeypointSchema
+
+
+def network_cost(network: AnyNetwork, size: tuple[int, int]) -> NetworkCost:
+    """Measure a network for inputs of (H, W) pixels: matrix products, convolutions and attention are counted."""
+    twin = deepcopy(network).to("meta").eval().requires_grad_(False)  # only shapes are computed
+    with FlopCounterMode(display=False) as counter:
+        twin(torch.zeros(1, 3, *size, device="meta"))
+    return NetworkCost.of(network, counter.get_total_flops())
+
 
 REFERENCE_SUFFIX: Final = ".pth"
+
+
 PERSON: Final = {0: "person"}
 
 

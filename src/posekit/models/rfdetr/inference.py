@@ -1,24 +1,96 @@
 """What an RF-DETR network offers to the engine for prediction (see `models.contract`)."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from posekit.config.predict import PredictSettings
-from posekit.config.shared import DetectionSettings
+from posekit.config.settings import DetectionSettings, PredictSettings, ValSettings
 from posekit.errors import SettingError, SourceValueError
 from posekit.log import LOGGER
-from posekit.models.limits import warn_of_full_precision
-from posekit.models.rfdetr.loading import AnyNetwork
+from posekit.models.contract import Detected, check_val_settings, warn_of_full_precision
+from posekit.models.rfdetr.decode import Found, find, find_uncertain
 from posekit.models.rfdetr.model import RFDETRModel
-from posekit.models.rfdetr.outputs import Outputs, Predictions
-from posekit.models.rfdetr.postprocess import Found, find
-from posekit.models.rfdetr.prepare import stretched_input, stretching
-from posekit.models.rfdetr.preview.decode import find_uncertain
+from posekit.models.rfdetr.network import Outputs, Predictions
+from posekit.models.rfdetr.weights import AnyNetwork
 from posekit.ops.boxes import boxes_to_original, points_to_original
-from posekit.results import Results
+from posekit.ops.letterbox import BatchPlan, Letterbox, plan_square_batches
+from posekit.results.results import Results
 from posekit.sample import Batch, Floats, Picture, Sample
+
+BAND = 32
+
+
+"""Lines that are stretched at a time: few enough to stay in the processor's cache."""
+
+
+class Mix(NamedTuple):
+    """How each of n pixels along an axis is mixed of two.
+
+    Attributes:
+        low: (n,) index of the first pixel.
+        high: (n,) index of the second.
+        share: (n,) share of the second, 0 ... 1.
+    """
+
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    share: Floats
+
+
+def stretch(image: Picture | Floats, size: tuple[int, int]) -> Floats:
+    """Return a picture (h, w, 3) BGR in 0 ... 255 stretched to (H, W), as (H, W, 3) float32 RGB in [0, 1].
+
+    Bilinear, without smoothing when it shrinks, and not rounded to bytes, as PyTorch does it: the networks notice
+    differences. Only pixels that matter are read, so large pictures cost little.
+    """
+    rows, columns = mix(image.shape[0], size[0]), mix(image.shape[1], size[1])
+    stretched = np.empty((*size, 3), np.float32)
+    for start in range(0, size[0], BAND):
+        band = slice(start, start + BAND)
+        top, bottom = (stretch_lines(image[lines[band]], columns) for lines in (rows.low, rows.high))
+        blend(top, bottom, rows.share[band, None, None])
+        np.multiply(bottom[..., ::-1], np.float32(1 / 255), out=stretched[band])
+    return stretched
+
+
+def stretch_lines(lines: Picture | Floats, columns: Mix) -> Floats:
+    """Return lines (n, w, 3) stretched along themselves, (n, W, 3) float32."""
+    left, right = (lines.take(places, 1).astype(np.float32) for places in (columns.low, columns.high))
+    blend(left, right, columns.share.repeat(3).reshape(-1, 3))
+    return right
+
+
+def mix(length: int, target: int) -> Mix:
+    """Return how `target` pixels are mixed of `length`, pixels being areas; in the 32 bits that PyTorch uses."""
+    scale = np.float32(length) / np.float32(target)
+    centres = scale * (np.arange(target, dtype=np.float32) + np.float32(0.5)) - np.float32(0.5)
+    centres = centres.clip(0)
+    low = centres.astype(np.int64)
+    return Mix(low, (low + 1).clip(max=length - 1), centres - low.astype(np.float32))
+
+
+def blend(first: Floats, second: Floats, share: Floats) -> None:
+    """Mix two arrays into `second`, whose share is given."""
+    second -= first
+    second *= share
+    second += first
+
+
+def stretched_input(pictures: Sequence[Picture | Floats], size: tuple[int, int]) -> Tensor:
+    """Return (B, 3, H, W) float32 RGB in [0, 1], in channels-last memory order, for pictures (see `stretch`)."""
+    stacked = np.stack([stretch(picture, size) for picture in pictures])
+    return torch.from_numpy(stacked).permute(0, 3, 1, 2)
+
+
+def stretching(network: tuple[int, int], original: tuple[int, int]) -> Letterbox:
+    """Return the map from a picture (h, w) that fills an input (H, W)."""
+    gain = (network[0] / original[0], network[1] / original[1])
+    return Letterbox(network=network, original=original, gain=gain, pad=(0, 0))
 
 
 class RFDETRInference:
@@ -191,3 +263,62 @@ def _in_pixels(found: Found, network: tuple[int, int]) -> Found:
     if keypoints is not None:
         keypoints = torch.cat((keypoints[..., :2] * corner, keypoints[..., 2:]), -1)
     return found._replace(boxes=found.boxes * corner.repeat(2), keypoints=keypoints)
+
+
+class RFDETRValidation:
+    """A network that is ready to predict, asked for all its detections in pixels of the input."""
+
+    def __init__(self, inference: RFDETRInference) -> None:
+        self._inference = inference
+        self.task = inference.task
+        self.names = inference.names
+        self.schema = inference.schema
+        self.device = inference.device
+
+    def adapt_val(self, settings: ValSettings) -> ValSettings:
+        """Return the settings with a possible, square input size, and without what this network cannot do.
+
+        Raises:
+            SettingError: ``batch`` is no number of pictures, or ``precision`` is 8 bits.
+        """
+        check_val_settings(settings)
+        side = self._inference.input_size(settings.imgsz)[0]
+        if settings.imgsz not in (None, side):
+            stride = self._inference.architecture.stride
+            LOGGER.warning("imgsz=%s is no multiple of %d: rounded up to %d", settings.imgsz, stride, side)
+        if settings.augment:
+            LOGGER.warning("augment=True works for YOLO detect models only: validating without it")
+        warn_of_full_precision(wanted_half=settings.half, is_half=self._inference.half)
+        return replace(settings, imgsz=side, augment=False, rect=False)
+
+    def plan(self, sizes: Sequence[tuple[int, int]], settings: ValSettings) -> list[BatchPlan]:
+        """Return square batches in the order of the data set: pictures are stretched, not padded."""
+        side = self._inference.input_size(settings.imgsz)[0]
+        return plan_square_batches(len(sizes), imgsz=side, batch=int(settings.batch))
+
+    def load_size(self, size: tuple[int, int], settings: ValSettings) -> tuple[int, int]:
+        """Return the size that a picture has: it is resized once, when it is placed, without rounding to bytes."""
+        return size
+
+    def place(self, samples: list[Sample], shape: tuple[int, int]) -> Batch:
+        """Stretch pictures to one input (H, W)."""
+        letterboxes = [_placing(shape, sample) for sample in samples]
+        images = stretched_input([sample.image for sample in samples], shape)
+        return Batch(images=images, samples=samples, letterboxes=letterboxes)
+
+    def run(self, batch: Batch, settings: DetectionSettings) -> Any:
+        """Return the predictions of the last layer."""
+        return self._inference.run(batch, settings)
+
+    @torch.no_grad()
+    def detect(self, outputs: Any, batch: Batch, settings: ValSettings, mask_size: tuple[int, int]) -> list[Detected]:
+        """Return the detections of each picture; a query may be several classes at once."""
+        network = (batch.images.shape[2], batch.images.shape[3])
+        return [
+            Detected(boxes=found.boxes, scores=found.scores, classes=found.classes, keypoints=found.keypoints)
+            for found in self._inference.find(outputs, network, settings)
+        ]
+
+
+def _placing(shape: tuple[int, int], sample: Sample) -> Letterbox:
+    return stretching(shape, sample.original_size or sample.size)

@@ -3,15 +3,17 @@
 Every function works on gathered anchors or on all of them: the last axis is n anchors, n <= A.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate, pad
 
-from posekit.models.yolo.heads import HeadSpec
-from posekit.models.yolo.outputs import BranchOutputs
-from posekit.ops.boxes import xyxy_to_xywh
+from posekit.models.yolo.heads import BranchOutputs, HeadSpec
+from posekit.ops.boxes import xywh_to_xyxy, xyxy_to_xywh
+from posekit.ops.nms import Candidates, Suppression, filter_ranked, select_candidates, suppress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,3 +148,107 @@ def _extra(raw: BranchOutputs, anchors: AnchorPoints, rule: DecodeRule) -> list[
     if "mask_coefficient" in raw:
         extra.append(raw["mask_coefficient"])
     return extra
+
+
+MIN_RANKED = 300  # rows that a one-to-one branch ranks at least, however few are wanted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detections:
+    """n detections of one picture, best first.
+
+    Attributes:
+        boxes: (n, 4) corners in network pixels.
+        scores: (n,) in 0 ... 1.
+        classes: (n,) int64.
+        anchors: (n,) int64 indices of the anchor points they come from.
+    """
+
+    boxes: Tensor
+    scores: Tensor
+    classes: Tensor
+    anchors: Tensor
+
+
+def detect_one2many(raw: BranchOutputs, anchors: AnchorPoints, rule: DecodeRule, choice: Suppression) -> Detections:
+    """Decode only what passes the threshold, then suppress.
+
+    Args:
+        raw: outputs of one picture, without the batch axis: ``boxes`` (4 * reg_max, A), ``scores`` (nc, A).
+        anchors: all anchor points.
+        rule: how the head encodes boxes.
+        choice: threshold and suppression.
+    """
+    logits = raw["scores"].float()
+    above = (logits.amax(0).sigmoid() > choice.conf).nonzero(as_tuple=True)[0]
+    candidates = select_candidates(logits[:, above].sigmoid(), choice)
+    indices = above[candidates.anchors]
+    boxes = decode_boxes(raw["boxes"][:, indices].float(), anchors.take(indices), rule).T
+    return _survivors(boxes, candidates, indices, choice)
+
+
+def detect_dense(decoded: Tensor, choice: Suppression) -> Detections:
+    """Suppress decoded rows (4 + nc, A) of one picture: centre boxes and class scores."""
+    candidates = select_candidates(decoded[4:], choice)
+    boxes = xywh_to_xyxy(decoded[:4, candidates.anchors].T)
+    return _survivors(boxes, candidates, candidates.anchors, choice)
+
+
+def detect_one2one(raw: BranchOutputs, anchors: AnchorPoints, rule: DecodeRule, choice: Suppression) -> Detections:
+    """Rank the rows of a one-to-one branch; nothing is suppressed. Arguments as in `detect_one2many`."""
+    probabilities = raw["scores"].float().sigmoid()[None]
+    wanted = max(MIN_RANKED, choice.max_det)
+    scores, classes, indices = (part[0] for part in rank_end2end(probabilities, wanted, agnostic=choice.agnostic))
+    chosen = filter_ranked(scores, classes, choice)
+    indices = indices[chosen]
+    boxes = decode_boxes(raw["boxes"][:, indices].float(), anchors.take(indices), rule).T
+    return Detections(boxes=boxes, scores=scores[chosen], classes=classes[chosen], anchors=indices)
+
+
+def _survivors(boxes: Tensor, candidates: Candidates, anchors: Tensor, choice: Suppression) -> Detections:
+    kept = suppress(boxes, candidates, choice)
+    best = candidates.take(kept)
+    return Detections(boxes=boxes[kept], scores=best.scores, classes=best.classes, anchors=anchors[kept])
+
+
+PADDING_VALUE = 0.447  # mean of natural pictures in [0, 1]
+
+
+PASSES = ((1.0, False), (0.83, True), (0.67, False))  # (scale, mirrored)
+
+
+def augmented_predictions(predict: Callable[[Tensor], Tensor], images: Tensor, stride: int, levels: int) -> Tensor:
+    """Return the joined predictions (B, 4 + nc, A') of all passes, in pixels of `images`.
+
+    Args:
+        predict: maps images (B, 3, H, W) to decoded predictions (B, 4 + nc, A) with centre boxes.
+        images: (B, 3, H, W) in [0, 1].
+        stride: largest stride of the network.
+        levels: number of levels of the head.
+    """
+    passes = []
+    for scale, mirrored in PASSES:
+        decoded = predict(_rescaled(images.flip(3) if mirrored else images, scale, stride))
+        boxes = decoded[:, :4] / scale
+        if mirrored:
+            boxes = torch.cat((images.shape[3] - boxes[:, :1], boxes[:, 1:]), 1)
+        passes.append(torch.cat((boxes, decoded[:, 4:]), 1))
+    return torch.cat(_clip_tails(passes, levels), 2)
+
+
+def _rescaled(images: Tensor, scale: float, stride: int) -> Tensor:
+    """Shrink (bilinear) and pad right and bottom to a stride multiple of the scaled size."""
+    if scale == 1:
+        return images
+    height, width = images.shape[-2:]
+    resized = interpolate(images, (int(height * scale), int(width * scale)), mode="bilinear", align_corners=False)
+    target_h, target_w = (ceil(side * scale / stride) * stride for side in (height, width))
+    padding = (0, target_w - resized.shape[3], 0, target_h - resized.shape[2])
+    return pad(resized, padding, value=PADDING_VALUE)
+
+
+def _clip_tails(passes: list[Tensor], levels: int) -> list[Tensor]:
+    """Drop the coarsest level of the largest pass and the finest level of the smallest."""
+    cells = sum(4**level for level in range(levels))
+    first, last = passes[0].shape[2] // cells, passes[-1].shape[2] // cells * 4 ** (levels - 1)
+    return [passes[0][..., : passes[0].shape[2] - first], *passes[1:-1], passes[-1][..., last:]]

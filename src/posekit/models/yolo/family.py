@@ -7,23 +7,16 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from posekit.checkpoint.contents import Checkpoint
-from posekit.config.predict import PredictSettings
-from posekit.config.train import TrainSettings
-from posekit.config.val import ValSettings
+from posekit.checkpoint.record import Checkpoint
+from posekit.config.settings import PredictSettings, TrainSettings, ValSettings
 from posekit.errors import SettingError
-from posekit.models.cost import NetworkCost
-from posekit.models.family import KnownNetwork
-from posekit.models.yolo.cost import network_cost
-from posekit.models.yolo.fuse import fuse_network, is_fused
+from posekit.models.contract import KnownNetwork, NetworkCost
 from posekit.models.yolo.heads import Branch
-from posekit.models.yolo.inference import DEFAULT_IMGSZ, YoloInference
-from posekit.models.yolo.loading import LoadedModel, build_model, contents_of, copy_matching, load_model
-from posekit.models.yolo.network import YoloNetwork
-from posekit.models.yolo.ready import ReadyNetwork
+from posekit.models.yolo.inference import DEFAULT_IMGSZ, ReadyNetwork, YoloInference, YoloValidation
+from posekit.models.yolo.network import YoloNetwork, fuse_network, is_fused, network_cost
 from posekit.models.yolo.training import YoloTraining
-from posekit.models.yolo.validation import YoloValidation
-from posekit.schema import KeypointSchema
+from posekit.models.yolo.weights import LoadedModel, build_model, contents_of, copy_matching, load_model
+from posekit.schema.schema import KeypointSchema
 
 
 class ReadyYolo:

@@ -9,19 +9,43 @@ import math
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypedDict
 
 import torch
 from torch import Tensor, nn
 
-from posekit.models.yolo.blocks import Conv, depthwise_conv
-from posekit.models.yolo.flow import RealNVP
-from posekit.models.yolo.outputs import BranchOutputs, Outputs
-from posekit.models.yolo.prototypes import Proto, Proto26
+from posekit.models.yolo.layers import Conv, Proto, Proto26, RealNVP, depthwise_conv
+
+
+class BranchOutputs(TypedDict, total=False):
+    """Raw tensors of one set of branches; see the table of this module."""
+
+    boxes: Tensor
+    scores: Tensor
+    feats: list[Tensor]
+    kpts: Tensor
+    kpts_sigma: Tensor
+    mask_coefficient: Tensor
+    proto: Tensor
+    semseg: Tensor
+
+
+class Outputs(TypedDict, total=False):
+    """What a network returns: `one2many` always unless removed by fusing, `one2one` with YOLO26 heads."""
+
+    one2many: BranchOutputs
+    one2one: BranchOutputs
+
 
 Branch = Literal["one2many", "one2one"]
+
+
 PREFIX: dict[Branch, str] = {"one2many": "", "one2one": "one2one_"}
+
+
 BOX_BIAS = 2.0
+
+
 REFERENCE_SIDE = 640  # class biases assume about five objects on a picture of this side
 
 

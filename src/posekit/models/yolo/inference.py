@@ -1,33 +1,128 @@
 """A YOLO network made ready to predict: fused, on its device, with preparation and decoding."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import cast
+from math import ceil
+from typing import Any, cast
 
+import cv2
+import numpy as np
 import torch
 from torch import Tensor
 
-from posekit.config.predict import PredictSettings
-from posekit.config.shared import DetectionSettings
-from posekit.errors import SettingError
+from posekit.config.settings import DetectionSettings, PredictSettings, ValSettings
+from posekit.errors import SettingError, SourceValueError
 from posekit.log import LOGGER
-from posekit.models.limits import warn_of_full_precision
-from posekit.models.yolo.class_points import points_of_classes
-from posekit.models.yolo.decode import AnchorPoints, DecodeRule, anchor_points, decode_dense, decode_keypoints
-from posekit.models.yolo.detections import Detections, detect_dense, detect_one2many, detect_one2one
-from posekit.models.yolo.fuse import fuse_network
-from posekit.models.yolo.heads import Branch
-from posekit.models.yolo.network import YoloNetwork
-from posekit.models.yolo.outputs import BranchOutputs
-from posekit.models.yolo.prepare import input_size, letterbox_batch
-from posekit.models.yolo.tta import augmented_predictions
+from posekit.models.contract import Detected, check_val_settings, warn_of_full_precision
+from posekit.models.yolo.decode import (
+    AnchorPoints,
+    DecodeRule,
+    Detections,
+    anchor_points,
+    augmented_predictions,
+    decode_dense,
+    decode_keypoints,
+    detect_dense,
+    detect_one2many,
+    detect_one2one,
+)
+from posekit.models.yolo.heads import Branch, BranchOutputs
+from posekit.models.yolo.network import YoloNetwork, fuse_network
+from posekit.models.yolo.weights import LoadedModel
 from posekit.ops.boxes import boxes_to_original, points_to_original
-from posekit.ops.letterbox import Letterbox
-from posekit.ops.masks import assemble_masks_at_network_size, assemble_masks_at_original_size, nonempty_masks
+from posekit.ops.letterbox import (
+    BatchPlan,
+    Letterbox,
+    apply_letterbox,
+    plan_letterbox,
+    plan_rect_batches,
+    plan_square_batches,
+)
+from posekit.ops.masks import (
+    assemble_masks_at_network_size,
+    assemble_masks_at_original_size,
+    assemble_masks_at_prototype_size,
+    nonempty_masks,
+)
 from posekit.ops.nms import Suppression
-from posekit.results import Results
-from posekit.sample import Batch, Sample
-from posekit.schema import KeypointSchema
+from posekit.results.results import Results
+from posekit.sample import Batch, Picture, Sample
+from posekit.schema.schema import KeypointSchema
+
+
+def points_of_classes(schema: KeypointSchema | None, nc: int) -> Tensor | None:
+    """Return (nc, K) bool: whether objects of a class have a keypoint; None when all have all, or there are none.
+
+    Args:
+        schema: the keypoints.
+        nc: number of classes.
+    """
+    if schema is None or schema.classes is None:
+        return None
+    counts = torch.tensor([schema.points_of(label) for label in range(nc)])
+    return torch.arange(schema.count) < counts[:, None]
+
+
+MIN_STRIDE = 32  # inputs are multiples of this even for networks with smaller strides
+
+
+def input_size(imgsz: int | tuple[int, int], stride: int) -> tuple[int, int]:
+    """Return (H, W) for a requested side or (H, W), each rounded up to a multiple of the stride (at least 32)."""
+    requested = (imgsz, imgsz) if isinstance(imgsz, int) else imgsz
+    step = max(MIN_STRIDE, stride)
+    height, width = (max(ceil(side / step), 1) * step for side in requested)
+    return height, width
+
+
+def letterbox_batch(samples: list[Sample], target: tuple[int, int], *, rect: bool, stride: int) -> Batch:
+    """Place pictures into one input.
+
+    Args:
+        samples: pictures (H, W, 3) uint8 BGR of any sizes, or ready tensors (all of one size).
+        target: (H, W) to fit into.
+        rect: pad only to the next stride multiple when all pictures have the same shape.
+        stride: largest stride of the network.
+
+    Returns:
+        images (B, 3, H, W) RGB: uint8 in channels-last memory order, or the ready float tensors.
+
+    Raises:
+        SourceValueError: a side of the ready tensors is no multiple of the stride.
+    """
+    step = max(MIN_STRIDE, stride)
+    ready = [sample.tensor for sample in samples if sample.tensor is not None]
+    if ready:
+        _check_sides(samples[0].size, step)
+        return _batch(torch.stack(ready), samples)
+    auto = rect and len({sample.size for sample in samples}) == 1
+    plans = [plan_letterbox(sample.size, target, auto=auto, stride=step) for sample in samples]
+    boxed = [apply_letterbox(sample.image, plan) for sample, plan in zip(samples, plans, strict=True)]
+    return _batch(pictures_to_tensor(boxed), samples)
+
+
+def pictures_to_tensor(pictures: list[Picture]) -> Tensor:
+    """Stack B pictures (H, W, 3) uint8 BGR to (B, 3, H, W) uint8 RGB, in channels-last memory order."""
+    stacked = np.empty((len(pictures), *pictures[0].shape), np.uint8)
+    for place, picture in zip(stacked, pictures, strict=True):
+        cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=place)
+    return torch.from_numpy(stacked).permute(0, 3, 1, 2)
+
+
+def _check_sides(size: tuple[int, int], step: int) -> None:
+    if size[0] % step or size[1] % step:
+        raise SourceValueError(
+            f"tensor source of {size[0]}x{size[1]} pixels: height and width must be multiples of {step} for this model"
+        )
+
+
+def _batch(images: Tensor, samples: list[Sample]) -> Batch:
+    network = (images.shape[2], images.shape[3])
+    return Batch(
+        images=images,
+        samples=samples,
+        letterboxes=[Letterbox.between(network, sample.size) for sample in samples],
+    )
+
 
 DEFAULT_IMGSZ = 640
 
@@ -254,3 +349,148 @@ def _boxes(detections: Detections, letterbox: Letterbox) -> Tensor:
     """Return (n, 6) rows x1 y1 x2 y2 score class in original pixels."""
     corners = boxes_to_original(detections.boxes, letterbox)
     return torch.cat((corners, detections.scores[:, None], detections.classes[:, None].float()), 1)
+
+
+class YoloValidation:
+    """A network that is ready to predict, asked for all its detections in pixels of the input."""
+
+    def __init__(self, inference: YoloInference) -> None:
+        self._inference = inference
+        self.task = inference.task
+        self.names = inference.names
+        self.schema = inference.schema
+        self.device = inference.device
+        self._stride = max(MIN_STRIDE, inference.network.max_stride)
+
+    def adapt_val(self, settings: ValSettings) -> ValSettings:
+        """Return the settings with a possible input size, and without augmentation where it is not possible.
+
+        Raises:
+            SettingError: ``batch`` is no number of pictures, or ``precision`` is 8 bits.
+        """
+        check_val_settings(settings)
+        requested = settings.imgsz or DEFAULT_IMGSZ
+        side = input_size(requested, self._stride)[0]
+        if side != requested:
+            LOGGER.warning("imgsz=%s is no multiple of the stride %d: rounded up to %d", requested, self._stride, side)
+        augment = settings.augment and self._inference.can_augment
+        if settings.augment and not augment:
+            LOGGER.warning("augment=True works for detect models with suppression only: validating without it")
+        warn_of_full_precision(wanted_half=settings.half, is_half=self._inference.dtype == torch.float16)
+        return replace(settings, imgsz=side, augment=augment)
+
+    def plan(self, sizes: Sequence[tuple[int, int]], settings: ValSettings) -> list[BatchPlan]:
+        """Return batches of like aspect ratios with `rect`, else square ones in the order of the data set."""
+        side, count = _side(settings), int(settings.batch)
+        if settings.rect:
+            return plan_rect_batches(sizes, imgsz=side, batch=count, stride=self._stride)
+        return plan_square_batches(len(sizes), imgsz=side, batch=count)
+
+    def load_size(self, size: tuple[int, int], settings: ValSettings) -> tuple[int, int]:
+        """Return (h, w) with the long side at `imgsz`, enlarged if need be."""
+        side = _side(settings)
+        ratio = side / max(size)
+        height, width = (min(ceil(length * ratio), side) for length in size)
+        return height, width
+
+    def place(self, samples: list[Sample], shape: tuple[int, int]) -> Batch:
+        """Letterbox pictures into one input (H, W), without enlarging them further."""
+        plans = [plan_letterbox(sample.size, shape, scaleup=False) for sample in samples]
+        boxed = [apply_letterbox(sample.image, plan) for sample, plan in zip(samples, plans, strict=True)]
+        letterboxes = []
+        for sample, plan in zip(samples, plans, strict=True):
+            original = sample.original_size or sample.size
+            gain_y, gain_x = (
+                loaded / whole * ratio for loaded, whole, ratio in zip(sample.size, original, plan.ratio, strict=True)
+            )
+            top, _, left, _ = plan.padding
+            letterboxes.append(Letterbox(network=shape, original=original, gain=(gain_y, gain_x), pad=(top, left)))
+        return Batch(images=pictures_to_tensor(boxed), samples=samples, letterboxes=letterboxes)
+
+    def run(self, batch: Batch, settings: DetectionSettings) -> Any:
+        """Return the raw outputs of the selected branches; with augmentation, decoded ones."""
+        return self._inference.run(batch, settings)
+
+    @torch.no_grad()
+    def detect(self, outputs: Any, batch: Batch, settings: ValSettings, mask_size: tuple[int, int]) -> list[Detected]:
+        """Return the detections of each picture; an anchor point may be several classes at once."""
+        network = (batch.images.shape[2], batch.images.shape[3])
+        choice = replace(suppression(settings), multi_label=True)
+        return [
+            Detected(
+                boxes=detections.boxes,
+                scores=detections.scores,
+                classes=detections.classes,
+                keypoints=points,
+                masks=_masks(raw, detections, network, mask_size),
+            )
+            for raw, detections, points in self._inference.find(outputs, network, choice)
+        ]
+
+
+def _side(settings: ValSettings) -> int:
+    return settings.imgsz or DEFAULT_IMGSZ
+
+
+def _masks(
+    raw: BranchOutputs, detections: Detections, network: tuple[int, int], size: tuple[int, int]
+) -> Tensor | None:
+    """Return (n, h, w) uint8 at the size of the prototypes, or enlarged to that of the input."""
+    if "proto" not in raw:
+        return None
+    protos, weights = raw["proto"].float(), raw["mask_coefficient"][:, detections.anchors].float().T
+    at_prototypes = size == tuple(protos.shape[1:])
+    assemble = assemble_masks_at_prototype_size if at_prototypes else assemble_masks_at_network_size
+    return assemble(protos, weights, detections.boxes, network)
+
+
+class ReadyNetwork:
+    """The fused copy that predicts, made anew when weights, names, device, precision or branches change."""
+
+    def __init__(self) -> None:
+        self._inference: YoloInference | None = None
+        self._watch: _Watch | None = None
+        self._key: tuple[Any, ...] = ()
+
+    def get(self, loaded: LoadedModel, settings: PredictSettings | ValSettings, device: torch.device) -> YoloInference:
+        """Return `loaded` ready to run on a device, in the precision and with the branches asked for.
+
+        Raises:
+            SettingError: ``nms`` asks for branches that the network lacks.
+        """
+        half = settings.half and device.type != "cpu"
+        one2one = settings.nms is False
+        _check_branches(loaded.network, one2one=one2one)
+        if self._watch is None or self._watch.network is not loaded.network:
+            self._watch, self._inference = _Watch(loaded.network), None
+        key = (device, half, one2one, loaded.schema, dict(loaded.network.names), self._watch.state())
+        if self._inference is None or self._key != key:
+            self._inference = YoloInference(loaded.network, loaded.schema, device=device, half=half, one2one=one2one)
+            self._key = key
+        return self._inference
+
+
+def _check_branches(network: YoloNetwork, *, one2one: bool) -> None:
+    branches = network.head.branches
+    if ("one2one" if one2one else "one2many") not in branches:
+        other = "nms=True" if one2one else "nms=False"
+        raise SettingError(f"this network has only the {branches[0]} branches of its head: predict with {other}")
+
+
+class _Watch:
+    """Tells when a weight of one network is replaced or written to, in a fraction of a millisecond.
+
+    The modules are walked once, as that takes milliseconds; their stores of tensors are what is watched.
+    """
+
+    def __init__(self, network: YoloNetwork) -> None:
+        self.network = network
+        stores = (store for module in network.modules() for store in (module._parameters, module._buffers))
+        self._stores = [store for store in stores if store]
+
+    def state(self) -> tuple[list[int], list[int]]:
+        """Return what changes with the weights: where each tensor is, and how often PyTorch saw it written to."""
+        tensors = [tensor for store in self._stores for tensor in store.values() if tensor is not None]
+        if any(map(torch.is_inference, tensors)):  # these do not count writes
+            return [tensor.data_ptr() for tensor in tensors], []
+        return [tensor.data_ptr() for tensor in tensors], [tensor._version for tensor in tensors]

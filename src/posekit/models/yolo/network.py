@@ -2,23 +2,25 @@
 
 import re
 from collections.abc import Collection, Sequence
+from copy import deepcopy
 from typing import Final
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
-from posekit.config.task_parts import TASKS_WITH_OUTLINES
+from posekit.config.commands import TASKS_WITH_OUTLINES
 from posekit.errors import ModelDefinitionError
-from posekit.models.yolo.attention import C2PSA, C3k2
-from posekit.models.yolo.blocks import C2, SILU, SPPF, C2f, Concat, Conv
+from posekit.models.contract import NetworkCost
 from posekit.models.yolo.definition import FORCED_C3K_SCALES, HEAD_TASKS, LayerSpec, ModelDefinition
-from posekit.models.yolo.heads import HEADS, Detect, HeadSpec
-from posekit.models.yolo.outputs import Outputs
+from posekit.models.yolo.heads import HEADS, Branch, Detect, HeadSpec, Outputs
+from posekit.models.yolo.layers import C2, C2PSA, SILU, SPPF, Attention, C2f, C3k2, Concat, Conv
 
 ACTIVATIONS: Final[dict[str, type[nn.Module]]] = {
     name: getattr(nn, name)
     for name in ("ReLU", "ReLU6", "LeakyReLU", "Hardswish", "GELU", "Mish", "ELU", "SiLU", "Identity")
 }
+
 
 SLOPED: Final = ("LeakyReLU", "ELU")  # these take a number
 
@@ -177,3 +179,117 @@ def silent_build(definition: ModelDefinition) -> YoloNetwork:
     """Build without memory or initial values (device ``meta``), to be filled from a checkpoint."""
     with torch.device("meta"):
         return YoloNetwork(definition)
+
+
+class FusedConv(nn.Module):
+    """A convolution with bias and its activation: what `Conv` computes in evaluation mode."""
+
+    def __init__(self, conv: nn.Conv2d, activation: nn.Module) -> None:
+        super().__init__()
+        self.conv = conv
+        self.act = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``act(conv(x))``."""
+        return self.act(self.conv(x))  # type: ignore[no-any-return]
+
+
+def fuse_network(network: YoloNetwork, branch: Branch = "one2many") -> YoloNetwork:
+    """Return a fused copy for inference; the original keeps its batch norms and both sets of branches.
+
+    Args:
+        network: any YOLO network.
+        branch: which set of branches a YOLO26 head keeps; others have ``one2many`` alone.
+    """
+    fused = deepcopy(network).eval().requires_grad_(False)
+    fused.head.keep_only(branch)
+    _fuse_children(fused)
+    return fused
+
+
+def is_fused(network: nn.Module) -> bool:
+    """Whether a network has no batch norm left to fold."""
+    return not any(isinstance(module, (nn.BatchNorm2d, nn.SyncBatchNorm)) for module in network.modules())
+
+
+def _fuse_children(module: nn.Module) -> None:
+    for name, child in module.named_children():
+        if isinstance(child, Conv):
+            setattr(module, name, FusedConv(_fold(child.conv, child.bn), child.act))
+        else:
+            _fuse_children(child)
+
+
+def _fold(conv: nn.Conv2d, bn: nn.BatchNorm2d) -> nn.Conv2d:
+    """Return the convolution w' = w * g / sqrt(v + eps), b' = b - m * g / sqrt(v + eps)."""
+    # Without initial values, which would cost time and advance the user's random numbers.
+    fused: nn.Conv2d = skip_init(  # type: ignore[no-untyped-call]
+        nn.Conv2d,
+        conv.in_channels,
+        conv.out_channels,
+        conv.kernel_size,
+        conv.stride,
+        conv.padding,
+        groups=conv.groups,
+        device=conv.weight.device,
+        dtype=conv.weight.dtype,
+    ).requires_grad_(False)
+    assert bn.running_mean is not None
+    assert bn.running_var is not None
+    with torch.no_grad():
+        gain = bn.weight / torch.sqrt(bn.running_var + bn.eps)
+        fused.weight.copy_(conv.weight * gain.view(-1, 1, 1, 1))
+        fused.bias.copy_(bn.bias - bn.running_mean * gain)  # type: ignore[union-attr]
+    return fused
+
+
+BN_OPERATIONS = 8  # per output element: four multiply-adds
+
+
+def network_cost(network: YoloNetwork, size: tuple[int, int] = (640, 640)) -> NetworkCost:
+    """Measure a network for inputs of (H, W) pixels; nothing is computed, only shapes."""
+    return NetworkCost.of(network, count_operations(network, size))
+
+
+def count_operations(network: YoloNetwork, size: tuple[int, int]) -> float:
+    """Return the operations of one picture (3, H, W): convolutions, attention products, batch norms, DFL."""
+    levels = sum(size[0] / stride * (size[1] / stride) for stride in network.strides)
+    bins = network.head.spec.reg_max
+    expectation = 2.0 * 4 * bins * levels if bins > 1 else 0.0
+    return sum(count for _, count in _operations(network, size)) + expectation
+
+
+def convolution_macs(network: YoloNetwork, size: tuple[int, int]) -> int:
+    """Return the multiply-adds of all convolutions of the inference path for one picture (3, H, W)."""
+    counts = _operations(network, size)
+    return int(sum(count for module, count in counts if isinstance(module, _CONVOLUTIONS)) // 2)
+
+
+_CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
+
+
+def _operations(network: YoloNetwork, size: tuple[int, int]) -> list[tuple[nn.Module, float]]:
+    """Send shapes through a copy without memory and count per call of a module."""
+    counts: list[tuple[nn.Module, float]] = []
+
+    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        counts.append((module, _operations_of(module, inputs[0], output)))
+
+    twin = deepcopy(network).to("meta").eval()
+    for module in twin.modules():
+        if isinstance(module, (*_CONVOLUTIONS, nn.BatchNorm2d, Attention)):
+            module.register_forward_hook(count)
+    with torch.no_grad():
+        twin(torch.empty(1, 3, *size, device="meta"))
+    return counts
+
+
+def _operations_of(module: nn.Module, x: Tensor, y: Tensor) -> float:
+    if isinstance(module, nn.Conv2d):
+        return 2.0 * y.numel() * module.weight[0].numel()
+    if isinstance(module, nn.ConvTranspose2d):
+        return 2.0 * x.numel() * module.weight[0].numel()
+    if isinstance(module, Attention):
+        positions = x.shape[2] * x.shape[3]
+        return 2.0 * module.heads * positions**2 * (module.key_dim + module.head_dim)
+    return float(BN_OPERATIONS * y.numel())

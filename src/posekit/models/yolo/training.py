@@ -7,28 +7,84 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from posekit.checkpoint.contents import Checkpoint
-from posekit.config.shared import DetectionSettings
-from posekit.config.train import TrainSettings
-from posekit.config.val import ValSettings
+from posekit.checkpoint.record import Checkpoint
+from posekit.config.settings import DetectionSettings, TrainSettings, ValSettings
+from posekit.errors import SettingError
 from posekit.log import LOGGER
-from posekit.models.contract import Criterion, Detected
-from posekit.models.recipe import Recipe
-from posekit.models.yolo.boosted import boosted_parameters
-from posekit.models.yolo.class_points import points_of_classes
-from posekit.models.yolo.freeze import freeze_layers, rest_batch_norms
-from posekit.models.yolo.inference import YoloInference, wait_for
-from posekit.models.yolo.loading import LoadedModel, contents_of
-from posekit.models.yolo.losses.class_weights import class_weights
-from posekit.models.yolo.losses.criterion import make_criterion
-from posekit.models.yolo.losses.gains import LossGains
+from posekit.models.contract import Criterion, Detected, Recipe
+from posekit.models.yolo.heads import PREFIX, Outputs
+from posekit.models.yolo.inference import MIN_STRIDE, YoloInference, YoloValidation, points_of_classes, wait_for
+from posekit.models.yolo.losses.criterion import LossGains, class_weights, make_criterion
 from posekit.models.yolo.network import YoloNetwork
-from posekit.models.yolo.outputs import Outputs
-from posekit.models.yolo.prepare import MIN_STRIDE
-from posekit.models.yolo.transfer import build_for_training, transfer_weights
-from posekit.models.yolo.validation import YoloValidation
+from posekit.models.yolo.weights import LoadedModel, build_for_training, contents_of, transfer_weights
 from posekit.sample import Batch
-from posekit.schema import KeypointSchema
+from posekit.schema.schema import KeypointSchema
+
+
+def boosted_parameters(network: YoloNetwork) -> frozenset[str]:
+    """Return the full names of the parameters of the class branches, semantic ones included."""
+    head = f"model.{len(network.model) - 1}"
+    starts = tuple(f"{head}.{PREFIX[branch]}cv3." for branch in network.head.branches)
+    return frozenset(
+        name for name, _ in network.named_parameters() if name.startswith((*starts, f"{head}.proto.semseg."))
+    )
+
+
+BATCH_NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm)
+
+
+def freeze_layers(network: YoloNetwork, freeze: int | Sequence[int | str] | None) -> tuple[str, ...]:
+    """Turn off the gradients of the frozen parts of a network, and turn on all others.
+
+    The bin values of DFL are always frozen.
+
+    Args:
+        network: the network.
+        freeze: the number of first layers, or a list of layers by index or dotted name, such as ``"23.cv2"``.
+
+    Returns:
+        How the names of frozen parameters start, for `rest_batch_norms`.
+
+    Raises:
+        SettingError: there is no such layer, or nothing would be left to train.
+    """
+    frozen = tuple(f"model.{layer}." for layer in _checked_layers(network, freeze))
+    always = f"model.{len(network.model) - 1}.dfl."
+    parameters = dict(network.named_parameters())
+    if all(name.startswith((*frozen, always)) for name in parameters):
+        raise SettingError(f"freeze={freeze} freezes the whole network: leave its head ({len(network.model) - 1}) out")
+    for name, parameter in parameters.items():
+        held = name.startswith((*frozen, always))
+        if not held and not parameter.requires_grad:
+            LOGGER.warning("%s was frozen without being named in freeze=%s: it is trained", name, freeze)
+        parameter.requires_grad_(not held)
+    return frozen
+
+
+def rest_batch_norms(network: nn.Module, frozen: Sequence[str]) -> None:
+    """Put the batch norms of frozen parts into evaluation mode; to be called after each ``network.train()``.
+
+    Args:
+        network: the network, not wrapped.
+        frozen: what `freeze_layers` returned.
+    """
+    for name, module in network.named_modules():
+        if isinstance(module, BATCH_NORMS) and f"{name}.".startswith(tuple(frozen)):
+            module.eval()
+
+
+def _checked_layers(network: YoloNetwork, freeze: int | Sequence[int | str] | None) -> list[str]:
+    count = len(network.model)
+    layers = list(range(freeze)) if isinstance(freeze, int) else list(freeze or ())
+    names = [str(layer) for layer in layers]
+    known = {name for name, _ in network.model.named_modules()}
+    for name in names:
+        if name not in known:
+            raise SettingError(
+                f"freeze={freeze}: this network has no layer {name!r}; its layers are 0 to {count - 1}, "
+                f"and parts of them have names such as '{count - 1}.cv2'"
+            )
+    return names
 
 
 class YoloTraining:

@@ -2,7 +2,7 @@
 
 import torch
 
-from posekit.models.rfdetr.backbone.position_table import fit_position_table
+from posekit.models.rfdetr.backbone import fit_position_table
 
 
 def test_a_table_of_the_right_size_is_itself():

@@ -2,7 +2,7 @@
 
 import torch
 
-from posekit.models.rfdetr.backbone.stochastic_depth import skip_at_random
+from posekit.models.rfdetr.backbone import skip_at_random
 from small_rfdetr import small_rfdetr
 
 

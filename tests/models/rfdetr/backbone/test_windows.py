@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.models.rfdetr.backbone.windows import join_windows, split_windows
+from posekit.models.rfdetr.backbone import join_windows, split_windows
 
 
 @given(batch=st.integers(1, 3), rows=st.integers(1, 4), columns=st.integers(1, 4), windows=st.integers(1, 4))

@@ -2,8 +2,7 @@
 
 import torch
 
-from posekit.models.rfdetr.decoder.deformable_attention import DeformableAttention
-from posekit.models.rfdetr.decoder.memory import Memory
+from posekit.models.rfdetr.decoder import DeformableAttention, Memory
 
 
 def reading(width=8, heads=2, points=2):

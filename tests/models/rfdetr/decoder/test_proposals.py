@@ -2,7 +2,7 @@
 
 import torch
 
-from posekit.models.rfdetr.decoder.proposals import LARGEST_WHOLE_GRID, grid_proposals, inner_cells
+from posekit.models.rfdetr.decoder import LARGEST_WHOLE_GRID, grid_proposals, inner_cells
 
 LIKE = torch.zeros(1)
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from posekit.models.rfdetr.decoder.query_attention import QueryAttention
+from posekit.models.rfdetr.decoder import QueryAttention
 
 
 def test_it_is_the_multi_head_attention_of_pytorch():

@@ -3,10 +3,8 @@
 import pytest
 
 from golden.rfdetr_files import arrays, recorded_targets, tensors
-from posekit.models.rfdetr.losses.class_losses import CLASS_LOSSES
-from posekit.models.rfdetr.losses.criterion import DETECTION_WEIGHTS, SetCriterion
-from posekit.models.rfdetr.losses.detection_losses import DetectionLosses
-from posekit.models.rfdetr.outputs import Outputs, Predictions
+from posekit.models.rfdetr.losses import CLASS_LOSSES, DETECTION_WEIGHTS, DetectionLosses, SetCriterion
+from posekit.models.rfdetr.network import Outputs, Predictions
 
 
 @pytest.mark.parametrize("kind", CLASS_LOSSES)

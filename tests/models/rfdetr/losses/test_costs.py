@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from golden.rfdetr_files import arrays, recorded_targets, tensors
-from posekit.models.rfdetr.losses.costs import box_cost, class_cost, detection_cost, giou_cost
-from posekit.models.rfdetr.outputs import Predictions
+from posekit.models.rfdetr.losses import box_cost, class_cost, detection_cost, giou_cost
+from posekit.models.rfdetr.network import Predictions
 
 RELATIVE = 1e-5
 

@@ -5,19 +5,18 @@ import torch
 
 from golden.networks import golden_input
 from golden.rfdetr_files import SIGMAS, arrays, assert_matches, golden_network, outputs_of, recorded_targets
-from posekit.models.rfdetr.initial import set_initial_weights
-from posekit.models.rfdetr.losses.costs import detection_cost
-from posekit.models.rfdetr.losses.criterion import (
+from posekit.models.rfdetr.losses import (
     POSE_WEIGHTS,
+    DetectionLosses,
+    PoseLosses,
     SetCriterion,
+    detection_cost,
     detection_criterion,
+    match,
+    object_count,
     pose_criterion,
 )
-from posekit.models.rfdetr.losses.detection_losses import DetectionLosses
-from posekit.models.rfdetr.losses.matcher import match
-from posekit.models.rfdetr.losses.object_count import object_count
-from posekit.models.rfdetr.losses.pose_losses import PoseLosses
-from posekit.models.rfdetr.outputs import Outputs
+from posekit.models.rfdetr.network import Outputs, set_initial_weights
 from posekit.sample import Targets
 from small_rfdetr import small_rfdetr
 

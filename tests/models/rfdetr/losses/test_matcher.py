@@ -6,9 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from golden.rfdetr_files import assert_matches, recorded_targets, tensors
-from posekit.models.rfdetr.losses.costs import detection_cost
-from posekit.models.rfdetr.losses.matcher import match
-from posekit.models.rfdetr.outputs import Predictions
+from posekit.models.rfdetr.losses import detection_cost, match
+from posekit.models.rfdetr.network import Predictions
 from posekit.sample import Targets
 
 

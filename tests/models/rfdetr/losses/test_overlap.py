@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.models.rfdetr.losses.overlap import generalised_iou, iou
+from posekit.models.rfdetr.losses import generalised_iou, iou
 
 FRACTION = st.floats(0, 0.4)
 

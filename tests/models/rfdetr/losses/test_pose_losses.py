@@ -6,11 +6,8 @@ import pytest
 import torch
 
 from golden.rfdetr_files import SIGMAS, arrays, recorded_targets, tensors
-from posekit.models.rfdetr.losses.costs import detection_cost
-from posekit.models.rfdetr.losses.matched import Matched
-from posekit.models.rfdetr.losses.matcher import match
-from posekit.models.rfdetr.losses.pose_losses import PoseLosses
-from posekit.models.rfdetr.outputs import Predictions
+from posekit.models.rfdetr.losses import Matched, PoseLosses, detection_cost, match
+from posekit.models.rfdetr.network import Predictions
 
 NAMES = ("l1", "vis", "oks")
 

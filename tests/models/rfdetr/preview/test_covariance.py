@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.models.rfdetr.preview.covariance import covariance, log_trace
+from posekit.models.rfdetr.decode import covariance, log_trace
 
 LOG = st.floats(-3, 3)
 

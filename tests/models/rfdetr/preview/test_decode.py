@@ -5,10 +5,9 @@ import pytest
 import torch
 
 from golden.rfdetr_files import arrays, tensors
-from posekit.models.rfdetr.outputs import Predictions
-from posekit.models.rfdetr.preview.covariance import covariance
-from posekit.models.rfdetr.preview.decode import find_uncertain, keep_scores
-from posekit.models.rfdetr.preview.slots import KeypointSlots
+from posekit.models.rfdetr.architecture import KeypointSlots
+from posekit.models.rfdetr.decode import covariance, find_uncertain, keep_scores
+from posekit.models.rfdetr.network import Predictions
 
 PIXELS = 1e-4
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from golden.rfdetr_files import arrays, assert_matches, recorded_targets, tensors
-from posekit.models.rfdetr.losses.matcher import match
-from posekit.models.rfdetr.outputs import Outputs, Predictions
-from posekit.models.rfdetr.preview.losses import PREVIEW_WEIGHTS, PreviewCost, preview_criterion
-from posekit.models.rfdetr.preview.slots import KeypointSlots
+from posekit.models.rfdetr.architecture import KeypointSlots
+from posekit.models.rfdetr.losses import match
+from posekit.models.rfdetr.network import Outputs, Predictions
+from posekit.models.rfdetr.preview_losses import PREVIEW_WEIGHTS, PreviewCost, preview_criterion
 from posekit.sample import Targets
 from small_rfdetr import small_preview
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from posekit.models.rfdetr.preview.slots import KeypointSlots
+from posekit.models.rfdetr.architecture import KeypointSlots
 
 SLOTS = KeypointSlots((0, 3, 2))
 

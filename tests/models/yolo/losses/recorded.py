@@ -6,12 +6,11 @@ import numpy as np
 import torch
 
 from golden.train_files import arrays
-from posekit.models.yolo.flow import RealNVP
 from posekit.models.yolo.heads import HeadSpec
-from posekit.models.yolo.losses.criterion import TrainedHead, head_criterion
-from posekit.models.yolo.losses.gains import LossGains
+from posekit.models.yolo.layers import RealNVP
+from posekit.models.yolo.losses.criterion import LossGains, TrainedHead, head_criterion
 from posekit.sample import Targets
-from posekit.schema import COCO_PERSON
+from posekit.schema.schema import COCO_PERSON
 
 STRIDES = (8.0, 16.0, 32.0)
 HEIGHT, WIDTH = 160, 192

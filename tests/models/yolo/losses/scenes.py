@@ -2,10 +2,9 @@
 
 import torch
 
-from posekit.models.yolo.flow import RealNVP
 from posekit.models.yolo.heads import HeadSpec
-from posekit.models.yolo.losses.criterion import TrainedHead, head_criterion
-from posekit.models.yolo.losses.gains import LossGains
+from posekit.models.yolo.layers import RealNVP
+from posekit.models.yolo.losses.criterion import LossGains, TrainedHead, head_criterion
 from posekit.sample import Targets
 
 STRIDES = (8.0, 16.0, 32.0)

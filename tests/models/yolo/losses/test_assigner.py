@@ -8,13 +8,15 @@ from hypothesis import strategies as st
 
 from golden.train_files import arrays
 from models.yolo.losses.recorded import dense
-from posekit.models.yolo.losses.assigner import Assigner
-from posekit.models.yolo.losses.candidates import inside_boxes, inside_boxes_at_fitting_levels
-from posekit.models.yolo.losses.grid import Grid
-from posekit.models.yolo.losses.instance_masks import MaskStack
-from posekit.models.yolo.losses.objects import Objects
-from posekit.models.yolo.losses.overlaps import BoxAndMaskOverlap, KeypointOverlap, box_overlap
-from posekit.models.yolo.losses.predictions import Pairs, Predictions, alignment
+from posekit.models.yolo.losses.assign import (
+    Assigner,
+    BoxAndMaskOverlap,
+    KeypointOverlap,
+    box_overlap,
+    inside_boxes,
+    inside_boxes_at_fitting_levels,
+)
+from posekit.models.yolo.losses.objects import Grid, MaskStack, Objects, Pairs, Predictions, alignment
 
 FILE = arrays("assigner")
 BOX_CASES = [str(name) for name in FILE["case_names"]]

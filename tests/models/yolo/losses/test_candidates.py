@@ -1,8 +1,7 @@
 import torch
 
-from posekit.models.yolo.losses.candidates import inside_boxes, inside_boxes_at_fitting_levels
-from posekit.models.yolo.losses.grid import Grid
-from posekit.models.yolo.losses.objects import Objects
+from posekit.models.yolo.losses.assign import inside_boxes, inside_boxes_at_fitting_levels
+from posekit.models.yolo.losses.objects import Grid, Objects
 
 LEVELS = (8.0, 16.0, 32.0)
 GRID = Grid.of([torch.empty(1, 1, int(256 / s), int(256 / s)) for s in LEVELS], LEVELS, torch.float32)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from golden.train_files import arrays
-from posekit.models.yolo.losses.ciou import complete_iou
+from posekit.models.yolo.losses.assign import complete_iou
 
 PARTS = arrays("parts")
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from posekit.models.yolo.losses.class_weights import class_weights
+from posekit.models.yolo.losses.criterion import class_weights
 
 
 def test_rare_classes_weigh_more_and_the_mean_is_1():

@@ -16,10 +16,7 @@ from models.yolo.losses.scenes import (
     parameters_of,
 )
 from posekit.errors import ShapeError
-from posekit.models.yolo.losses.criterion import make_criterion
-from posekit.models.yolo.losses.dual import DualCriterion
-from posekit.models.yolo.losses.gains import LossGains
-from posekit.models.yolo.losses.single import SingleCriterion
+from posekit.models.yolo.losses.criterion import DualCriterion, LossGains, SingleCriterion, make_criterion
 from posekit.sample import Targets
 from small_networks import small_network
 

@@ -4,7 +4,7 @@ import torch
 from torch.autograd import gradcheck
 
 from golden.train_files import arrays
-from posekit.models.yolo.losses.detection_terms import distribution_focal_loss
+from posekit.models.yolo.losses.terms import distribution_focal_loss
 
 PARTS = arrays("parts")
 

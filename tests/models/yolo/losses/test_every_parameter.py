@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from posekit.config.task_parts import TASKS_WITH_KEYPOINTS, TASKS_WITH_OUTLINES
-from posekit.config.train import TrainSettings
-from posekit.models.yolo.loading import LoadedModel
+from posekit.config.commands import TASKS_WITH_KEYPOINTS, TASKS_WITH_OUTLINES
+from posekit.config.settings import TrainSettings
 from posekit.models.yolo.training import YoloTraining
+from posekit.models.yolo.weights import LoadedModel
 from posekit.sample import Targets
-from posekit.schema import KeypointSchema
+from posekit.schema.schema import KeypointSchema
 from small_networks import small_network
 
 POINTS = 17

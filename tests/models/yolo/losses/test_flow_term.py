@@ -7,7 +7,7 @@ from torch.autograd import gradcheck
 
 from golden.train_files import arrays
 from models.yolo.losses.recorded import recorded_flow
-from posekit.models.yolo.losses.flow_term import keypoint_weights, residual_likelihood
+from posekit.models.yolo.losses.terms import keypoint_weights, residual_likelihood
 
 PARTS = arrays("parts")
 

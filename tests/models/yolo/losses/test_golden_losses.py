@@ -7,9 +7,7 @@ import torch
 from golden.train_files import arrays
 from models.yolo.losses.recorded import CASES, PREFIXES, STRIDES, criterion_of, dense, outputs_of, sigmas_of, targets_of
 from posekit.models.yolo.heads import HeadSpec
-from posekit.models.yolo.losses.criterion import TrainedHead, head_criterion
-from posekit.models.yolo.losses.dual import DualCriterion
-from posekit.models.yolo.losses.gains import LossGains
+from posekit.models.yolo.losses.criterion import DualCriterion, LossGains, TrainedHead, head_criterion
 
 LOSS = {"rtol": 1e-4, "atol": 1e-5}
 cases = pytest.mark.parametrize(("file", "case"), CASES)

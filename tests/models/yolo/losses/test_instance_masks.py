@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from posekit.models.yolo.losses.instance_masks import IndexMaps, MaskStack, resize_nearest
-from posekit.models.yolo.losses.mask_pixels import MaskPixels
+from posekit.models.yolo.losses.objects import IndexMaps, MaskPixels, MaskStack, resize_nearest
 
 # Two pictures of 4x6; three objects: two in the second picture, one in the first.
 MAPS = torch.zeros(2, 4, 6)

@@ -4,7 +4,7 @@ import torch
 from torch.autograd import gradcheck
 
 from golden.train_files import arrays
-from posekit.models.yolo.losses.keypoint_terms import location_loss
+from posekit.models.yolo.losses.terms import location_loss
 
 PARTS = arrays("parts")
 

@@ -1,10 +1,7 @@
 import torch
 
-from posekit.models.yolo.losses.instance_masks import IndexMaps
-from posekit.models.yolo.losses.mask_overlap import mask_iou, mask_overlap
-from posekit.models.yolo.losses.mask_pixels import MaskPixels
-from posekit.models.yolo.losses.objects import Objects
-from posekit.models.yolo.losses.predictions import Pairs, Predictions
+from posekit.models.yolo.losses.assign import mask_iou, mask_overlap
+from posekit.models.yolo.losses.objects import IndexMaps, MaskPixels, Objects, Pairs, Predictions
 
 # One picture of 32x32 px with prototypes of 8x8, one object on the left half.
 MAPS = torch.zeros(1, 8, 8)

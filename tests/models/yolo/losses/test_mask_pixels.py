@@ -2,7 +2,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from posekit.models.yolo.losses.mask_pixels import MaskPixels
+from posekit.models.yolo.losses.objects import MaskPixels
 from posekit.ops.masks import crop_masks
 
 EDGES = st.floats(-5, 25, width=32) | st.integers(-2, 15).map(float)

@@ -3,8 +3,8 @@ import torch
 from torch.autograd import gradcheck
 
 from golden.train_files import arrays
-from posekit.models.yolo.losses.mask_pixels import MaskPixels
-from posekit.models.yolo.losses.mask_terms import mask_loss
+from posekit.models.yolo.losses.objects import MaskPixels
+from posekit.models.yolo.losses.terms import mask_loss
 
 PARTS = arrays("parts")
 

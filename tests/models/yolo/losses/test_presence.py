@@ -18,14 +18,10 @@ from models.yolo.losses.scenes import (
     make_outputs,
     make_targets,
 )
-from posekit.models.yolo.losses.candidates import inside_boxes
-from posekit.models.yolo.losses.criterion import make_criterion
-from posekit.models.yolo.losses.gains import LossGains
-from posekit.models.yolo.losses.grid import Grid
-from posekit.models.yolo.losses.objects import pack_objects
-from posekit.models.yolo.losses.overlaps import JointOverlap, box_overlap
-from posekit.models.yolo.losses.predictions import Pairs, Predictions
-from posekit.models.yolo.losses.semantic_term import known_pixels, semantic_loss
+from posekit.models.yolo.losses.assign import JointOverlap, box_overlap, inside_boxes
+from posekit.models.yolo.losses.criterion import LossGains, make_criterion
+from posekit.models.yolo.losses.objects import Grid, Pairs, Predictions, pack_objects
+from posekit.models.yolo.losses.terms import known_pixels, semantic_loss
 from small_networks import small_network
 
 COUNTS = (3, 1)

@@ -3,8 +3,8 @@ import torch
 from torch.autograd import gradcheck
 
 from golden.train_files import arrays
-from posekit.models.yolo.losses.instance_masks import resize_nearest
-from posekit.models.yolo.losses.semantic_term import semantic_loss, semantic_target
+from posekit.models.yolo.losses.objects import resize_nearest
+from posekit.models.yolo.losses.terms import semantic_loss, semantic_target
 
 PARTS = arrays("parts")
 

@@ -3,13 +3,10 @@
 import pytest
 import torch
 
-from posekit.models.yolo.branch_names import renamed_state
-from posekit.models.yolo.cost import network_cost
 from posekit.models.yolo.definition import parse_definition
-from posekit.models.yolo.fuse import fuse_network
-from posekit.models.yolo.network import silent_build
+from posekit.models.yolo.network import fuse_network, network_cost, silent_build
 from posekit.models.yolo.presets import stock_definition
-from posekit.models.yolo.transfer import transfer_weights
+from posekit.models.yolo.weights import renamed_state, transfer_weights
 from small_networks import small_network
 
 FAMILIES = ("yolov8", "yolo11", "yolo26")

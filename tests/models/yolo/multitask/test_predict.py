@@ -7,13 +7,12 @@ import pytest
 import torch
 
 from posekit import YOLO
-from posekit.config.val import ValSettings
-from posekit.models.yolo.inference import YoloInference
-from posekit.models.yolo.validation import YoloValidation
+from posekit.config.settings import ValSettings
+from posekit.models.yolo.inference import YoloInference, YoloValidation
+from posekit.results.drawing import draw_results
 from posekit.sample import Sample
-from posekit.schema import KeypointSchema
-from posekit.viz.options import DrawOptions
-from posekit.viz.results import draw_results
+from posekit.schema.schema import KeypointSchema
+from posekit.viz.draw import DrawOptions
 from small_networks import small_network
 
 

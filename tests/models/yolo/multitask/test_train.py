@@ -7,9 +7,16 @@ import pytest
 import yaml
 
 from posekit import YOLO
-from posekit.data.figures import SceneSettings, write_coco_dataset
-from posekit.models.yolo.detect import DetectionPredictor, DetectionTrainer, DetectionValidator
-from posekit.models.yolo.multitask import MultitaskPredictor, MultitaskTrainer, MultitaskValidator
+from posekit.data.figures.backdrop import SceneSettings
+from posekit.data.figures.dataset import write_coco_dataset
+from posekit.tasks import (
+    DetectionPredictor,
+    DetectionTrainer,
+    DetectionValidator,
+    MultitaskPredictor,
+    MultitaskTrainer,
+    MultitaskValidator,
+)
 from small_networks import small_definition
 
 QUICK = {"imgsz": 64, "batch": 4, "workers": 0, "device": "cpu", "plots": False, "verbose": False}

@@ -3,12 +3,9 @@
 import pytest
 
 from posekit import YOLO
-from posekit.config import DEFAULT_CFG
-from posekit.config.predict import PredictSettings
+from posekit.config.settings import DEFAULT_CFG, PredictSettings
 from posekit.errors import SettingError, UnknownSettingError
-from posekit.models.yolo.detect import DetectionPredictor
-from posekit.models.yolo.pose import PosePredictor
-from posekit.models.yolo.segment import SegmentationPredictor
+from posekit.tasks import DetectionPredictor, PosePredictor, SegmentationPredictor
 
 QUIET = {"verbose": False, "device": "cpu"}
 

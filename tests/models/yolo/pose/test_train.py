@@ -6,12 +6,21 @@ import pytest
 import yaml
 
 from posekit import YOLO
-from posekit.config import DEFAULT_CFG
-from posekit.data.figures import SceneSettings, write_yolo_dataset
+from posekit.config.settings import DEFAULT_CFG
+from posekit.data.figures.backdrop import SceneSettings
+from posekit.data.figures.dataset import write_yolo_dataset
 from posekit.errors import PosekitError, SettingError, UnknownAttributeError, UnknownChoiceError, UnknownSettingError
-from posekit.models.yolo.detect import DetectionPredictor, DetectionTrainer, DetectionValidator
-from posekit.models.yolo.pose import PosePredictor, PoseTrainer, PoseValidator
-from posekit.models.yolo.segment import SegmentationPredictor, SegmentationTrainer, SegmentationValidator
+from posekit.tasks import (
+    DetectionPredictor,
+    DetectionTrainer,
+    DetectionValidator,
+    PosePredictor,
+    PoseTrainer,
+    PoseValidator,
+    SegmentationPredictor,
+    SegmentationTrainer,
+    SegmentationValidator,
+)
 
 QUICK = {"epochs": 1, "imgsz": 64, "batch": 4, "workers": 0, "device": "cpu", "plots": False, "verbose": False}
 
@@ -34,9 +43,9 @@ def changed_copy(people, path, **changes):
 
 
 def test_the_classes_are_also_in_files_of_their_own():
-    from posekit.models.yolo.pose.predict import PosePredictor as Predictor
-    from posekit.models.yolo.pose.train import PoseTrainer as Trainer
-    from posekit.models.yolo.pose.val import PoseValidator as Validator
+    from posekit.tasks import PosePredictor as Predictor
+    from posekit.tasks import PoseTrainer as Trainer
+    from posekit.tasks import PoseValidator as Validator
 
     assert (Trainer, Predictor, Validator) == (PoseTrainer, PosePredictor, PoseValidator)
 

@@ -3,13 +3,11 @@
 import pytest
 
 from posekit import YOLO
-from posekit.config import DEFAULT_CFG
-from posekit.config.val import ValSettings
-from posekit.data.figures import SceneSettings, write_yolo_dataset
+from posekit.config.settings import DEFAULT_CFG, ValSettings
+from posekit.data.figures.backdrop import SceneSettings
+from posekit.data.figures.dataset import write_yolo_dataset
 from posekit.errors import SettingError, UnknownSettingError
-from posekit.models.yolo.detect import DetectionValidator
-from posekit.models.yolo.pose import PoseValidator
-from posekit.models.yolo.segment import SegmentationValidator
+from posekit.tasks import DetectionValidator, PoseValidator, SegmentationValidator
 
 QUIET = {"imgsz": 64, "plots": False, "verbose": False, "device": "cpu", "workers": 0}
 

@@ -1,7 +1,5 @@
 """The classes of the task detect, under the names that people import."""
 
-from posekit.models.yolo.detect.predict import DetectionPredictor
-from posekit.models.yolo.detect.train import DetectionTrainer
-from posekit.models.yolo.detect.val import DetectionValidator
+from posekit.tasks import DetectionPredictor, DetectionTrainer, DetectionValidator
 
 __all__ = ["DetectionPredictor", "DetectionTrainer", "DetectionValidator"]

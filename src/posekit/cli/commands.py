@@ -1,0 +1,317 @@
+"""The command ``posekit train``."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from posekit.checkpoint.weights import FIGURES_POSE
+from posekit.cli.words import Command
+from posekit.config.commands import (
+    DEFAULT_TASK,
+    TASKS,
+    CheckSettings,
+    FiguresSettings,
+    MergeWeightsSettings,
+    NoSettings,
+)
+from posekit.config.read import build, resolve
+from posekit.config.settings import ConvertSettings, MergeSettings, PredictSettings, TrainSettings, ValSettings
+from posekit.errors import OutputError, UnknownSettingError
+from posekit.log import LOGGER, say_answer
+
+if TYPE_CHECKING:
+    from posekit.data.convert.convert import Converted
+    from posekit.data.convert.merge_kpt_seg import Merged
+    from posekit.files.problems import Problem
+
+
+def default_model(task: str | None) -> str:
+    """Return the weight file of a task's newest nano network, and say so."""
+    chosen = TASKS[task or DEFAULT_TASK]
+    LOGGER.warning("no model given: taking %s; name another with model=FILE (model=yolo11n-pose.pt)", chosen.model)
+    return chosen.model
+
+
+def default_predictor(task: str | None) -> str:
+    """Return the weight file to predict with, and say so: for poses the network that comes with posekit."""
+    if (task or DEFAULT_TASK) != DEFAULT_TASK:
+        return default_model(task)
+    LOGGER.warning(
+        "no model given: taking %s, which comes with posekit and has seen drawn people only; "
+        "for photographs name a real one with model=FILE (model=yolo11n-pose.pt)",
+        FIGURES_POSE,
+    )
+    return FIGURES_POSE
+
+
+def run_train(command: Command) -> None:
+    """Train, from a definition or from weights.
+
+    Settings are checked before the network is loaded, so that a typo costs no waiting.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted; where an epoch was finished, the text says how to go on.
+    """
+    given = resolve(TrainSettings, {**command.values, "cfg": command.settings.cfg})
+    resume = given.get("resume")
+    interrupted_run = resume if isinstance(resume, str) else None
+    model_file = command.settings.model or interrupted_run or default_model(command.settings.task)
+
+    from posekit.api import YOLO
+
+    model = YOLO(model_file, task=command.settings.task)
+    try:
+        model.train(**given)
+    except KeyboardInterrupt as interrupt:
+        last = getattr(model.trainer, "last", None)
+        if last is None or not last.is_file():
+            raise
+        raise KeyboardInterrupt(f"go on with: posekit train resume={last}") from interrupt
+
+
+def run_val(command: Command) -> None:
+    """Validate a model and print its table.
+
+    Settings are checked before the network is loaded, so that a typo costs no waiting.
+    """
+    given = resolve(ValSettings, {**command.values, "cfg": command.settings.cfg})
+    model_file = command.settings.model or default_model(command.settings.task)
+
+    from posekit.api import YOLO
+
+    YOLO(model_file, task=command.settings.task).val(**given)
+
+
+def run_predict(command: Command) -> None:
+    """Predict, and save drawn results unless ``save=False``.
+
+    Settings are checked before the network is loaded, so that a typo costs no waiting.
+    """
+    given = resolve(PredictSettings, {**command.values, "cfg": command.settings.cfg})
+    model_file = command.settings.model or default_predictor(command.settings.task)
+
+    from posekit.api import YOLO
+
+    model = YOLO(model_file, task=command.settings.task)
+    for _ in model.predict(command.settings.source, stream=True, **({"save": True} | given)):
+        pass  # results are saved and logged on the way; keeping none holds memory constant
+
+
+def run_check(command: Command) -> None:
+    """Check a data set, print what was noticed, and write the report."""
+    settings = build(CheckSettings, command.values)
+
+    from posekit.config.user import load_user_settings
+    from posekit.engine.data_check import check_dataset, console_lines, write_report
+    from posekit.files.writing import make_run_folder
+
+    task = command.settings.task or DEFAULT_TASK
+    check = check_dataset(settings.data, task=task)
+    if settings.out is not None:
+        target = Path(settings.out)
+    else:
+        target = make_run_folder(Path(load_user_settings().runs_dir) / task, "check") / "report.html"
+    write_report(check, target)
+    for line in console_lines(check):
+        say_answer(line)
+    say_answer(f"Report: {target}")
+
+
+MAX_SHOWN = 10
+
+
+def run_convert(command: Command) -> None:
+    """Convert annotations to a data set; what was left out is a warning.
+
+    Raises:
+        UnknownSettingError: no ``source=`` given.
+    """
+    settings = build(ConvertSettings, command.values)
+    source = command.settings.source
+    if source is None:
+        raise UnknownSettingError("convert needs source=FILE or FOLDER, the annotations to convert")
+    from posekit.data.convert.convert import convert_labels
+
+    converted = convert_labels(
+        str(source),
+        settings.out,
+        form=settings.form,
+        to=settings.to,
+        task=command.settings.task,
+        names=settings.names,
+        images=settings.images,
+        pictures=settings.pictures,  # type: ignore[arg-type]  # one of the choices of the setting
+        class_numbers=settings.class_numbers,
+    )
+    if settings.form is None:
+        LOGGER.info("%s is %s (form=%s)", source, converted.form.title, converted.form.name)
+    _warn(converted.written.problems)
+    say_answer(_summary(converted, settings.to))
+
+
+def run_merge(command: Command) -> None:
+    """Merge keypoint and segment labels to multitask labels; what was left out is a warning."""
+    settings = build(MergeSettings, command.values)
+    from posekit.data.convert.merge_kpt_seg import merge_kpt_seg
+
+    shape = settings.kpt_shape
+    merged = merge_kpt_seg(
+        settings.kpt,
+        settings.seg,
+        settings.out,
+        kpt_shape=None if shape is None else (shape[0], shape[1]),
+        iou=settings.iou,
+        layout=settings.layout,
+    )
+    _warn(merged.problems)
+    say_answer(_merge_summary(merged, told=shape is None))
+
+
+def _warn(problems: "Sequence[Problem]") -> None:
+    for problem in problems[:MAX_SHOWN]:
+        LOGGER.warning("%s", problem)
+    if len(problems) > MAX_SHOWN:
+        LOGGER.warning("and %d more such lines", len(problems) - MAX_SHOWN)
+
+
+def _summary(converted: "Converted", to: str) -> str:
+    written = converted.written
+    lost = sum(problem.picture for problem in written.problems)
+    left = f"; {_count(written.left_out, 'object')} and {_count(lost, 'picture')} left out"
+    lines = [
+        f"{_count(written.pictures, 'picture')} with {_count(written.objects, 'object')} written to {written.path} "
+        f"({f'task={converted.task}' if to == 'yolo' else 'COCO JSON'}){left if written.left_out or lost else ''}"
+    ]
+    if converted.outlines_left:
+        lines.append(f"task={converted.task} has no outlines: task=segment or task=multitask would keep them")
+    if to == "yolo" and len(converted.splits) == 1:
+        lines.append(f"there is one split, {converted.splits[0]}: {written.path} says what stands in for the other")
+    return "\n".join(lines)
+
+
+def _merge_summary(merged: "Merged", *, told: bool) -> str:
+    lost = sum(problem.objects for problem in merged.problems)
+    classes = ", ".join(map(str, merged.keypoint_classes))
+    return (
+        f"{_count(merged.files, 'label file')} written to {merged.path}: "
+        f"{_count(merged.matched, 'object')} with keypoints and outline, "
+        f"{_count(merged.outlines_alone, 'outline')} without a pose, "
+        f"{_count(merged.poses_alone, 'pose')} without an outline; {_count(lost, 'object')} left out\n"
+        f"kpt_shape: {list(merged.kpt_shape)}{', told by the rows' if told else ''}; classes with keypoints: {classes}"
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def run_merge_weights(command: Command) -> None:
+    """Put a pose and a segment network together to a multitask network that training can begin with."""
+    settings = build(MergeWeightsSettings, command.values)
+    from posekit.checkpoint.checkpoint import save_checkpoint
+    from posekit.models.opening import open_model
+    from posekit.models.yolo.weights import contents_of, merge_weights
+
+    merged = merge_weights(
+        open_model(settings.kpt).loaded,
+        open_model(settings.seg).loaded,
+        body=settings.body,  # type: ignore[arg-type]  # one of the choices of the setting
+    )
+    save_checkpoint(settings.out, contents_of(merged, settings.out))
+    say_answer(f"{settings.out} written; it is a start for training, not a finished network")
+
+
+DEFAULT_COPY = "default_copy.yaml"
+
+
+def show_help(command: Command) -> None:
+    """Print the help text, or with a mode its settings."""
+    from posekit.cli.words import mode_usage, usage
+
+    mode = command.settings.mode
+    say_answer(usage() if mode is None else mode_usage(mode))
+
+
+def show_version(command: Command) -> None:
+    """Print the version number alone."""
+    from posekit.version import __version__
+
+    build(NoSettings, command.values)
+    say_answer(__version__)
+
+
+def show_checks(command: Command) -> None:
+    """Print the table of the system."""
+    from posekit.cli.system import system_table
+
+    build(NoSettings, command.values)
+    say_answer(system_table())
+
+
+def show_or_change_settings(command: Command) -> None:
+    """Print the user's settings as JSON, after changing or resetting them when asked to."""
+    from posekit.config.user import as_dict, change_user_settings, load_user_settings, reset_user_settings
+
+    settings = reset_user_settings() if command.reset else load_user_settings()
+    if command.values:
+        settings = change_user_settings(command.values)
+    say_answer(json.dumps(as_dict(settings), indent=2))
+
+
+def show_defaults(command: Command) -> None:
+    """Print all default settings in the form of a cfg file."""
+    from posekit.config.describe import default_file
+
+    build(NoSettings, command.values)
+    say_answer(default_file().rstrip("\n"))
+
+
+def write_defaults(command: Command) -> None:
+    """Write all default settings to default_copy.yaml in the working directory; an existing file is kept.
+
+    Raises:
+        OutputError: the file exists, and may hold the user's changes; or it cannot be written.
+    """
+    from posekit.config.describe import default_file
+
+    build(NoSettings, command.values)
+    target = Path(DEFAULT_COPY)
+    try:
+        with target.open("x", encoding="utf-8") as stream:
+            stream.write(default_file())
+    except FileExistsError as error:
+        raise OutputError(f"{target.resolve()} exists and may hold your changes: move it or delete it") from error
+    except OSError as error:
+        target.unlink(missing_ok=True)
+        raise OutputError(f"{target.resolve()} cannot be written ({error.strerror})") from error
+    say_answer(f"{target.resolve()} written; use it with: posekit cfg={DEFAULT_COPY}")
+
+
+def show_model(command: Command) -> None:
+    """Print what is known of a model.
+
+    Raises:
+        UnknownSettingError: no ``model=`` given.
+    """
+    build(NoSettings, command.values)
+    if command.settings.model is None:
+        raise UnknownSettingError("info needs model=FILE, for example model=yolo11n-pose.pt")
+    from posekit.api import model_info_text
+
+    say_answer(model_info_text(command.settings.model))
+
+
+def write_figures(command: Command) -> None:
+    """Write a synthetic data set of drawn people with exact keypoints."""
+    settings = build(FiguresSettings, command.values)
+    from posekit.data.figures.backdrop import SceneSettings
+    from posekit.data.figures.dataset import write_coco_dataset, write_yolo_dataset
+
+    scenes = SceneSettings()
+    if settings.imgsz is not None:
+        height, width = settings.imgsz if isinstance(settings.imgsz, tuple) else (settings.imgsz, settings.imgsz)
+        scenes = SceneSettings(size=(height, width))
+    write = {"yolo": write_yolo_dataset, "coco": write_coco_dataset}[settings.form]
+    write(settings.out, train=settings.train, val=settings.val, seed=settings.seed, settings=scenes)
+    say_answer(f"{settings.train} training and {settings.val} validation pictures written to {settings.out}")

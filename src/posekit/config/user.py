@@ -1,0 +1,138 @@
+"""The user's own settings: folders and loggers, kept in one JSON file."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from posekit.config.kinds import Flag, Settings, Text, defaults_of, question, setting, settings_of
+from posekit.config.parse import write_value
+from posekit.errors import OutputError, SettingError, SettingTypeError
+from posekit.files.user_folders import config_folder, data_folder
+from posekit.files.writing import replacing_durably
+from posekit.log import LOGGER
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserSettings(Settings):
+    """What holds for all runs of a user. Relative folders count from the working directory."""
+
+    command: ClassVar[str] = "settings"
+
+    datasets_dir: str = setting("datasets", Text("a folder"), "folder of data sets")
+    weights_dir: str = setting("", Text("a folder"), "folder of downloaded weights")
+    runs_dir: str = setting("runs", Text("a folder"), "folder of results")
+    tensorboard: bool = setting(False, Flag(), "log training to TensorBoard")
+    wandb: bool = setting(False, Flag(), "log training to Weights & Biases")
+    mlflow: bool = setting(False, Flag(), "log training to MLflow")
+
+    def __post_init__(self) -> None:
+        if not self.weights_dir:
+            object.__setattr__(self, "weights_dir", str(data_folder() / "weights"))
+        super().__post_init__()
+        for key in ("datasets_dir", "weights_dir", "runs_dir"):
+            object.__setattr__(self, key, _folder(key, getattr(self, key)))
+
+
+def _folder(key: str, text: str) -> str:
+    """Return a folder with ``~`` written out."""
+    if "\0" in text:
+        raise SettingError(f"{key}={text!r} cannot be a folder")
+    try:
+        return str(Path(text).expanduser())
+    except RuntimeError as error:
+        raise SettingError(f"{key}={text}: there is no such user, or no home folder") from error
+
+
+def settings_file() -> Path:
+    """Return the path of the settings file, whether it exists or not."""
+    return config_folder() / "settings.json"
+
+
+def load_user_settings() -> UserSettings:
+    """Return the user's settings; the defaults where no file or no entry says otherwise.
+
+    Raises:
+        SettingError: the file is damaged; the text says how to start afresh.
+    """
+    return UserSettings(**_known(_read(), str(settings_file())))
+
+
+def change_user_settings(values: Mapping[str, Any]) -> UserSettings:
+    """Store `values` over the present settings and return all; an unknown key is named in a warning and left out.
+
+    Raises:
+        SettingTypeError: a value has the wrong type; nothing is stored.
+        SettingError: the present file is damaged.
+        OutputError: the new one cannot be written.
+    """
+    stored = _known(_read(), str(settings_file())) | _known(values, "settings")
+    changed = UserSettings(**stored)
+    _write({key: getattr(changed, key) for key in stored})
+    return changed
+
+
+def reset_user_settings() -> UserSettings:
+    """Store and return the defaults, whatever the file held.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    _write({})
+    return UserSettings()
+
+
+def as_dict(settings: UserSettings) -> dict[str, Any]:
+    """Return the settings as plain values, in order of declaration."""
+    return {key: getattr(settings, key) for key in settings_of(UserSettings)}
+
+
+def _known(values: Mapping[str, Any], place: str) -> dict[str, Any]:
+    defaults = {key: write_value(value) for key, value in defaults_of(UserSettings).items() if value != ""}
+    for key in values:
+        if key not in settings_of(UserSettings):
+            known = settings_of(UserSettings)
+            hint = question(key, known, defaults) or f": known are {', '.join(known)}"
+            LOGGER.warning("%s: '%s' is not a known setting%s", place, key, hint)
+    return {key: value for key, value in values.items() if key in settings_of(UserSettings)}
+
+
+def _read() -> dict[str, Any]:
+    file = settings_file()
+    stored = _stored(file)
+    if stored is None:
+        return {}
+    try:
+        content = json.loads(stored)
+        if not isinstance(content, dict):
+            raise SettingError("it holds no object")
+        UserSettings(**{key: value for key, value in content.items() if key in settings_of(UserSettings)})
+    except (ValueError, SettingTypeError, RecursionError) as error:
+        raise SettingError(
+            f"the settings file {file} is damaged ({error}): 'posekit settings reset' writes a fresh one"
+        ) from error
+    return content
+
+
+def _stored(file: Path) -> bytes | None:
+    """Return what the settings file holds; None when there is none."""
+    try:
+        if not file.exists():
+            return None
+        if not file.is_file():
+            raise SettingError(f"the settings file {file} is not a file: move it away")
+        return file.read_bytes()
+    except OSError as error:
+        raise SettingError(f"the settings file {file} cannot be read ({error.strerror})") from error
+
+
+def _write(values: Mapping[str, Any]) -> None:
+    file = settings_file()
+    try:
+        with replacing_durably(file) as draft:
+            draft.write_text(json.dumps(values, indent=2), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(
+            f"the settings file {file} cannot be written ({error.strerror}); POSEKIT_CONFIG_DIR names another folder"
+        ) from error

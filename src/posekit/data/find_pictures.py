@@ -1,0 +1,218 @@
+"""Which pictures a split of a data set names, and where the label file of a picture lies."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from posekit.data.annotation import PictureAnnotation
+from posekit.errors import DatasetNotFoundError, PosekitError, SettingError
+from posekit.files.magic import IMAGE_SUFFIXES
+from posekit.files.problems import ProblemList
+from posekit.files.reading import read_text
+from posekit.io.decode import picture_size
+
+T = TypeVar("T")
+
+
+def list_pictures(places: Sequence[Path], fraction: float = 1.0) -> list[Path]:
+    """List the picture files of folders and text lists, sorted by path.
+
+    Args:
+        places: folders (with all folders within; hidden files and folders are passed over), text lists with one
+            path per line (``./`` and paths that do not exist from the working directory count from the list's
+            folder), or single pictures. Only files with the suffix of a picture count.
+        fraction: the first part of them to take: up to 1.0 a share, a whole number above 1 a count.
+
+    Returns:
+        At least one path. That the entries of a list exist is not checked here.
+
+    Raises:
+        DatasetNotFoundError: a place does not exist, cannot be read, or names no picture.
+        SettingError: a fraction that is neither a share nor a count.
+    """
+    return [Path(name) for name in share(sorted(name for place in places for name in _pictures_of(place)), fraction)]
+
+
+def share(items: Sequence[T], fraction: float) -> tuple[T, ...]:
+    """Return the first items, at least one: up to 1.0 a share of them, for a whole number above 1 a count.
+
+    Raises:
+        SettingError: a fraction that is neither.
+    """
+    if isinstance(fraction, int) and fraction > 1:
+        return tuple(items[:fraction])
+    if not 0 < fraction <= 1:
+        raise SettingError(
+            f"fraction={fraction}: expected a share above 0 and up to 1.0, or a whole number of pictures"
+        )
+    return tuple(items[: max(round(len(items) * fraction), 1)])
+
+
+def label_path(picture: Path) -> Path:
+    """Return where the label file of a picture lies: in ``labels`` for the last folder ``images``, else beside it."""
+    return Path(label_file_name(str(picture)))
+
+
+def label_file_name(picture: str) -> str:
+    """Return the same as `label_path`, for names of files."""
+    folder, name = os.path.split(picture)
+    before, images, after = f"{folder}{os.sep}".rpartition(f"{os.sep}images{os.sep}")
+    if images:
+        folder = f"{before}{os.sep}labels{os.sep}{after}"
+    return os.path.join(folder, f"{os.path.splitext(name)[0]}.txt")  # noqa: PTH118, PTH122 - many files: text is faster
+
+
+def _pictures_of(place: Path) -> list[str]:
+    if place.is_dir():
+        found = [name for name in _walk(str(place), set()) if _is_picture(name)]
+    elif not place.exists():
+        raise DatasetNotFoundError(f"{place}: no such file or folder")
+    elif _is_picture(place.name):
+        found = [str(place)]
+    else:
+        found = [name for name in _entries(place) if _is_picture(name)]
+    if not found:
+        kind = "folder holds" if place.is_dir() else "list names"
+        suffixes = " ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
+        raise DatasetNotFoundError(f"{place}: the {kind} no picture; pictures end in one of {suffixes}")
+    return found
+
+
+def _is_picture(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122 - as above
+
+
+def _walk(folder: str, above: set[tuple[int, int]]) -> Iterator[str]:
+    """Yield all files below `folder`, through links too; `above` are the folders on the way, against circles."""
+    try:
+        status = os.stat(folder)  # noqa: PTH116 - as above
+        entries = [entry for entry in os.scandir(folder) if not entry.name.startswith(".")]
+    except OSError as error:
+        raise DatasetNotFoundError(f"{folder}: the folder cannot be read ({error.strerror})") from error
+    here = (status.st_dev, status.st_ino)
+    if here in above:
+        return
+    for entry in entries:
+        if _is_folder(entry):
+            yield from _walk(entry.path, above | {here})
+        else:
+            yield entry.path
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself: what is wrong with it is said where it is opened
+        return False
+
+
+def _entries(place: Path) -> list[str]:
+    """Return the paths that a text list names."""
+    try:
+        lines = [line.strip() for line in read_text(place).splitlines()]
+    except PosekitError as error:
+        raise DatasetNotFoundError(
+            f"{error}; a split is a folder of pictures or a text file that lists them"
+        ) from error
+    return [_located(line, place.parent) for line in lines if line]
+
+
+def _located(entry: str, folder: Path) -> str:
+    if entry.startswith("./") or not os.path.lexists(entry):
+        return str(folder / entry)
+    return str(Path(entry).absolute())
+
+
+_PARTS_OF_A_NAME = ("person_keypoints_", "instances_", "annotations_")
+
+
+class PictureSearch:
+    """Looks for pictures in the folders given, beside the JSON file and one folder above it.
+
+    In each of these places the picture may lie directly, in ``images/``, in ``<split>/`` or in ``images/<split>/``;
+    of its name the leading folders are left away one by one. The folder that was right for one picture is tried first
+    for the next.
+
+    Args:
+        json_path: the COCO file.
+        image_dirs: folders to look in first.
+    """
+
+    def __init__(self, json_path: Path, image_dirs: Sequence[Path] = ()) -> None:
+        beside = json_path.absolute().parent
+        splits = _split_names(json_path.stem)
+        self.places = tuple(dict.fromkeys(Path(folder).absolute() for folder in (*image_dirs, beside, beside.parent)))
+        within = ("", "images", *splits, *(f"images/{split}" for split in splits))
+        self._folders = [place / part for place in self.places for part in within]
+
+    def find(self, file_name: str) -> Path | None:
+        """Return the absolute path of a picture; None when it is in none of the places.
+
+        Args:
+            file_name: as the JSON names it, "/" between folders.
+        """
+        parts = Path(file_name).parts
+        candidates = ((folder, skipped) for skipped in range(len(parts)) for folder in self._folders)
+        for folder, skipped in candidates:
+            path = folder.joinpath(*parts[skipped:])
+            if _is_file(path):
+                self._folders.remove(folder)
+                self._folders.insert(0, folder)
+                return path
+        return None
+
+
+def _split_names(stem: str) -> tuple[str, ...]:
+    """Return the names that the picture folder of ``person_keypoints_val2017.json`` may have."""
+    name = stem
+    for part in _PARTS_OF_A_NAME:
+        name = name.removeprefix(part)
+    return tuple(dict.fromkeys((name, name.rpartition("_")[2], name.rstrip("0123456789"))))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that the file system cannot have
+        return False
+
+
+def usable_pictures(pictures: Iterable[PictureAnnotation], problems: ProblemList) -> Iterator[PictureAnnotation]:
+    """Yield the pictures that can be used; of the others `problems` takes one problem each, with their objects."""
+    for picture in pictures:
+        reason = _why_unusable(picture)
+        if reason is None:
+            yield picture
+        else:
+            text, code = reason
+            problems.add(picture.file_name, text, code, objects=len(picture.objects), picture=True)
+
+
+def _why_unusable(picture: PictureAnnotation) -> tuple[str, str] | None:
+    """Return what is wrong with the file of a picture, and its code."""
+    if picture.path is None:
+        return "there is no such picture in the folders that were searched", "picture_not_found"
+    try:
+        size = picture_size(str(picture.path))
+    except PosekitError as error:
+        return str(error), "unreadable_picture"
+    if size == picture.size:
+        return None
+    (height, width), (said_height, said_width) = size, picture.size
+    text = f"the picture has {width} x {height} pixels, but its annotations were made for {said_width} x {said_height}"
+    if size == picture.size[::-1]:
+        text += (
+            " (width and height are swapped: were they made before the picture's EXIF orientation was applied? "
+            "Store the picture upright, as the annotations have it)"
+        )
+    return text, "size_mismatch"
+
+
+_SUFFIXES = (".png", ".PNG", ".jpg", ".JPG", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+
+
+def find_frame(search: PictureSearch, stem: str) -> Path | None:
+    """Return the first picture called `stem` with a usual suffix; None when there is none."""
+    found = (search.find(f"{stem}{suffix}") for suffix in _SUFFIXES)
+    return next((path for path in found if path is not None), None)

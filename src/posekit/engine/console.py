@@ -1,0 +1,64 @@
+"""The bar that shows how far a run is, and how long the rest will take."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from posekit.results.results import Results
+from posekit.sample import Sample
+
+
+@contextmanager
+def progress_bar(label: str, total: int, *, shown: bool) -> Iterator[Callable[[int], None]]:
+    """Show a bar on standard error, if that is a terminal, and give the function that moves it on.
+
+    Args:
+        label: what stands before the bar.
+        total: how many steps there are.
+        shown: False draws nothing.
+    """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("left"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console, disable=not (shown and console.is_terminal), transient=True) as progress:
+        task = progress.add_task(label, total=total)
+        yield lambda steps: progress.advance(task, steps)
+
+
+def picture_line(sample: Sample, result: Results, network: tuple[int, int]) -> str:
+    """Return one line such as ``image 1/5 street.jpg: 480x640 3 persons, 19.1ms``.
+
+    Args:
+        sample: the picture and its place in the source.
+        result: what was found on it, and how long the network took.
+        network: (H, W) of the network input.
+    """
+    height, width = network
+    return f"{place_text(sample)}: {height}x{width} {result.verbose()}{result.speed['inference'] or 0:.1f}ms"
+
+
+def speed_line(speed: dict[str, float]) -> str:
+    """Return the closing line: mean milliseconds per picture and stage."""
+    return f"Speed: {', '.join(f'{value:.1f}ms {stage}' for stage, value in speed.items())} per image"
+
+
+def place_text(sample: Sample) -> str:
+    """Return where a picture stands in its source: ``image 1/5 street.jpg``; a number for arrays and streams."""
+    origin = sample.origin
+    if origin.kind in ("array", "stream"):
+        return f"{origin.index}"
+    count = origin.count or "?"
+    if origin.kind == "image":
+        return f"image {origin.index}/{count} {sample.path}"
+    return f"video {origin.index}/{count} (frame {origin.frame}/{origin.frames or '?'}) {sample.path}"

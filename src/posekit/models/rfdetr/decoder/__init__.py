@@ -1,1 +1,0 @@
-"""From memory to queries: selection of proposals, and decoder layers with deformable attention."""

@@ -1,1 +1,0 @@
-"""The keypoint preview network: a stream of keypoint tokens beside the queries, with uncertainty."""

@@ -1,0 +1,353 @@
+"""Reads the published files, and files that the reference implementation wrote."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from posekit.checkpoint.checkpoint import read_tensor_file
+from posekit.errors import CheckpointError
+from posekit.models.rfdetr.architecture import DINO, Architecture, Layout, recognise
+from posekit.models.rfdetr.backbone import fit_position_table
+from posekit.models.rfdetr.network import RFDETRNetwork
+from posekit.models.rfdetr.preview import KeypointPreviewNetwork
+from posekit.schema.schema import KeypointSchema
+
+PREFIXES = ("module.", "model.", "_orig_mod.")
+
+
+ENTRIES = ("model", "state_dict")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsFile:
+    """What a file holds.
+
+    Attributes:
+        path: the file.
+        state: tensors by name, floating ones in 32 bits.
+        options: training options or model settings by name; empty when the file has none.
+    """
+
+    path: str
+    state: dict[str, Tensor]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def read_weights_file(path: str | Path) -> WeightsFile:
+    """Read a ``.pth`` file without running anything that is in it.
+
+    Raises:
+        WeightsNotFoundError: there is no such file.
+        CheckpointError: the file is damaged, hostile, or holds no state dict.
+    """
+    top = read_tensor_file(path)
+    entries = [top[name] for name in ENTRIES if isinstance(top.get(name), dict)]
+    state = _tensors(entries[0] if entries else top)
+    if not state:
+        raise CheckpointError(f"{path}: no state dict under 'model' or 'state_dict'")
+    return WeightsFile(path=str(path), state=state, options=_options(top))
+
+
+def _tensors(entry: Mapping[Any, Any]) -> dict[str, Tensor]:
+    """Return tensors by name, without what wrappers put before the names."""
+    return {
+        _bare(name): tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in entry.items()
+        if isinstance(name, str) and isinstance(tensor, torch.Tensor)
+    }
+
+
+def _bare(name: str) -> str:
+    while name.startswith(PREFIXES):
+        name = name.partition(".")[2]
+    return name
+
+
+def _options(top: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of older files and the settings of newer ones, which come first."""
+    parts = [top.get(key) for key in ("hyper_parameters", "args", "model_config")]
+    return {str(key): value for part in parts if isinstance(part, dict) for key, value in part.items()}
+
+
+State = dict[str, Tensor]
+
+
+POSITIONS = f"{DINO}embeddings.position_embeddings"
+
+
+LAYERS = "transformer.decoder.layers."
+
+
+PROJECTOR = "backbone.0.projector."
+
+
+KEYPOINT_PROJECTOR = "backbone.0.cross_attn_projector."
+
+
+def adapt(state: Mapping[str, Tensor], source: Layout, target: Layout) -> State:
+    """Return the tensors of a network with layout `source` fitted to `target` where a rule is known."""
+    wanted = target.architecture
+    adapted = fit_class_rows(state, target.class_rows)
+    adapted = fit_queries(adapted, source.architecture, wanted)
+    adapted = fit_positions(adapted, wanted.position_grid)
+    if source.keypoints != target.keypoints:
+        adapted = without_last_pose_layers(adapted)
+    adapted = repeat_last_layer(adapted, source.architecture.decoder_layers, wanted.decoder_layers)
+    if target.slots is None:
+        return adapted
+    return fit_keypoints(with_keypoint_projector(adapted), target.slots.total)
+
+
+def fit_class_rows(state: Mapping[str, Tensor], rows: int) -> State:
+    """Keep the first rows of all class layers, or repeat them in order until there are enough."""
+    return {name: cycled(tensor, rows) if "class_embed." in name else tensor for name, tensor in state.items()}
+
+
+def fit_queries(state: Mapping[str, Tensor], source: Architecture, target: Architecture) -> State:
+    """Keep the first queries of each group, and the first groups; fewer than wanted stay as they are."""
+    groups, queries = min(source.groups, target.groups), min(source.queries, target.queries)
+    return {
+        name: _first_queries(tensor, source, groups, queries) if name in _QUERY_TABLES else tensor
+        for name, tensor in state.items()
+        if not _beyond(name, "transformer.enc_out", target.groups)
+    }
+
+
+def fit_positions(state: Mapping[str, Tensor], grid: int) -> State:
+    """Resize the table of patch positions to a grid of `grid` x `grid`."""
+    return {**state, POSITIONS: fit_position_table(state[POSITIONS], (grid, grid))}
+
+
+def repeat_last_layer(state: Mapping[str, Tensor], known: int, wanted: int) -> State:
+    """Begin decoder layers that the file lacks as copies of its last; leave out those too many."""
+    last = f"{LAYERS}{known - 1}."
+    copies = {
+        f"{LAYERS}{index}.{name.removeprefix(last)}": tensor
+        for index in range(known, wanted)
+        for name, tensor in state.items()
+        if name.startswith(last)
+    }
+    kept = {name: tensor for name, tensor in state.items() if not _beyond(name, LAYERS, wanted)}
+    return kept | copies
+
+
+def without_last_pose_layers(state: Mapping[str, Tensor]) -> State:
+    """Leave out the layers of a pose head that are as wide as it has keypoints: they say nothing of other keypoints."""
+    return {name: tensor for name, tensor in state.items() if not name.startswith(_LAST_POSE_LAYERS)}
+
+
+def with_keypoint_projector(state: Mapping[str, Tensor]) -> State:
+    """Begin the second projector of the keypoint preview as a copy of the first where the file lacks it."""
+    copies = {
+        name.replace(PROJECTOR, KEYPOINT_PROJECTOR): tensor
+        for name, tensor in state.items()
+        if name.startswith(PROJECTOR)
+    }
+    return {**copies, **state}
+
+
+def fit_keypoints(state: Mapping[str, Tensor], count: int) -> State:
+    """Keep the first keypoint tokens of a preview, or repeat them in order until there are enough."""
+    return {
+        name: cycled(tensor, count) if name.endswith((".queries", ".keypoint_pos_embed")) else tensor
+        for name, tensor in state.items()
+    }
+
+
+def cycled(tensor: Tensor, rows: int) -> Tensor:
+    """Return (rows, ...): the rows of a tensor in order, again and again."""
+    return tensor if len(tensor) == rows else tensor[torch.arange(rows) % len(tensor)]
+
+
+_LAST_POSE_LAYERS = ("keypoint_head.coord_head.layers.2.", "keypoint_head.visibility_head.layers.2.")
+
+
+_QUERY_TABLES = ("refpoint_embed.weight", "query_feat.weight")
+
+
+def _first_queries(table: Tensor, source: Architecture, groups: int, queries: int) -> Tensor:
+    return table.view(source.groups, source.queries, -1)[:groups, :queries].flatten(0, 1)
+
+
+def _beyond(name: str, prefix: str, count: int) -> bool:
+    """Whether a name belongs to a numbered module below `prefix` that is one too many."""
+    if not name.startswith(prefix):
+        return False
+    number = next((part for part in name[len(prefix) :].split(".") if part.isdigit()), None)
+    return number is not None and int(number) >= count
+
+
+AnyNetwork = RFDETRNetwork | KeypointPreviewNetwork
+
+
+# Rebuilt from the layout, whatever the file says.
+MASKS: Final = ("_kp_active_mask", "transformer.decoder.keypoint_class_mask")
+
+
+# Heads of keypoints are new when training starts from a detector.
+NEW: Final = (
+    "keypoint_head.",
+    "keypoint_embed.",
+    "transformer.keypoint_query_initializer",
+    "transformer.enc_out_keypoint_embed.",
+    "transformer.decoder.keypoint_pos_embed",
+)
+
+
+NEW_IN_LAYERS: Final = (".kp_", ".instance_kp_layer_scale")
+
+
+# The preview's file holds a projection that its network does not use; detectors need no keypoints.
+UNUSED: Final = ("keypoint_head.keypoint_proj.", *NEW, "backbone.0.cross_attn_projector.")
+
+
+LISTED = 3  # names shown in an error before "and n more"
+
+
+def build_network(layout: Layout) -> AnyNetwork:
+    """Return a network with the initial weights of PyTorch, in evaluation mode."""
+    if layout.slots is not None:
+        return KeypointPreviewNetwork(layout.architecture, layout.class_rows, layout.slots).eval()
+    return RFDETRNetwork(layout.architecture, layout.class_rows, layout.keypoints).eval()
+
+
+def network_from_file(file: WeightsFile) -> tuple[AnyNetwork, Layout]:
+    """Return the network that a file holds, and its layout.
+
+    Raises:
+        CheckpointError: the file holds another kind of network, or not all of one.
+    """
+    layout = recognise(file.state, file.options, file.path)
+    network = build_network(layout)
+    missing = fill_network(network, file.state, file.path)
+    if missing:
+        raise CheckpointError(f"{file.path}: the weights are incomplete: {_listed(missing)} missing")
+    return network, layout
+
+
+def start_from_file(network: AnyNetwork, target: Layout, file: WeightsFile) -> list[str]:
+    """Fill a network with the weights of another that it is to be trained from; return the names that stay new.
+
+    Raises:
+        CheckpointError: the file holds another kind of network, or one of another width, depth or patch size.
+    """
+    source = recognise(file.state, file.options, file.path)
+    return start_from_state(network, target, file.state, source, file.path)
+
+
+def start_from_state(
+    network: AnyNetwork, target: Layout, state: Mapping[str, Tensor], source: Layout, path: str
+) -> list[str]:
+    """Fill a network with the tensors of one of layout `source`; return the names that stay new.
+
+    Raises:
+        CheckpointError: they are of another width, depth or patch size.
+    """
+    return fill_network(network, adapt(state, source, target), path)
+
+
+def fill_network(network: AnyNetwork, state: Mapping[str, Tensor], path: str) -> list[str]:
+    """Copy tensors into a network; return the names of those that a keypoint head lacks.
+
+    Raises:
+        CheckpointError: other tensors are missing, left over, or of another shape.
+    """
+    own = network.state_dict()
+    wanted = {name: tuple(tensor.shape) for name, tensor in own.items() if name not in MASKS}
+    missing = [name for name in wanted if name not in state]
+    problems = [f"{name} is missing" for name in missing if not _is_new(name)]
+    problems += [f"{name} is left over" for name in state if name not in own and not name.startswith(UNUSED)]
+    problems += [
+        f"{name} is {tuple(state[name].shape)} instead of {shape}"
+        for name, shape in wanted.items()
+        if name in state and tuple(state[name].shape) != shape
+    ]
+    if problems:
+        raise CheckpointError(f"{path}: the weights do not fit this RF-DETR network: {_listed(problems)}")
+    network.load_state_dict({name: state[name] for name in wanted if name in state}, strict=False)
+    return missing
+
+
+def _is_new(name: str) -> bool:
+    return name.startswith(NEW) or any(part in name for part in NEW_IN_LAYERS)
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f"{', '.join(names[:LISTED])}{more}"
+
+
+COCO_ROWS: Final = 91  # the row is the category id of COCO, 1 to 90, with gaps
+
+
+PERSON: Final = "person"
+
+
+COCO_NAMES: Final = (
+    "person bicycle car motorcycle airplane bus train truck boat traffic_light fire_hydrant - stop_sign parking_meter "
+    "bench bird cat dog horse sheep cow elephant bear zebra giraffe - backpack umbrella - - handbag tie suitcase "
+    "frisbee skis snowboard sports_ball kite baseball_bat baseball_glove skateboard surfboard tennis_racket bottle - "
+    "wine_glass cup fork knife spoon bowl banana apple sandwich orange broccoli carrot hot_dog pizza donut cake chair "
+    "couch potted_plant bed - dining_table - - toilet - tv laptop mouse remote keyboard cell_phone microwave oven "
+    "toaster sink refrigerator - book clock vase scissors teddy_bear hair_drier toothbrush"
+)
+
+
+"""COCO's categories 1 to 90; a dash for those that no picture has, an underscore for a space."""
+
+
+def class_names(layout: Layout, options: Mapping[str, Any]) -> dict[int, str]:
+    """Return class names by index, without the spare row that no object has.
+
+    Args:
+        layout: of the network.
+        options: what the file says; only ``class_names`` is read.
+    """
+    stated = _texts(options.get("class_names"))
+    first = _first_class(layout)
+    if len(stated) == layout.class_rows - 1:
+        return {first + index: name for index, name in enumerate(stated)}
+    if layout.class_rows == COCO_ROWS:
+        return coco_names() if layout.slots is None or first else {0: PERSON}
+    if layout.class_rows == 2:
+        return {first: PERSON}
+    return {first + index: str(first + index) for index in range(layout.class_rows - 1)}
+
+
+def coco_names() -> dict[int, str]:
+    """Return the names of COCO's categories by their ids."""
+    words = COCO_NAMES.split()
+    return {number: word.replace("_", " ") for number, word in enumerate(words, start=1) if word != "-"}
+
+
+def point_schema(layout: Layout, options: Mapping[str, Any]) -> KeypointSchema | None:
+    """Return the keypoints of a network; None without.
+
+    Args:
+        layout: of the network.
+        options: what the file says; only ``keypoint_names`` is read.
+    """
+    count = layout.keypoints or (0 if layout.slots is None else layout.slots.widest)
+    if not count:
+        return None
+    known = KeypointSchema.for_shape((count, 3))
+    stated = _texts(options.get("keypoint_names"))
+    if len(stated) != count or stated == known.names:
+        return known
+    return KeypointSchema(shape=(count, 3), names=stated)
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    """Return a list of texts; empty for anything else."""
+    is_list = isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value)
+    return tuple(value) if is_list else ()  # type: ignore[arg-type]
+
+
+def _first_class(layout: Layout) -> int:
+    """Return 1 for keypoint previews whose class 0 is background, else 0."""
+    slots = layout.slots
+    return int(slots is not None and slots.counts[0] == 0 and any(slots.counts))

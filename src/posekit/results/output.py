@@ -1,0 +1,222 @@
+"""Results as tables: plain rows, and those rows as CSV, JSON or a data frame."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posekit.errors import MissingExtraError
+from posekit.files.pictures import write_picture
+from posekit.results.parts import Boxes, Keypoints, Masks, as_numpy
+
+Row = dict[str, Any]
+
+
+def summary_rows(
+    boxes: Boxes | None,
+    masks: Masks | None,
+    keypoints: Keypoints | None,
+    names: Mapping[int, str],
+    *,
+    normalize: bool = False,
+    decimals: int = 5,
+) -> list[Row]:
+    """Return one dictionary per detection; the keys and their order are those of `Results.summary`."""
+    if boxes is None:
+        return []
+    corners = as_numpy(boxes.xyxyn if normalize else boxes.xyxy).tolist()
+    confidences, classes = as_numpy(boxes.conf).tolist(), as_numpy(boxes.cls).tolist()
+    ids = None if boxes.id is None else as_numpy(boxes.id).tolist()
+    rows = []
+    for i, number in enumerate(map(int, classes)):
+        row: Row = {"name": names[number], "class": number, "confidence": round(confidences[i], decimals)}
+        row["box"] = {
+            key: round(value, decimals) for key, value in zip(("x1", "y1", "x2", "y2"), corners[i], strict=True)
+        }
+        if ids is not None:
+            row["track_id"] = int(ids[i])
+        if masks is not None:
+            row["segments"] = _columns((masks.xyn if normalize else masks.xy)[i], decimals)
+        if keypoints is not None:
+            row["keypoints"] = _keypoint_columns(keypoints, i, normalize, decimals)
+        rows.append(row)
+    return rows
+
+
+def rows_to_json(rows: list[Row]) -> str:
+    """Return the rows as one JSON array without spaces."""
+    return json.dumps(rows, separators=(",", ":"), ensure_ascii=False)
+
+
+def rows_to_csv(rows: list[Row]) -> str:
+    """Return a header line and one line per row; nested fields hold their text. No rows give no text."""
+    if not rows:
+        return ""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def rows_to_frame(rows: list[Row]) -> Any:
+    """Return a polars data frame, or a pandas one where polars is not installed.
+
+    Raises:
+        MissingExtraError: neither package is installed.
+    """
+    if find_spec("polars") is not None:
+        import polars
+
+        return polars.DataFrame(rows)
+    if find_spec("pandas") is not None:
+        import pandas
+
+        return pandas.DataFrame(rows)
+    raise MissingExtraError("Data frames", "polars", 'polars (or pandas, by "posekit[pandas]")')
+
+
+def _columns(points: NDArray[np.float32], decimals: int) -> dict[str, list[float]]:
+    """Return (P, 2) points, or (P, 3) points with confidence, as lists of rounded numbers."""
+    keys = ("x", "y", "visible")[: points.shape[1]]
+    return {
+        key: [round(value, decimals) for value in column] for key, column in zip(keys, points.T.tolist(), strict=True)
+    }
+
+
+def _keypoint_columns(keypoints: Keypoints, i: int, normalize: bool, decimals: int) -> dict[str, list[float]]:
+    one = keypoints[i]
+    points = as_numpy(one.data)[0]
+    if normalize:
+        points = points.copy()
+        points[:, :2] = as_numpy(one.xyn)[0]
+    return _columns(points, decimals)
+
+
+# An outline needs this many points to enclose anything.
+SMALLEST_POLYGON = 3
+
+
+def label_rows(
+    boxes: Boxes | None, masks: Masks | None, keypoints: Keypoints | None, *, save_conf: bool = False
+) -> list[str]:
+    """Return one row per detection, coordinates normalised to the original picture.
+
+    A row is the class, then the box (centre and size), or the outline when there are masks, then the
+    keypoints, the confidence when asked for, and the track id when tracked. Detections whose outline
+    has fewer than three points have no row; with keypoints, they have one with their box.
+    """
+    if boxes is None or not len(boxes):
+        return []
+    classes, confidences = as_numpy(boxes.cls).tolist(), as_numpy(boxes.conf).tolist()
+    ids = None if boxes.id is None else as_numpy(boxes.id).tolist()
+    points = None if keypoints is None else _normalised_points(keypoints)
+    rows = []
+    for i, shape in enumerate(_shapes(boxes, masks, with_points=points is not None)):
+        if not shape:
+            continue
+        values = [int(classes[i]), *shape]
+        if points is not None:
+            values += points[i]
+        if save_conf:
+            values.append(confidences[i])
+        if ids is not None:
+            values.append(int(ids[i]))
+        rows.append(" ".join(f"{value:g}" for value in values))
+    return rows
+
+
+def append_rows(path: str | Path, rows: list[str]) -> str:
+    """Append rows to a text file and return its path; without rows nothing is created."""
+    path = Path(path)
+    if rows:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.writelines(row + "\n" for row in rows)
+    return str(path)
+
+
+def _shapes(boxes: Boxes, masks: Masks | None, *, with_points: bool) -> Iterator[list[float]]:
+    """Yield for each detection its flat normalised box, or its flat normalised outline.
+
+    One without an outline has nothing, or with `with_points` its box.
+    """
+    rows: list[list[float]] = as_numpy(boxes.xywhn).tolist()
+    if masks is None:
+        yield from rows
+        return
+    for box, outline in zip(rows, masks.xyn, strict=True):
+        if len(outline) >= SMALLEST_POLYGON:
+            yield outline.ravel().tolist()
+        else:
+            yield box if with_points else []
+
+
+def _normalised_points(keypoints: Keypoints) -> list[list[float]]:
+    """Return for each object its points as one flat list x y [confidence] x y [confidence] ..."""
+    values = as_numpy(keypoints.data).copy()
+    values[..., :2] = as_numpy(keypoints.xyn)
+    rows: list[list[float]] = values.reshape(len(values), -1).tolist()
+    return rows
+
+
+# How a box is enlarged before it is cut out: a factor on its sides, then pixels added to them.
+CROP_GAIN = 1.02
+
+
+CROP_MARGIN_PIXELS = 10
+
+
+def save_crops(
+    picture: NDArray[np.uint8], boxes: Boxes, names: Mapping[int, str], folder: str | Path, stem: str
+) -> list[str]:
+    """Write ``<folder>/<class name>/<stem>.jpg`` for every box; taken names get ``-2``, ``-3``, ...
+
+    Args:
+        picture: (H, W, 3) uint8, BGR.
+        boxes: N boxes in pixels of `picture`; those wholly outside are left out.
+        names: class name by number.
+        folder: where the class folders go.
+        stem: file name without suffix.
+
+    Returns:
+        The paths written.
+    """
+    written = []
+    for number, (x1, y1, x2, y2) in zip(as_numpy(boxes.cls).tolist(), _crop_corners(boxes).tolist(), strict=True):
+        crop = picture[y1:y2, x1:x2]
+        if crop.size:
+            path = Path(folder) / _folder_name(names[int(number)]) / f"{stem}.jpg"
+            written.append(write_picture(_untaken(path), np.ascontiguousarray(crop)))
+    return written
+
+
+def _crop_corners(boxes: Boxes) -> NDArray[np.int64]:
+    """Return (N, 4) whole corners of the enlarged boxes, clipped to the picture."""
+    centre, size = np.split(as_numpy(boxes.xywh), 2, axis=1)
+    half = (size * CROP_GAIN + CROP_MARGIN_PIXELS) / 2
+    height, width = boxes.orig_shape
+    corners = np.concatenate([centre - half, centre + half], axis=1).astype(np.int64)
+    return np.clip(corners, 0, [width, height, width, height])
+
+
+def _folder_name(class_name: str) -> str:
+    """Return the class name without characters that would lead to another folder."""
+    name = re.sub(r'[\\/:*?"<>|]', "_", class_name)
+    return name if name.strip(". ") else "_"
+
+
+def _untaken(path: Path) -> Path:
+    number = 2
+    candidate = path
+    while candidate.exists():
+        candidate = path.with_stem(f"{path.stem}-{number}")
+        number += 1
+    return candidate

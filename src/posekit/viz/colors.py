@@ -1,0 +1,140 @@
+"""Colours of classes and instances. All colours are BGR, as OpenCV draws them."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from posekit.schema.schema import KeypointSchema
+
+Color = tuple[int, int, int]
+
+
+# Each colour was chosen far from all before it, for normal and for red-green blind eyes alike
+# (tests/viz measures both); the first are the liveliest.
+_CLASS_RGB = (
+    "7C4DFF", "FFD600", "00796B", "D50000", "F8BBD0", "40C4FF", "0D47A1", "FF6D00", "FF4081", "00C853",
+    "1B5E20", "FFFF8D", "2196F3", "FFE0B2", "90A4AE", "4DD0E1", "6200EA", "6D4C41", "F50057", "69F0AE",
+)  # fmt: skip
+
+
+CLASS_COLORS: tuple[Color, ...] = tuple(
+    (int(text[4:], 16), int(text[2:4], 16), int(text[:2], 16)) for text in _CLASS_RGB
+)
+
+
+BLACK: Color = (0, 0, 0)
+
+
+WHITE: Color = (255, 255, 255)
+
+
+READABLE_CONTRAST = 2.5
+
+
+def color_of(number: int) -> Color:
+    """Return the colour of a class or instance; numbers beyond the palette start it again."""
+    return CLASS_COLORS[number % len(CLASS_COLORS)]
+
+
+def readable_text_color(wanted: Color, background: Color) -> Color:
+    """Return `wanted` where it can be read on `background`, else black or white, whichever stands out more."""
+    if contrast(wanted, background) >= READABLE_CONTRAST:
+        return wanted
+    return max(BLACK, WHITE, key=lambda color: contrast(color, background))
+
+
+def contrast(one: Color, other: Color) -> float:
+    """Return the WCAG contrast ratio of two colours, from 1 (none) to 21 (black on white)."""
+    darker, lighter = sorted((_luminance(one), _luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(color: Color) -> float:
+    """Return the WCAG relative luminance, 0 to 1."""
+    blue, green, red = (
+        value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in (c / 255 for c in color)
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+Side = Literal["left", "right", "middle"]
+
+
+# Each family runs from its first to its last colour (BGR) along the order of the points, so that
+# arms and legs differ a little. Orange and blue stay apart for colour-blind eyes.
+FAMILIES: dict[Side, tuple[Color, Color]] = {
+    "left": ((64, 190, 255), (30, 92, 255)),
+    "right": ((255, 205, 70), (255, 96, 52)),
+    "middle": ((190, 255, 120), (150, 235, 150)),
+}
+
+
+_SIDE_WORD = re.compile(r"(?:^|[\W_])(left|right|l|r)(?:$|[\W_])|^(left|right)|(left|right)$", re.IGNORECASE)
+
+
+_HEAD_WORD = re.compile(r"nose|eye|ear(?!th)|head|neck|mouth|chin|face", re.IGNORECASE)
+
+
+_TRUNK_WORD = re.compile(r"shoulder|hip|neck|pelvis|spine|thorax|chest|torso|tail|withers", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class PoseColors:
+    """Colours of the K points and of the limbs of a schema, BGR."""
+
+    points: tuple[Color, ...]
+    limbs: tuple[Color, ...]
+
+
+@lru_cache(maxsize=32)
+def pose_colors(schema: KeypointSchema) -> PoseColors:
+    """Choose colours by the sides that the point names tell; by the order of the points otherwise."""
+    sides = [_side(name) for name in schema.names]
+    if all(side == "middle" for side in sides):
+        return _run_of_colors(schema)
+    heads = [bool(_HEAD_WORD.search(name)) for name in schema.names]
+    points = tuple(
+        _family_color("middle" if head else side, i, schema.count)
+        for i, (side, head) in enumerate(zip(sides, heads, strict=True))
+    )
+    limbs = tuple(_family_color(_limb_side(schema, sides, limb), max(limb), schema.count) for limb in schema.skeleton)
+    return PoseColors(points, limbs)
+
+
+def _side(name: str) -> Side:
+    """Return the side that a point's name tells: left_wrist, wrist-r, LeftWrist."""
+    found = _SIDE_WORD.search(name)
+    if found is None:
+        return "middle"
+    word = next(group for group in found.groups() if group).lower()
+    return "left" if word.startswith("l") else "right"
+
+
+def _limb_side(schema: KeypointSchema, sides: list[Side], limb: tuple[int, int]) -> Side:
+    """Return left or right for limbs within one side; head and trunk are the middle."""
+    first, second = (schema.names[end] for end in limb)
+    head = _HEAD_WORD.search(first) or _HEAD_WORD.search(second)
+    trunk = _TRUNK_WORD.search(first) and _TRUNK_WORD.search(second)
+    ends = {sides[end] for end in limb} - {"middle"}
+    if head or trunk or len(ends) != 1:
+        return "middle"
+    return ends.pop()
+
+
+def _family_color(side: Side, index: int, count: int) -> Color:
+    start, end = FAMILIES[side]
+    share = index / max(count - 1, 1)
+    blue, green, red = (round(a + (b - a) * share) for a, b in zip(start, end, strict=True))
+    return blue, green, red
+
+
+def _run_of_colors(schema: KeypointSchema) -> PoseColors:
+    """Spread the rainbow over the points; a limb takes the colour of its later end."""
+    levels = np.linspace(24, 232, schema.count).round().astype(np.uint8)  # the map's dark ends are left out
+    run = cv2.applyColorMap(levels, cv2.COLORMAP_TURBO).reshape(-1, 3).tolist()
+    points: tuple[Color, ...] = tuple((int(blue), int(green), int(red)) for blue, green, red in run)
+    return PoseColors(points, tuple(points[max(limb)] for limb in schema.skeleton))
