@@ -20,14 +20,15 @@ from posekit.metrics.coco import CocoCollector, coco_metrics_dict
 from posekit.metrics.coco_rows import prediction_rows
 from posekit.metrics.coco_truth import read_truth
 from posekit.metrics.evaluator import Evaluator
-from posekit.metrics.parts import Found, Truth
+from posekit.metrics.parts import Truth
+from posekit.results.detected import Arrays, Detected
 from posekit.schema.schema import COCO_PERSON
 from posekit.version import __version__
 
 DETECTIONS, OBJECTS, SIDE = 100, 5, 640
 ROUNDS = 3
 
-Pictures = tuple[list[Truth], list[Found], list[str]]
+Pictures = tuple[list[Truth], list[Arrays], list[str]]
 
 
 def made_pictures(count: int, crowded: bool) -> Pictures:
@@ -57,13 +58,13 @@ def _truth(random: np.random.Generator, places: Any, sizes: Any, points: Any) ->
     )
 
 
-def _found(random: np.random.Generator, truth: Truth, worst: float) -> Found:
+def _found(random: np.random.Generator, truth: Truth, worst: float) -> Arrays:
     chosen = random.integers(0, OBJECTS, DETECTIONS)
     error = random.exponential(worst, (DETECTIONS, 1))
     assert truth.keypoints is not None
     points = truth.keypoints[chosen, :, :2] + random.normal(0, 1, (DETECTIONS, 17, 2)) * error[:, None]
     confidence = random.random((DETECTIONS, 17, 1))
-    return Found(
+    return Detected(
         classes=np.zeros(DETECTIONS, np.int64),
         scores=np.sort(random.random(DETECTIONS).astype(np.float32))[::-1],
         boxes=(truth.boxes[chosen] + random.normal(0, 1, (DETECTIONS, 4)) * error).astype(np.float32),

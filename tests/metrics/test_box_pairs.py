@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posekit.metrics.matching import match, matched_pairs, unpack
-from posekit.metrics.parts import Found, Truth
+from posekit.metrics.parts import Truth
 from posekit.metrics.similarity import box_iou
+from posekit.results.detected import Detected
 
 
 def picture(rng, objects, detections):
@@ -16,7 +17,7 @@ def picture(rng, objects, detections):
     moved = chosen + rng.normal(0, 6, chosen.shape).astype(np.float32)
     truth = Truth(classes=rng.integers(0, 2, objects), boxes=boxes)
     scores = np.sort(rng.random(detections).astype(np.float32))[::-1]
-    return truth, Found(classes=rng.integers(0, 2, detections), scores=scores, boxes=moved.astype(np.float32))
+    return truth, Detected(classes=rng.integers(0, 2, detections), scores=scores, boxes=moved.astype(np.float32))
 
 
 @settings(derandomize=True)
@@ -33,5 +34,5 @@ def test_pairs_are_the_true_positives_of_the_validator(seed, objects, detections
 def test_the_best_free_object_is_taken():
     boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 9]], np.float32)
     truth = Truth(classes=np.zeros(2, np.int64), boxes=boxes)
-    found = Found(classes=np.zeros(2, np.int64), scores=np.array([0.9, 0.8], np.float32), boxes=boxes[[1, 1]])
+    found = Detected(classes=np.zeros(2, np.int64), scores=np.array([0.9, 0.8], np.float32), boxes=boxes[[1, 1]])
     assert matched_pairs(truth, found).tolist() == [[1, 0], [0, 1]]

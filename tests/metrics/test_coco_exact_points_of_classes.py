@@ -9,8 +9,9 @@ from metrics.coco_cases import HEIGHT, WIDTH, near, official, only, random_objec
 from posekit.metrics.coco import coco_scores
 from posekit.metrics.coco_truth import PictureObjects, truth_from_arrays
 from posekit.metrics.evaluator import Evaluator
-from posekit.metrics.parts import Found, Truth
+from posekit.metrics.parts import Truth
 from posekit.metrics.similarity import oks
+from posekit.results.detected import Detected
 from posekit.schema.schema import COCO_PERSON
 
 PERSON, DOG, CAR = 0, 1, 2
@@ -144,7 +145,7 @@ def picture_of(truth, rows, image, *, points, classes):
         masks=np.zeros((len(objects), 4, 4), np.uint8),
         outlined=np.zeros(len(objects), np.bool_),
     )
-    found = Found(
+    found = Detected(
         classes=of_rows[0].astype(np.int64),
         scores=np.array([row["score"] for row in own], np.float32),
         boxes=of_rows[1],

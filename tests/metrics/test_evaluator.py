@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from golden.matched_pictures import FILE_NAMES, NAMES, PICTURES, arrays, evaluated, picture, sigmas
 from posekit.errors import DatasetError, SettingError, UnknownChoiceError
 from posekit.metrics.evaluator import Evaluator
-from posekit.metrics.parts import Found, Truth
+from posekit.metrics.parts import Truth
+from posekit.results.detected import Detected
 from posekit.schema.schema import COCO_PERSON, resolve_sigmas
 
 
@@ -23,7 +24,7 @@ def truth_of(*classes):
 def found_of(*classes, scores=None):
     """Detections of these classes, each on the box of the object of the same place."""
     scores = np.linspace(0.9, 0.5, len(classes)) if scores is None else scores
-    return Found(
+    return Detected(
         classes=np.array(classes, np.int64), scores=np.array(scores, np.float32), boxes=truth_of(*classes).boxes
     )
 
@@ -128,7 +129,9 @@ def in_order():
 
 
 def with_coarse_scores(truth, found):
-    return truth, Found(classes=found.classes, scores=np.round(found.scores, 1), boxes=found.boxes, masks=found.masks)
+    return truth, Detected(
+        classes=found.classes, scores=np.round(found.scores, 1), boxes=found.boxes, masks=found.masks
+    )
 
 
 def test_multitask_has_three_parts_in_order():
@@ -136,7 +139,7 @@ def test_multitask_has_three_parts_in_order():
     masks = np.zeros((max(len(truth), len(found)), 8, 8), np.uint8)
     masks[:, 2:5, 2:5] = 1
     truth = Truth(classes=truth.classes, boxes=truth.boxes, keypoints=truth.keypoints, masks=masks[: len(truth)])
-    found = Found(
+    found = Detected(
         classes=found.classes, scores=found.scores, boxes=found.boxes, keypoints=found.keypoints,
         masks=masks[: len(found)],
     )  # fmt: skip
@@ -161,7 +164,7 @@ def test_memory_is_a_few_bytes_per_detection():
     boxes = np.tile(np.array([[0, 0, 10, 10]], np.float32), (100, 1))
     zeros = np.zeros(100, np.int64)
     truth = Truth(classes=zeros[:1], boxes=boxes[:1], masks=masks[:1])
-    found = Found(classes=zeros, boxes=boxes, masks=masks, scores=np.linspace(1, 0, 100, dtype=np.float32))
+    found = Detected(classes=zeros, boxes=boxes, masks=masks, scores=np.linspace(1, 0, 100, dtype=np.float32))
     evaluator.add([truth], [found], ["0.jpg"])
     assert len(pickle.dumps(evaluator)) < 100 * 12 + 3000
 

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from golden.matched_pictures import CASES, PICTURES, arrays, evaluated
 from posekit.metrics.matching import THRESHOLDS, match, unpack
-from posekit.metrics.parts import Found, Truth
+from posekit.metrics.parts import Truth
+from posekit.results.detected import Detected
 
 
 def pictures(random, count):
@@ -25,7 +26,7 @@ def truth_of(classes):
 
 
 def found_of(classes):
-    return Found(
+    return Detected(
         classes=np.asarray(classes, np.int64),
         scores=np.linspace(1, 0, len(classes), dtype=np.float32),
         boxes=np.zeros((len(classes), 4), np.float32),

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from posekit.metrics.evaluator import Evaluator
-from posekit.metrics.parts import Found, Truth
+from posekit.metrics.parts import Truth
 from posekit.metrics.report import rows
+from posekit.results.detected import Detected
 
 NAMES = {0: "person", 1: "car"}
 SIGMAS = (0.1, 0.1)
@@ -46,7 +47,7 @@ def found(classes, *, wrong=()):
         masks[place] = 0
         points[place, :, :2] += 100
     scores = np.linspace(0.9, 0.5, len(classes)).astype(np.float32)
-    return Found(classes=np.array(classes), scores=scores, boxes=boxes, keypoints=points, masks=masks)
+    return Detected(classes=np.array(classes), scores=scores, boxes=boxes, keypoints=points, masks=masks)
 
 
 def score(*pictures):
@@ -64,7 +65,7 @@ def test_what_is_said_of_unknown_parts_changes_nothing():
         mixed = {"seg": wild.masks, "pose": wild.keypoints}[part].copy()
         mixed[known] = {"seg": tame.masks, "pose": tame.keypoints}[part][known]
         changes = {"masks" if part == "seg" else "keypoints": mixed}
-        metrics = score((labels, Found(**(vars(tame) | changes))))
+        metrics = score((labels, Detected(**(vars(tame) | changes))))
         assert metrics.parts[part].map == pytest.approx(0.995)
         assert metrics.parts[part].p.tolist() == metrics.parts[part].r.tolist() == [1]
         assert metrics.parts[part].image_metrics["0.jpg"] == {
@@ -84,7 +85,7 @@ def test_a_detection_beside_every_object_is_wrong_for_all_parts():
     labels = truth([0], outlined=[False], labelled=[False])
     other = truth([0], outlined=[True], labelled=[True])
     far = found([0, 0])
-    astray = Found(
+    astray = Detected(
         classes=far.classes[1:], scores=far.scores[1:], boxes=far.boxes[1:] + 50, keypoints=far.keypoints[1:] + 50,
         masks=np.zeros((1, *other.masks.shape[1:]), np.uint8),
     )  # fmt: skip

@@ -136,3 +136,8 @@ def _write(values: Mapping[str, Any]) -> None:
         raise OutputError(
             f"the settings file {file} cannot be written ({error.strerror}); POSEKIT_CONFIG_DIR names another folder"
         ) from error
+
+
+def runs_folder(task: str, project: str | None) -> Path:
+    """Return the folder of runs, such as ``runs/pose``; below it `project`, unless that is an absolute path."""
+    return Path(load_user_settings().runs_dir) / task / (project or "")

@@ -193,7 +193,7 @@ def take_trial_step(run: TrainingRun, device: torch.device, size: int) -> None:
         device: where to compute.
         size: pictures in the batch.
     """
-    side = largest_side(run.settings.imgsz or DEFAULT_SIDE, run.settings.multi_scale, run.model.stride)
+    side = largest_side(run.settings.imgsz or DEFAULT_SIDE, run.settings.multi_scale, run.model.placing.stride)
     run = replace(run, settings=replace(run.settings, multi_scale=0.0))
     learner = Learner(run, device, batch=size, batches=1)
     learner.start_epoch()

@@ -57,10 +57,11 @@ class EpochValidation:
             self._run.settings, batch=self._batch, max_det=self._room, plots=plots, folder=self._folder
         )
         model = self._run.model.validation(network, self._device, settings)
-        validator = Validator(model, self._callbacks, criterion=self._learner.criterion)
+        validator = Validator(self._callbacks)
+        validator.model, validator.criterion = model, self._learner.criterion
         metrics = validator.run(
             ValidationRun(
-                settings=model.adapt_val(settings),
+                settings=model.adapt(settings),
                 split=self._run.val,
                 sigmas=self._run.sigmas,
                 base=self._folder.parent,

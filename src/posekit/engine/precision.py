@@ -15,7 +15,7 @@ from posekit.data.figures.scene import make_scene
 from posekit.engine import distributed
 from posekit.engine.training_run import TrainingRun
 from posekit.log import LOGGER
-from posekit.models.contract import TrainableModel
+from posekit.models.contract import Trainable
 
 PRECISIONS: Final = {True: torch.float16, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -71,7 +71,7 @@ def problem_of(gpu: str) -> str | None:
     return f"{gpu} is known for wrong numbers in 16 bits" if UNTRUSTED_GPUS.search(gpu) else None
 
 
-def agrees(model: TrainableModel, device: torch.device, dtype: torch.dtype) -> bool:
+def agrees(model: Trainable, device: torch.device, dtype: torch.dtype) -> bool:
     """Whether a network predicts about the same in 32 and in 16 bits.
 
     Args:
@@ -81,7 +81,7 @@ def agrees(model: TrainableModel, device: torch.device, dtype: torch.dtype) -> b
     """
     network = model.network.to(device)
     measured = model.validation(network, device, settings := ValSettings(imgsz=SIDE))
-    batch = measured.place([make_scene(0, SceneSettings(size=(SIDE, SIDE)))], (SIDE, SIDE))
+    batch = measured.placing.place([make_scene(0, SceneSettings(size=(SIDE, SIDE)))], (SIDE, SIDE))
     with evaluating(network):
         exact = measured.run(batch, settings)
         with torch.autocast(device.type, dtype):
@@ -89,7 +89,7 @@ def agrees(model: TrainableModel, device: torch.device, dtype: torch.dtype) -> b
     return all(_close(ours, theirs) for ours, theirs in zip(_tensors(rough), _tensors(exact), strict=True))
 
 
-def _disagreement(model: TrainableModel, device: torch.device, dtype: torch.dtype) -> str | None:
+def _disagreement(model: Trainable, device: torch.device, dtype: torch.dtype) -> str | None:
     return None if agrees(model, device, dtype) else "the network predicts something else in 16 bits than in 32"
 
 

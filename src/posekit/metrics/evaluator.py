@@ -13,8 +13,9 @@ from posekit.log import LOGGER
 from posekit.metrics.average_precision import Ranking, class_scores, rank
 from posekit.metrics.confusion import ConfusionMatrix
 from posekit.metrics.matching import Bools, Hits, joined, match, matched_pairs, unpack
-from posekit.metrics.parts import BOX, POSE, Floats, Found, Truth, kinds_of
+from posekit.metrics.parts import BOX, POSE, Floats, Truth, kinds_of
 from posekit.metrics.report import Metrics, PartMetrics
+from posekit.results.detected import Arrays
 from posekit.schema.schema import SigmaChoice
 
 
@@ -61,7 +62,7 @@ class Unscored:
         return Unscored(self.objects[objects], self.detections[detections])
 
 
-def find_unscored(known: Sequence[Bools], truths: Sequence[Truth], founds: Sequence[Found], hits: Hits) -> Unscored:
+def find_unscored(known: Sequence[Bools], truths: Sequence[Truth], founds: Sequence[Arrays], hits: Hits) -> Unscored:
     """Return what a part leaves out of some pictures.
 
     Left out are the objects of which nobody knows what the part compares, and the detections that belong to them by
@@ -88,7 +89,7 @@ def joined_unscored(parts: Sequence[Mapping[str, Unscored]]) -> dict[str, Unscor
     }
 
 
-def _detections_of(objects: Bools, truth: Truth, found: Found) -> Bools:
+def _detections_of(objects: Bools, truth: Truth, found: Arrays) -> Bools:
     """Return (N,) which detections belong to the given objects (M,) by their boxes."""
     chosen = np.zeros(len(found), np.bool_)
     if objects.any():
@@ -152,7 +153,7 @@ class Tally:
 
 
 def tally_pictures(
-    truths: Sequence[Truth], founds: Sequence[Found], file_names: Sequence[str], positions: Sequence[int]
+    truths: Sequence[Truth], founds: Sequence[Arrays], file_names: Sequence[str], positions: Sequence[int]
 ) -> Tally:
     """Return the tally of some pictures, without hits.
 
@@ -262,7 +263,7 @@ class Evaluator:
     def add(
         self,
         truths: Sequence[Truth],
-        founds: Sequence[Found],
+        founds: Sequence[Arrays],
         file_names: Sequence[str],
         positions: Sequence[int] | None = None,
     ) -> list[dict[str, Bools]]:

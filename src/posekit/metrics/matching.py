@@ -12,8 +12,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.metrics.parts import Floats, Found, Truth
+from posekit.metrics.parts import Floats, Truth
 from posekit.metrics.similarity import box_iou
+from posekit.results.detected import Arrays
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -60,7 +61,7 @@ class Pairs:
     object_count: int
 
 
-def match(similarities: Sequence[Floats], truths: Sequence[Truth], founds: Sequence[Found]) -> Hits:
+def match(similarities: Sequence[Floats], truths: Sequence[Truth], founds: Sequence[Arrays]) -> Hits:
     """Return the (N,) hits of all detections of some pictures, one picture after the other.
 
     Args:
@@ -132,7 +133,7 @@ def assign(pairs: Pairs, reached: Hits) -> Hits:
     return hits
 
 
-def matched_pairs(truth: Truth, found: Found, threshold: float = 0.5) -> NDArray[np.int64]:
+def matched_pairs(truth: Truth, found: Arrays, threshold: float = 0.5) -> NDArray[np.int64]:
     """Return (P, 2) rows of truth and found that belong together, in falling score.
 
     Detections choose in falling score: each takes the free object of its own class with the highest IoU, if that

@@ -6,7 +6,7 @@ from torch import nn
 
 from golden.networks import build_recorded
 from posekit.engine.optimizer import OptimizerChoice, build_optimizer, muon_groups, plain_groups
-from posekit.models.yolo.training import boosted_parameters
+from posekit.models.yolo.training import fast_parameters
 
 GOLDEN = np.load(Path(__file__).parents[2] / "golden/train/optimizer.npz")
 MODELS = ["yolov8n-pose", "yolo11n-pose", "yolo26n-pose", "yolov8n-seg", "yolo11n-seg", "yolo26n-seg"]
@@ -17,7 +17,7 @@ def test_groups_have_the_recorded_members_and_rates(model):
     network = build_recorded(model)
     for optimizer in ("SGD", "AdamW", "MuSGD"):
         choice = OptimizerChoice(name=optimizer, lr=0.01, momentum=0.9, warmup_bias_lr=0.1)
-        built = build_optimizer(network, choice, weight_decay=0.0005, boosted=boosted_parameters(network))
+        built = build_optimizer(network, choice, weight_decay=0.0005, boosted=fast_parameters(network))
         groups, key = built.param_groups, f"groups/{model}/{optimizer}"
         assert [group["name"] for group in groups] == list(GOLDEN[f"{key}/name"])
         counts = [(len(group["params"]), sum(p.numel() for p in group["params"])) for group in groups]
@@ -49,7 +49,7 @@ def test_names_and_layers_decide_and_frozen_parameters_are_members():
     assert (weight["weight_decay"], bn["weight_decay"], bias["weight_decay"]) == (0.5, 0.0, 0.0)
 
 
-def test_boosted_parameters_learn_three_times_as_fast():
+def test_fast_parameters_learn_three_times_as_fast():
     model = Odd()
     groups = muon_groups(model, lr=0.1, weight_decay=0.5, boosted=["linear.weight", "norm.bias"])
     fast = {id(p): group["initial_lr"] for group in groups for p in group["params"]}

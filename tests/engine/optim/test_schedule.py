@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from posekit.config.settings import TrainSettings
 from posekit.engine.optimizer import Accumulation, build_optimizer, choose_optimizer, effective_weight_decay
 from posekit.engine.schedule import Schedule, cosine_factor, learning_rates, linear_factor, warmup_length
-from posekit.models.yolo.training import boosted_parameters
+from posekit.models.yolo.training import fast_parameters
 from small_networks import small_network
 
 FOLDER = Path(__file__).parents[2] / "golden/train"
@@ -33,7 +33,7 @@ def run(case, **changes):
     network = small_network("yolov8n-pose")
     choice = choose_optimizer(settings, classes=1, iterations=20)
     decay = effective_weight_decay(settings.weight_decay, batch=BATCH, nbs=settings.nbs)
-    optimizer = build_optimizer(network, choice, weight_decay=decay, boosted=boosted_parameters(network))
+    optimizer = build_optimizer(network, choice, weight_decay=decay, boosted=fast_parameters(network))
     schedule = Schedule.of(settings, choice, batches=BATCHES, batch=BATCH)
     accumulation, trace = Accumulation(), {"lr": [], "momentum": [], "accumulate": [], "step": []}
     for iteration in range(BATCHES * settings.epochs):

@@ -5,7 +5,6 @@ from posekit import YOLO
 from posekit.config.settings import TrainSettings
 from posekit.engine.batch_size import halved_batch, starting_batch, take_trial_step
 from posekit.engine.training_run import open_training
-from posekit.models.yolo.training import YoloTraining
 
 
 @pytest.mark.parametrize(
@@ -20,7 +19,7 @@ def opened(model, data, task, **settings):
     return open_training(
         TrainSettings(data=str(data), imgsz=64, verbose=False, **settings),
         task,
-        lambda names, schema: YoloTraining.for_dataset(loaded, names=names, schema=schema, pretrained=None),
+        lambda names, schema: loaded.trainable(names=names, schema=schema, pretrained=None, settings=TrainSettings()),
     )
 
 

@@ -16,7 +16,6 @@ from posekit.data.figures.dataset import write_yolo_dataset
 from posekit.engine.learner import Learner
 from posekit.engine.training_batches import Share, TrainingBatches
 from posekit.engine.training_run import open_training
-from posekit.models.yolo.training import YoloTraining
 from small_trainings import environment
 
 RUNS = np.load(Path(__file__).parents[2] / "golden/train/runs.npz")
@@ -161,7 +160,7 @@ def train_in_turn(model, data):
     run = open_training(
         settings,
         "pose",
-        lambda names, schema: YoloTraining.for_dataset(loaded, names=names, schema=schema, pretrained=loaded),
+        lambda names, schema: loaded.trainable(names=names, schema=schema, pretrained=loaded, settings=TrainSettings()),
     )
     halves = [TrainingBatches(run, 2, Share(rank=rank, count=2)) for rank in (0, 1)]
     gradients = []

@@ -6,7 +6,6 @@ import torch
 from posekit.config.commands import TASKS_WITH_KEYPOINTS, TASKS_WITH_OUTLINES
 from posekit.config.settings import TrainSettings
 from posekit.models.yolo.training import YoloTraining
-from posekit.models.yolo.weights import LoadedModel
 from posekit.sample import Targets
 from posekit.schema.schema import KeypointSchema
 from small_networks import small_network
@@ -37,7 +36,7 @@ def targets_of(count, task):
 def test_every_parameter_gets_a_gradient(family, suffix, objects, skip):
     network = small_network(family + suffix)
     schema = KeypointSchema.for_shape((POINTS, 3)) if suffix in ("-pose", "-multitask") else None
-    model = YoloTraining(LoadedModel(network=network, schema=schema))
+    model = YoloTraining(network, schema, None)
     model.freeze(None)
     model.train()
     settings = TrainSettings(skip_unlabelled=skip)
