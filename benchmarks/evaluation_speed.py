@@ -119,15 +119,15 @@ def _annotation(identity: int, picture: int, truth: Truth, row: int) -> dict[str
 
 
 def coco_scores(pictures: Pictures, content: dict[str, Any]) -> tuple[float, float, dict[str, float]]:
-    """Return seconds for writing rows, seconds for scoring them by the COCO protocol, and the scores."""
+    """Return seconds for making rows, seconds for scoring arrays by the COCO protocol, and the scores."""
     _, founds, names = pictures
     rows_seconds, begin = 0.0, time.perf_counter()
     collector = CocoCollector(read_truth(content), ("bbox", "keypoints"))
     for found, name in zip(founds, names, strict=True):
         before = time.perf_counter()
-        rows = prediction_rows(name, found.boxes, found.scores, found.classes, found.keypoints)
+        prediction_rows(name, found.boxes, found.scores, found.classes, found.keypoints)
         rows_seconds += time.perf_counter() - before
-        collector.add(name, rows)
+        collector.add(name, found)
     scores = coco_metrics_dict(collector.scores())
     return rows_seconds, time.perf_counter() - begin - rows_seconds, scores
 
