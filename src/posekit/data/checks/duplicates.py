@@ -11,16 +11,14 @@ import cv2
 import numpy as np
 
 from posekit.data.annotation import box_overlaps
-from posekit.data.checks.table import EXAMPLES, Example, Finding, ObjectTable
+from posekit.data.checks.findings import EXAMPLES, Example, Finding, finding
+from posekit.data.checks.table import ObjectTable
 from posekit.data.labels import Split
 from posekit.io.decode import read_image
 
 # Two labels of one class with at least this IoU are taken for one object.
 SAME_BOX = 0.95
-
-
 HASH_SIDE = 16
-
 
 Place = tuple[str, int]
 
@@ -47,17 +45,8 @@ def find_duplicate_pictures(prints: Mapping[Place, PicturePrints]) -> list[Findi
     if not groups:
         return []
     extra = sum(len(group) - 1 for group in groups)
-    return [
-        Finding(
-            code="duplicate_pictures",
-            severity="warning",
-            title=f"{extra} picture{'s are copies' if extra > 1 else ' is a copy'} of another in the same split",
-            explanation="The files are equal, or their 16x16 gray versions are.",
-            advice="Remove the copies: they weigh some pictures more than others.",
-            count=extra,
-            examples=_examples(groups),
-        )
-    ]
+    are_copies = "s are copies" if extra > 1 else " is a copy"
+    return [finding("duplicate_pictures", extra, _examples(groups), are_copies=are_copies)]
 
 
 def find_leakage(prints: Mapping[Place, PicturePrints]) -> list[Finding]:
@@ -65,19 +54,9 @@ def find_leakage(prints: Mapping[Place, PicturePrints]) -> list[Finding]:
     groups = [group for group in _alike(prints) if not _within_one_split(group)]
     if not groups:
         return []
-    names = sorted({name for group in groups for name, _ in group})
-    return [
-        Finding(
-            code="leakage",
-            severity="error",
-            title=f"{len(groups)} picture{'s stand' if len(groups) > 1 else ' stands'} in several splits "
-            f"({', '.join(names)})",
-            explanation="The files are equal, or their 16x16 gray versions are.",
-            advice="Take them out of all splits but one: scores on pictures seen in training are too good.",
-            count=len(groups),
-            examples=_examples(groups),
-        )
-    ]
+    names = ", ".join(sorted({name for group in groups for name, _ in group}))
+    stand = "s stand" if len(groups) > 1 else " stands"
+    return [finding("leakage", len(groups), _examples(groups), stand=stand, names=names)]
 
 
 def find_duplicate_objects(table: ObjectTable) -> list[Finding]:
@@ -94,17 +73,7 @@ def find_duplicate_objects(table: ObjectTable) -> list[Finding]:
         examples.append(
             Example(split=one.split, picture=one.picture, objects=one.objects + other.objects, caption=one.caption)
         )
-    return [
-        Finding(
-            code="duplicate_objects",
-            severity="warning",
-            title=f"{len(pairs)} object{'s seem' if len(pairs) > 1 else ' seems'} to be labelled twice",
-            explanation=f"Two boxes of one class overlap by an IoU of {SAME_BOX:g} or more.",
-            advice="Remove one of the two: the second can never be found, as suppression keeps one box.",
-            count=len(pairs),
-            examples=tuple(examples),
-        )
-    ]
+    return [finding("duplicate_objects", len(pairs), examples, seem="s seem" if len(pairs) > 1 else " seems")]
 
 
 def _print_of(path: str) -> PicturePrints:
@@ -129,12 +98,12 @@ def _within_one_split(group: Sequence[Place]) -> bool:
     return len({name for name, _ in group}) == 1
 
 
-def _examples(groups: Sequence[Sequence[Place]]) -> tuple[Example, ...]:
-    return tuple(
+def _examples(groups: Sequence[Sequence[Place]]) -> list[Example]:
+    return [
         Example(split=name, picture=index, caption=f"copy {number} of {len(group)}")
         for group in groups[: EXAMPLES // 2]
         for number, (name, index) in enumerate(group[:2], 1)
-    )
+    ]
 
 
 def _same_boxes(table: ObjectTable, rows: list[int]) -> list[tuple[int, int]]:
