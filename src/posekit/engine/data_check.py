@@ -9,12 +9,15 @@ import numpy as np
 from posekit.config.commands import TASKS_WITH_KEYPOINTS
 from posekit.data.checks.checks import (
     find_class_imbalance,
+    find_duplicate_objects,
+    find_duplicate_pictures,
+    find_leakage,
     find_outliers,
     find_swapped_sides,
     find_unused_keypoints,
     find_visibility_misuse,
+    picture_prints,
 )
-from posekit.data.checks.duplicates import find_duplicate_objects, find_duplicate_pictures, find_leakage, picture_prints
 from posekit.data.checks.findings import Example, Finding, Severity, finding
 from posekit.data.checks.table import ObjectTable, Statistics, measure, table_of
 from posekit.data.dataset import read_description, require_split

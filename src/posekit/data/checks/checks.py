@@ -1,15 +1,25 @@
-"""Checks over all objects of a data set: exchanged sides, unused keypoints, unlikely boxes and limbs, rare classes."""
+"""The checks: exchanged sides, unused keypoints, unlikely boxes and limbs, rare classes, pictures and objects twice."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.data.checks.findings import EXAMPLES, Finding, finding
+from posekit.data.annotation import box_overlaps
+from posekit.data.checks.findings import EXAMPLES, Example, Finding, finding
 from posekit.data.checks.table import Floats, Indices, ObjectTable, Statistics
+from posekit.data.labels import Split
+from posekit.io.decode import read_image
 from posekit.schema.schema import KeypointSchema
 
 Marks = NDArray[np.bool_]
+Place = tuple[str, int]  # split, and index of the picture in it
 
 # Lengths are shares of the object's size, the square root of its box's area.
 TINY = 3.0  # px: boxes of a shorter side can hardly be seen
@@ -21,6 +31,8 @@ STEADY = 0.9  # pairs that agree with the others in so many objects are rarely c
 ENOUGH = 10  # fewer objects say nothing about what is usual
 RARE_KEYPOINT = 0.01  # share of the objects with any labelled point
 RARE_CLASS = 0.02  # share of the objects of the largest class
+SAME_BOX = 0.95  # two labels of one class with at least this IoU are taken for one object
+HASH_SIDE = 16  # px, of the gray versions that pictures are compared by
 
 
 def find_outliers(table: ObjectTable, schema: KeypointSchema | None) -> list[Finding]:
@@ -212,3 +224,92 @@ def find_class_imbalance(statistics: Statistics, names: Mapping[int, str]) -> li
     if rare:
         findings.append(finding("rare_classes", len(rare), names=", ".join(rare[:20])))
     return findings
+
+
+@dataclass(frozen=True, kw_only=True)
+class PicturePrints:
+    """What tells pictures apart: `content`, of the file's bytes, and `look`, of a small gray version."""
+
+    content: bytes
+    look: bytes
+
+
+def picture_prints(splits: Mapping[str, Split], *, workers: int = 4) -> dict[Place, PicturePrints]:
+    """Return the prints of all pictures by split and index; decodes every picture once."""
+    places = [(name, index) for name, split in splits.items() for index in range(len(split.pictures))]
+    paths = [splits[name].pictures[index].path for name, index in places]
+    with ThreadPoolExecutor(workers, "posekit check") as pool:
+        return dict(zip(places, pool.map(_print_of, paths), strict=True))
+
+
+def find_duplicate_pictures(prints: Mapping[Place, PicturePrints]) -> list[Finding]:
+    """Tell of pictures that occur more than once in one split."""
+    groups = [group for group in _alike(prints) if _within_one_split(group)]
+    if not groups:
+        return []
+    extra = sum(len(group) - 1 for group in groups)
+    are_copies = "s are copies" if extra > 1 else " is a copy"
+    return [finding("duplicate_pictures", extra, _copies(groups), are_copies=are_copies)]
+
+
+def find_leakage(prints: Mapping[Place, PicturePrints]) -> list[Finding]:
+    """Tell of pictures that stand in more than one split, so that a score would measure memory."""
+    groups = [group for group in _alike(prints) if not _within_one_split(group)]
+    if not groups:
+        return []
+    names = ", ".join(sorted({name for group in groups for name, _ in group}))
+    stand = "s stand" if len(groups) > 1 else " stands"
+    return [finding("leakage", len(groups), _copies(groups), stand=stand, names=names)]
+
+
+def find_duplicate_objects(table: ObjectTable) -> list[Finding]:
+    """Tell of objects of one class and picture whose boxes are nearly equal."""
+    rows_by_picture: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for row, place in enumerate(zip(table.split.tolist(), table.picture.tolist(), strict=True)):
+        rows_by_picture[place].append(row)
+    pairs = [pair for rows in rows_by_picture.values() for pair in _same_boxes(table, rows)]
+    if not pairs:
+        return []
+    examples = []
+    for first, second in pairs[:EXAMPLES]:
+        one, other = table.example(first, "labelled twice"), table.example(second, "")
+        examples.append(
+            Example(split=one.split, picture=one.picture, objects=one.objects + other.objects, caption=one.caption)
+        )
+    return [finding("duplicate_objects", len(pairs), examples, seem="s seem" if len(pairs) > 1 else " seems")]
+
+
+def _print_of(path: str) -> PicturePrints:
+    content = blake2b(Path(path).read_bytes(), digest_size=16).digest()
+    gray = cv2.cvtColor(read_image(Path(path)), cv2.COLOR_BGR2GRAY)
+    small = np.asarray(cv2.resize(gray, (HASH_SIDE + 1, HASH_SIDE), interpolation=cv2.INTER_AREA), np.int16)
+    steps = np.diff(small, axis=1)
+    # Even pictures have no look of their own: only equal files are taken for copies of each other.
+    look = np.packbits(steps > 0).tobytes() if np.abs(steps).mean() > 1 else content
+    return PicturePrints(content=content, look=look)
+
+
+def _alike(prints: Mapping[Place, PicturePrints]) -> list[list[Place]]:
+    """Return the groups of two or more pictures that are equal or look equal."""
+    by_look: dict[bytes, list[Place]] = defaultdict(list)
+    for place, print_ in prints.items():
+        by_look[print_.look].append(place)
+    return [group for group in by_look.values() if len(group) > 1]
+
+
+def _within_one_split(group: Sequence[Place]) -> bool:
+    return len({name for name, _ in group}) == 1
+
+
+def _copies(groups: Sequence[Sequence[Place]]) -> list[Example]:
+    return [
+        Example(split=name, picture=index, caption=f"copy {number} of {len(group)}")
+        for group in groups[: EXAMPLES // 2]
+        for number, (name, index) in enumerate(group[:2], 1)
+    ]
+
+
+def _same_boxes(table: ObjectTable, rows: list[int]) -> list[tuple[int, int]]:
+    boxes, classes = table.boxes[rows], table.classes[rows]
+    same = np.triu((box_overlaps(boxes, boxes) >= SAME_BOX) & (classes[:, None] == classes[None]), 1)
+    return [(rows[first], rows[second]) for first, second in np.argwhere(same).tolist()]
