@@ -13,7 +13,7 @@ import numpy as np
 from jinja2 import Environment
 from markupsafe import Markup
 
-from posekit.files.pictures import jpeg_bytes
+from posekit.files.pictures import encode_picture
 from posekit.files.writing import write_whole
 from posekit.sample import Picture
 
@@ -142,7 +142,7 @@ def _jpeg(picture: Picture) -> Markup:
     if scale < 1:
         size = (max(round(width * scale), 1), max(round(height * scale), 1))
         picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return _address("jpeg", jpeg_bytes(picture, QUALITY))
+    return _address("jpeg", encode_picture(picture, quality=QUALITY))
 
 
 def _address(kind: str, data: bytes) -> Markup:
