@@ -13,7 +13,6 @@ import numpy as np
 import torch
 import torch.distributed
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
@@ -99,6 +98,8 @@ def match(predictions: Predictions, targets: Targets, groups: int, cost: PairCos
         groups: sets of queries.
         cost: of matching queries with objects.
     """
+    from scipy.optimize import linear_sum_assignment
+
     counts = torch.bincount(targets.pictures, minlength=len(predictions.logits)).tolist()
     firsts = np.cumsum([0, *counts]).tolist()
     pictures = [picture for picture, count in enumerate(counts) if count]
