@@ -16,7 +16,7 @@ from posekit.data.coco.write import coco_content, label_annotations
 from posekit.data.labels import PictureLabels
 from posekit.errors import DatasetError
 from posekit.files.problems import ProblemList
-from posekit.files.reading import load_json
+from posekit.files.reading import read_json
 from posekit.files.values import LARGEST
 from posekit.metrics.coco_rows import picture_id
 from posekit.metrics.similarity import BOX_FILL
@@ -169,7 +169,7 @@ def read_truth(source: Path | str | Mapping[str, Any], *, outlines: bool = False
         DatasetNotFoundError: there is no such file.
         DatasetError: it is not JSON, not COCO's form, or lacks picture sizes that outlines need.
     """
-    content, name = (source, "COCO truth") if isinstance(source, Mapping) else (load_json(Path(source)), str(source))
+    content, name = (source, "COCO truth") if isinstance(source, Mapping) else (read_json(Path(source)), str(source))
     if not isinstance(content, Mapping):
         raise DatasetError(f"{name} holds a {type(content).__name__}, expected an object with images and annotations")
     for key in ("images", "categories", "annotations"):
