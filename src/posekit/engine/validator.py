@@ -105,7 +105,7 @@ class Validator:
         return metrics
 
     def _score_all(self, run: ValidationRun, scorer: Scorer, writer: ValidationWriter) -> None:
-        plans = self.model.plan([picture.size for picture in run.split.pictures], self.args)
+        plans = self.model.plan(run.split.pictures.picture_sizes, self.args)
         mine = plans[distributed.rank() :: distributed.world_size()]
         total = sum(len(plan.pictures) for plan in mine)
         shown = self.args.verbose and distributed.rank() == 0
