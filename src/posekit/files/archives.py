@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import IO
+from typing import IO, Any
 
 from posekit.errors import DatasetError, OutputError
 from posekit.files.magic import HEAD_BYTES, identify
@@ -20,7 +20,7 @@ from posekit.files.magic import HEAD_BYTES, identify
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
 
-_OPENERS: dict[str, Callable[..., IO[bytes]]] = {
+_OPENERS: dict[str, Callable[..., Any]] = {
     "gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open, "tar": Path.open,
 }  # fmt: skip
 
