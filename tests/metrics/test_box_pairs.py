@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from posekit.metrics.matching import match, matched_pairs, unpack
 from posekit.metrics.parts import Found, Truth
-from posekit.metrics.similarity import box_iou
+from posekit.ops.boxes import box_iou
 
 
 def picture(rng, objects, detections):

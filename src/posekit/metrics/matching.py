@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posekit.metrics.parts import Floats, Found, Truth
-from posekit.metrics.similarity import box_iou
+from posekit.ops.boxes import box_iou
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
