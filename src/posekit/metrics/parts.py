@@ -144,13 +144,8 @@ def _labelled(truth: Truth) -> NDArray[np.bool_]:
 
 
 BOX = PartKind("box", "B", "Box", _boxes)
-
-
 MASK = PartKind("seg", "M", "Mask", _masks)
-
-
 POSE = PartKind("pose", "P", "Pose", _keypoints)
-
 
 TASK_PARTS = {
     "detect": (BOX,),
