@@ -289,5 +289,4 @@ def _choice(run: TrainingRun, batch: int) -> OptimizerChoice:
 
 
 def _class_counts(run: TrainingRun) -> Tensor:
-    classes = np.concatenate([picture.classes for picture in run.train.pictures])
-    return torch.from_numpy(np.bincount(classes, minlength=len(run.model.names)))
+    return torch.from_numpy(np.bincount(run.train.pictures.classes, minlength=len(run.model.names)))
