@@ -17,7 +17,7 @@ from posekit.data.labels import PictureLabels
 from posekit.errors import DatasetError
 from posekit.files.problems import ProblemList
 from posekit.files.reading import read_json
-from posekit.files.values import LARGEST
+from posekit.files.values import LARGEST, quote
 from posekit.metrics.coco_rows import picture_id
 from posekit.metrics.similarity import BOX_FILL
 from posekit.ops.polygons import polygon_area
@@ -349,7 +349,7 @@ def _box(value: Any, note: Note) -> list[float] | None:
         return None
     numbers = _numbers(value)
     if numbers is None or numbers.shape != (4,) or np.isnan(numbers).any() or (numbers[2:] < 0).any():
-        note(f"bbox {shown(value)} is not [x, y, width, height]")
+        note(f"bbox {quote(value)} is not [x, y, width, height]")
         return None
     sides: list[float] = numbers.tolist()
     return sides
@@ -360,7 +360,7 @@ def _area(value: Any, note: Note) -> float | None:
         return None
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < LARGEST**2:
         return float(value)
-    note(f"area {shown(value)} is not a number of pixels")
+    note(f"area {quote(value)} is not a number of pixels")
     return None
 
 
@@ -368,7 +368,7 @@ def _crowd(value: Any, note: Note) -> int:
     if value is None:
         return 0
     if not isinstance(value, bool | int | float) or value != value:
-        note(f"iscrowd {shown(value)} is neither 0 nor 1: taken for 0")
+        note(f"iscrowd {quote(value)} is neither 0 nor 1: taken for 0")
         return 0
     return int(value != 0)
 

@@ -10,7 +10,7 @@ from PIL import Image
 from posekit.errors import MissingExtraError, SourceNotFoundError, UnreadableImageError
 from posekit.io.decode import picture_size, read_image
 
-HEIC = Path(__file__).parent / "io" / "quarters.heic"
+HEIC = Path(__file__).parents[1] / "data" / "io" / "quarters.heic"
 FORMATS = [".jpg", ".png", ".webp", ".tiff", ".bmp", ".jp2", ".avif"]
 
 
@@ -110,7 +110,7 @@ def test_a_jpeg_that_was_cut_short_is_refused(tmp_path):
 def test_what_is_no_picture_is_refused(tmp_path):
     path = tmp_path / "a.jpg"
     path.write_text("<html>not found</html>")
-    with pytest.raises(UnreadableImageError, match="an HTML page"):
+    with pytest.raises(UnreadableImageError, match="a web page"):
         picture_size(str(path))
     with pytest.raises(SourceNotFoundError, match=r"b\.jpg: no such file"):
         picture_size(str(tmp_path / "b.jpg"))
