@@ -1,4 +1,7 @@
+"""What a data set says of itself, from YAMLs, COCO JSON and drawn scenes."""
+
 import json
+import logging
 import shutil
 
 import pytest
@@ -7,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from posekit.data.dataset import read_description, require_split
-from posekit.data.description import KNOWN_KEYS
+from posekit.data.description import KNOWN_KEYS, dataset_dict
 from posekit.errors import (
     DatasetError,
     DatasetKeyError,
@@ -167,7 +170,7 @@ def test_a_json_file_alone(here):
     description = read_description(path, task="pose")
     assert description.splits == {"train": (path,), "val": (path,)}
     assert description.names == {0: "cat"}
-    assert require_split(description, "val") == (path,)
+    assert require_split(description, "val").splits["val"] == (path,)
 
 
 def test_folders_of_split_folders(here):
@@ -175,7 +178,7 @@ def test_folders_of_split_folders(here):
         write_coco(here / "set" / split / "_annotations.coco.json")
     description = read_description("set", task="pose")
     assert description.root == here / "set"
-    assert require_split(description, "val") == (here / "set" / "valid" / "_annotations.coco.json",)
+    assert require_split(description, "val").splits["val"] == (here / "set" / "valid" / "_annotations.coco.json",)
 
 
 def test_a_folder_of_annotations(here):
@@ -191,7 +194,7 @@ def test_an_archive_of_a_coco_folder(here, tmp_path):
     archive = shutil.make_archive(str(here / "mine"), "zip", here, "set")
     description = read_description(archive, task="pose", datasets_dir=tmp_path / "sets")
     assert description.names == {0: "cat"}
-    assert tmp_path / "sets" in require_split(description, "val")[0].parents
+    assert tmp_path / "sets" in require_split(description, "val").splits["val"][0].parents
 
 
 @pytest.mark.parametrize(
@@ -216,7 +219,7 @@ def test_the_folder_of_data_sets_is_the_users(here):
 def test_roboflow_paths_that_leave_the_folder_are_retried_within(here, read):
     (here / "valid" / "images").mkdir(parents=True)
     description = read(train="../train/images", val="../valid/images")
-    assert require_split(description, "val") == (here / "valid" / "images",)
+    assert require_split(description, "val").splits["val"] == (here / "valid" / "images",)
 
 
 def test_people_of_seventeen_points_are_cocos(read):
@@ -252,3 +255,92 @@ def described_or_complaint(task):
         return read_description("set.yaml", task=task).source
     except PosekitError as error:
         return str(error)
+
+
+def test_a_pose_set_as_a_dictionary(here):
+    data = dataset_dict(read_description("coco8-pose", task="pose"))
+    root = here / "datasets" / "coco8-pose"
+    assert data == {
+        "path": str(root),
+        "train": str(root / "images" / "train"),
+        "val": str(root / "images" / "val"),
+        "nc": 1,
+        "names": {0: "person"},
+        "channels": 3,
+        "kpt_shape": [17, 3],
+    }
+    assert yaml.safe_load(yaml.safe_dump(data)) == data
+
+
+def test_lists_missing_splits_and_test(here):
+    (here / "a.yaml").write_text(yaml.safe_dump({"val": ["x", "y"], "test": "z", "nc": 2}))
+    data = dataset_dict(read_description("a.yaml", task="detect"))
+    assert data["val"] == [str(here / "x"), str(here / "y")]
+    assert data["test"] == str(here / "z")
+    assert data["train"] is None
+    assert data["kpt_shape"] is None
+
+
+SMALL = {"train": 2, "val": 1, "imgsz": 64, "seed": 5}
+
+
+@pytest.fixture
+def draw(here, tmp_path):
+    """Return a function that reads a YAML with the given figures."""
+
+    def describe(figures, task="pose", **more):
+        (here / "f.yaml").write_text(yaml.safe_dump({"figures": figures} | more))
+        return read_description("f.yaml", task=task, datasets_dir=tmp_path / "sets")
+
+    return describe
+
+
+def test_scenes_are_drawn_once(draw, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    folder = tmp_path / "sets" / "figures-train2-val1-imgsz64-seed5"
+    for _ in range(2):
+        description = draw(SMALL)
+    assert description.source == "f.yaml"
+    assert description.names == {0: "person"}
+    assert description.schema == COCO_PERSON or description.schema.names == COCO_PERSON.names
+    assert require_split(description, "train").splits["train"] == (folder / "images" / "train",)
+    assert [len(list((folder / "images" / split).iterdir())) for split in ("train", "val")] == [2, 1]
+    assert caplog.messages == [f"drawing 3 scenes into {folder}"]
+
+
+def test_other_settings_are_another_set(draw, tmp_path):
+    draw(SMALL)
+    draw(SMALL | {"seed": 6})
+    assert len(list((tmp_path / "sets").iterdir())) == 2
+
+
+@pytest.mark.parametrize("task", ["segment", "multitask"])
+def test_tasks_with_outlines_get_outlines(draw, task):
+    description = draw(SMALL, task)
+    (path,) = require_split(description, "val").splits["val"]
+    assert path.name == "person_keypoints_val.json"
+    assert description.names == {0: "person"}
+    assert description.schema.flip_idx == COCO_PERSON.flip_idx
+    assert description.schema.oks_sigmas == COCO_PERSON.oks_sigmas
+
+
+@pytest.mark.parametrize(
+    ("figures", "error", "message"),
+    [
+        (7, DatasetTypeError, "f.yaml: `figures` is 7, expected numbers such as"),
+        ({"trian": 5}, DatasetError, "f.yaml: `figures` has no 'trian': did you mean train?"),
+        ({5: 5}, DatasetError, "f.yaml: `figures` has no 5, expected train, val, imgsz, seed"),
+        ({"train": "5"}, DatasetTypeError, "f.yaml: `figures.train` is '5', expected a whole number"),
+        ({"train": 0}, DatasetError, "`figures.train` is 0, expected 1 to 100000"),
+        ({"imgsz": 10**30}, DatasetError, "`figures.imgsz` is a huge whole number, expected 64 to 4096"),
+    ],
+)
+def test_wrong_values_are_told(draw, figures, error, message):
+    with pytest.raises(error) as caught:
+        draw(figures)
+    assert message in str(caught.value)
+
+
+def test_figures_beside_another_set_are_refused(draw):
+    with pytest.raises(DatasetError, match="`train` and `figures` exclude each other"):
+        draw(SMALL, train="images")

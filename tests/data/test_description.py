@@ -1,12 +1,15 @@
+"""The values of a dataset YAML."""
+
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.data import description as data_keys
 from posekit.data.description import (
-    is_url,
+    KNOWN_KEYS,
+    SPLITS,
+    is_address,
     read_annotations,
     read_channels,
     read_downloads,
@@ -149,8 +152,8 @@ def test_downloads_with_and_without_folders():
     "entry", ["bash get.sh", "import os\nos.system('x')", "ftp://a/b.zip", "file:///etc", "https://"]
 )
 def test_scripts_are_no_addresses(entry):
-    assert not is_url(entry)
-    assert is_url("https://a.org/b.zip\n")
+    assert not is_address(entry)
+    assert is_address("https://a.org/b.zip\n")
 
 
 def test_texts():
@@ -171,13 +174,13 @@ def test_misspelt_keys_are_told_and_others_left_alone(caplog):
 
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(data_keys.SPLITS),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(SPLITS),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5) | st.integers(), inner, max_size=3),
     max_leaves=8,
 )
 
 
-@given(st.sampled_from(READERS), st.dictionaries(st.sampled_from(data_keys.KNOWN_KEYS), VALUES, max_size=6))
+@given(st.sampled_from(READERS), st.dictionaries(st.sampled_from(KNOWN_KEYS), VALUES, max_size=6))
 def test_any_values_give_an_answer_or_one_line_of_ours(reader, keys):
     text = complaint(reader, keys)
     assert text is None or text.startswith("d.yaml: `")
@@ -194,4 +197,4 @@ def complaint(reader, keys):
 
 def test_every_key_is_in_the_documentation():
     page = (Path(__file__).parents[2] / "docs" / "datasets.md").read_text(encoding="utf-8")
-    assert [key for key in data_keys.KNOWN_KEYS if f"`{key}`" not in page] == []
+    assert [key for key in KNOWN_KEYS if f"`{key}`" not in page] == []

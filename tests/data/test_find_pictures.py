@@ -1,3 +1,5 @@
+"""Which pictures a split names, and where their label files lie."""
+
 import os
 from pathlib import Path
 

@@ -10,7 +10,7 @@ from PIL import Image
 from posekit.errors import MissingExtraError, SourceNotFoundError, UnreadableImageError
 from posekit.io.decode import picture_size, read_image
 
-HEIC = Path(__file__).parent / "io" / "quarters.heic"
+HEIC = Path(__file__).parents[1] / "data" / "io" / "quarters.heic"
 FORMATS = [".jpg", ".png", ".webp", ".tiff", ".bmp", ".jp2", ".avif"]
 
 
