@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from posekit.data.annotation import PictureAnnotation
 from posekit.errors import DatasetNotFoundError, PosekitError, SettingError
@@ -12,41 +11,37 @@ from posekit.files.problems import ProblemList
 from posekit.files.reading import read_text
 from posekit.io.decode import picture_size
 
-T = TypeVar("T")
 
-
-def list_pictures(places: Sequence[Path], fraction: float = 1.0) -> list[Path]:
+def list_pictures(places: Sequence[Path]) -> list[Path]:
     """List the picture files of folders and text lists, sorted by path.
 
     Args:
         places: folders (with all folders within; hidden files and folders are passed over), text lists with one
             path per line (``./`` and paths that do not exist from the working directory count from the list's
             folder), or single pictures. Only files with the suffix of a picture count.
-        fraction: the first part of them to take: up to 1.0 a share, a whole number above 1 a count.
 
     Returns:
         At least one path. That the entries of a list exist is not checked here.
 
     Raises:
         DatasetNotFoundError: a place does not exist, cannot be read, or names no picture.
-        SettingError: a fraction that is neither a share nor a count.
     """
-    return [Path(name) for name in share(sorted(name for place in places for name in _pictures_of(place)), fraction)]
+    return [Path(name) for name in sorted(name for place in places for name in _pictures_of(place))]
 
 
-def share(items: Sequence[T], fraction: float) -> tuple[T, ...]:
-    """Return the first items, at least one: up to 1.0 a share of them, for a whole number above 1 a count.
+def share(count: int, fraction: float) -> int:
+    """Return how many of `count` things to take, at least one: up to 1.0 a share, a whole number above 1 a count.
 
     Raises:
         SettingError: a fraction that is neither.
     """
     if isinstance(fraction, int) and fraction > 1:
-        return tuple(items[:fraction])
+        return min(fraction, count)
     if not 0 < fraction <= 1:
         raise SettingError(
             f"fraction={fraction}: expected a share above 0 and up to 1.0, or a whole number of pictures"
         )
-    return tuple(items[: max(round(len(items) * fraction), 1)])
+    return min(max(round(count * fraction), 1), count)
 
 
 def label_path(picture: Path) -> Path:
@@ -156,7 +151,7 @@ class PictureSearch:
         candidates = ((folder, skipped) for skipped in range(len(parts)) for folder in self._folders)
         for folder, skipped in candidates:
             path = folder.joinpath(*parts[skipped:])
-            if _is_file(path):
+            if os.path.isfile(path):  # noqa: PTH113 - as above, and names that no file can have are none
                 self._folders.remove(folder)
                 self._folders.insert(0, folder)
                 return path
@@ -169,13 +164,6 @@ def _split_names(stem: str) -> tuple[str, ...]:
     for part in _PARTS_OF_A_NAME:
         name = name.removeprefix(part)
     return tuple(dict.fromkeys((name, name.rpartition("_")[2], name.rstrip("0123456789"))))
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name that the file system cannot have
-        return False
 
 
 def usable_pictures(pictures: Iterable[PictureAnnotation], problems: ProblemList) -> Iterator[PictureAnnotation]:

@@ -47,9 +47,7 @@ class EpochValidation:
         self._batch = batch
         self._folder = folder
         self._callbacks = callbacks
-        self._room = max(
-            int(defaults_of(DetectionSettings)["max_det"]), *(len(picture) for picture in run.val.pictures)
-        )
+        self._room = max(int(defaults_of(DetectionSettings)["max_det"]), int(run.val.pictures.counts.max(initial=0)))
 
     def measure(self, network: nn.Module, *, plots: bool) -> tuple[Metrics, dict[str, float]]:
         """Return the metrics of a network, and its losses under their names in result files (``val/box_loss``)."""

@@ -16,7 +16,6 @@ from posekit.engine.validation_run import LabelledBatch, ValidationRun
 from posekit.errors import DatasetError, DatasetNotFoundError
 from posekit.log import LOGGER
 from posekit.metrics.coco import CocoCollector, coco_metrics_dict
-from posekit.metrics.coco_rows import prediction_rows
 from posekit.metrics.coco_truth import CocoTruth, read_truth, truth_from_labels
 from posekit.metrics.evaluator import Evaluator
 from posekit.metrics.keypoints import PerKeypoint
@@ -50,7 +49,7 @@ class CocoScoring:
             if truth is not None:
                 self.category_ids = _category_ids(truth, run.split.names)
                 sigmas = None if run.sigmas is None else run.sigmas.values
-                self._collector = CocoCollector(truth, kinds, sigmas=sigmas)
+                self._collector = CocoCollector(truth, kinds, sigmas=sigmas, category_ids=self.category_ids)
         except (DatasetError, DatasetNotFoundError) as error:
             self._give_up(error)
 
@@ -64,11 +63,7 @@ class CocoScoring:
         if self._collector is None:
             return
         try:
-            found = detected
-            rows = prediction_rows(
-                path, found.boxes, found.scores, found.classes, found.keypoints, found.masks, self.category_ids
-            )
-            self._collector.add(path, rows)
+            self._collector.add(path, detected)
         except DatasetError as error:
             self._give_up(error)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import compress
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ from posekit.config.settings import TrainSettings
 from posekit.config.user import runs_folder
 from posekit.data.dataset import read_description, require_split
 from posekit.data.description import DatasetDescription, dataset_dict
-from posekit.data.labels import PictureLabels, Split
+from posekit.data.labels import Split
 from posekit.data.open_split import open_split
 from posekit.engine.seeds import seed_all
 from posekit.errors import DatasetError, NotInThisReleaseError, SettingError
@@ -27,18 +26,8 @@ def with_classes(split: Split, classes: Sequence[int] | None) -> Split:
     """Return a split without the objects of other classes; all pictures stay. None keeps everything."""
     if classes is None:
         return split
-    return replace(split, pictures=tuple(_filtered(picture, classes) for picture in split.pictures))
-
-
-def _filtered(labels: PictureLabels, classes: Sequence[int]) -> PictureLabels:
-    kept = np.isin(labels.classes, classes)
-    return replace(
-        labels,
-        classes=labels.classes[kept],
-        boxes=labels.boxes[kept],
-        keypoints=None if labels.keypoints is None else labels.keypoints[kept],
-        polygons=None if labels.polygons is None else tuple(compress(labels.polygons, kept)),
-    )
+    labels = split.pictures
+    return replace(split, pictures=labels.keep(np.isin(labels.classes, classes)))
 
 
 DEFAULT_SIDE: Final = 640
@@ -128,8 +117,7 @@ def open_splits(settings: TrainSettings, task: str) -> tuple[DatasetDescription,
     description = read_description(data, task=task)
     opened = []
     for name in ("train", "val"):
-        places = require_split(description, name)
-        description = replace(description, splits=description.splits | {name: places})
+        description = require_split(description, name)
         share = share_of(name, settings.fraction)
         split = open_split(description, name, task=task, single_cls=settings.single_cls, fraction=share)
         split = with_classes(split, None if settings.single_cls else settings.classes)
@@ -137,7 +125,7 @@ def open_splits(settings: TrainSettings, task: str) -> tuple[DatasetDescription,
             LOGGER.info("%s", split.summary)
         opened.append(split)
     train, val = opened
-    if not any(map(len, train.pictures)):
+    if not len(train.pictures.classes):
         chosen = "" if settings.classes is None else f" of classes={list(settings.classes)}"
         raise DatasetError(
             f"{description.source}: its training pictures have no objects{chosen}: nothing to learn from"

@@ -55,8 +55,7 @@ def open_validation(settings: ValSettings, model: Model) -> ValidationRun:
         data = TASKS[model.task].data
         LOGGER.warning("no data given: taking %s; name another with data=FILE", data)
     description = read_description(data, task=model.task)
-    places = require_split(description, settings.split)
-    description = replace(description, splits=description.splits | {settings.split: places})
+    description = require_split(description, settings.split)
     split = open_split(
         description, settings.split, task=model.task, single_cls=settings.single_cls, fraction=_fraction(settings)
     )
@@ -95,7 +94,7 @@ def _fraction(settings: ValSettings) -> float | int:
 
 def _with_room(settings: ValSettings, split: Split) -> ValSettings:
     """Raise the number of detections where pictures hold more objects, unless the user has chosen it."""
-    most = max((len(picture) for picture in split.pictures), default=0)
+    most = int(split.pictures.counts.max(initial=0))
     default = defaults_of(DetectionSettings)["max_det"]
     if settings.max_det != default or most <= default:
         return settings
@@ -152,7 +151,7 @@ def labelled_batches(
 ) -> Iterator[Iterator[LabelledBatch]]:
     """Give the batches of `plans`, read and placed in background threads; leaving the context ends these."""
     side = cast(int, settings.imgsz)  # as `Model.adapt` leaves it
-    sizes = [placing.load_size(picture.size, side) for picture in split.pictures]
+    sizes = [placing.load_size(size, side) for size in split.pictures.picture_sizes]
     store = open_store(settings.cache, sizes)
     loader = PictureLoader(split.pictures, sizes, store, workers=settings.workers)
     try:

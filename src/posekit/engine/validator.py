@@ -11,12 +11,12 @@ import torch
 from posekit.config.settings import ValSettings
 from posekit.engine import distributed
 from posekit.engine.callbacks import Callback, call_all
-from posekit.engine.console import progress_bar, speed_line
+from posekit.engine.console import speed_line
 from posekit.engine.scoring import ScoredBatch, Scorer, scored_batch, targets_of
 from posekit.engine.validation_run import LabelledBatch, ValidationRun, labelled_batches
 from posekit.engine.validation_writer import ValidationWriter
 from posekit.errors import SettingError
-from posekit.log import LOGGER
+from posekit.log import LOGGER, progress_bar
 from posekit.metrics.keypoints import worst_line
 from posekit.metrics.report import Metrics, header, rows
 from posekit.models.contract import Criterion, MaskSize, Model
@@ -89,8 +89,10 @@ class Validator:
         return metrics
 
     def _score_all(self, run: ValidationRun, scorer: Scorer, writer: ValidationWriter) -> None:
-        placing, sizes = self.model.placing, [picture.size for picture in run.split.pictures]
-        plans = placing.plan(sizes, cast(int, self.args.imgsz), int(self.args.batch), rect=self.args.rect)
+        placing = self.model.placing
+        plans = placing.plan(
+            run.split.pictures.picture_sizes, cast(int, self.args.imgsz), int(self.args.batch), rect=self.args.rect
+        )
         mine = plans[distributed.rank() :: distributed.world_size()]
         total = sum(len(plan.pictures) for plan in mine)
         shown = self.args.verbose and distributed.rank() == 0

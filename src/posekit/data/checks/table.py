@@ -1,67 +1,17 @@
-"""`ObjectTable`: all objects of all splits as arrays, so that checks compare them at once."""
+"""`ObjectTable`: all objects of all splits as arrays, so that checks compare them at once; and `Statistics`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from posekit.data.checks.findings import Example
 from posekit.data.labels import Split
 from posekit.schema.schema import KeypointSchema
 
-Severity = Literal["error", "warning", "note"]
-
-
-# A finding shows at most so many places.
-EXAMPLES = 12
-
-
-@dataclass(frozen=True, kw_only=True)
-class Example:
-    """One place where it shows.
-
-    Attributes:
-        split: name of the split.
-        picture: index into the split's pictures.
-        objects: indices of the objects in question; empty for the whole picture.
-        keypoints: indices of the keypoints in question; empty for none in particular.
-        caption: what is to be seen, in a few words.
-    """
-
-    split: str
-    picture: int
-    objects: tuple[int, ...] = ()
-    keypoints: tuple[int, ...] = ()
-    caption: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One thing that a check noticed.
-
-    Attributes:
-        code: short name of the kind, such as ``swapped_sides``.
-        severity: "error" spoils training or scores, "warning" probably does, "note" is worth knowing.
-        title: what it is, with its number.
-        explanation: how it was told.
-        advice: what to do.
-        count: how many objects, pictures or keypoints.
-        examples: the most striking ones first.
-    """
-
-    code: str
-    severity: Severity
-    title: str
-    explanation: str
-    advice: str
-    count: int
-    examples: tuple[Example, ...] = ()
-
-
 Floats = NDArray[np.float64]
-
-
 Indices = NDArray[np.int64]
 
 
@@ -124,36 +74,29 @@ class ObjectTable:
 def table_of(splits: Mapping[str, Split], schema: KeypointSchema | None) -> ObjectTable:
     """Collect the objects of all splits."""
     points = schema.count if schema is not None else 0
-    parts: list[tuple[int, int, int, int, Floats, Floats, tuple[int, int]]] = []
+    parts: list[dict[str, NDArray[Any]]] = []
     for index, split in enumerate(splits.values()):
-        for number, labels in enumerate(split.pictures):
-            height, width = labels.size
-            size = np.array((width, height), np.float64)
-            centre, half = labels.boxes[:, :2] * size, labels.boxes[:, 2:] * size / 2
-            boxes = np.concatenate((centre - half, centre + half), 1)
-            keypoints = np.zeros((len(labels), points, 3))
-            if labels.keypoints is not None and points:
-                keypoints = labels.keypoints * np.array((width, height, 1.0))
-            parts.extend(
-                (index, number, row, int(labels.classes[row]), boxes[row], keypoints[row], labels.size)
-                for row in range(len(labels))
-            )
-    columns = list(zip(*parts, strict=True)) or [()] * 7
-    whole = [np.array(column, np.int64) for column in columns[:4]]
-    return ObjectTable(
-        splits=tuple(splits),
-        split=whole[0],
-        picture=whole[1],
-        number=whole[2],
-        classes=whole[3],
-        boxes=np.array(columns[4], np.float64).reshape(-1, 4),
-        keypoints=np.array(columns[5], np.float64).reshape(len(parts), points, 3),
-        sizes=np.array(columns[6], np.float64).reshape(-1, 2),
-    )
-
-
-# Classes with fewer than this share of the objects of the largest class are told.
-RARE_CLASS = 0.02
+        labels = split.pictures
+        picture = np.repeat(np.arange(len(labels)), labels.counts)
+        sizes = labels.sizes[picture].astype(np.float64)
+        scale = sizes[:, ::-1]
+        centre, half = labels.boxes[:, :2] * scale, labels.boxes[:, 2:] * scale / 2
+        keypoints = np.zeros((len(picture), points, 3))
+        if labels.keypoints is not None and points:
+            keypoints = labels.keypoints * np.insert(scale, 2, 1.0, axis=1)[:, None]
+        parts.append(
+            {
+                "split": np.full(len(picture), index),
+                "picture": picture,
+                "number": np.arange(len(picture)) - labels.starts[picture],
+                "classes": labels.classes,
+                "boxes": np.concatenate((centre - half, centre + half), 1),
+                "keypoints": keypoints,
+                "sizes": sizes,
+            }
+        )
+    columns: dict[str, Any] = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return ObjectTable(splits=tuple(splits), **columns)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -219,43 +162,11 @@ def measure(splits: Mapping[str, Split], table: ObjectTable, nc: int) -> Statist
     )
 
 
-def find_class_imbalance(statistics: Statistics, names: Mapping[int, str]) -> list[Finding]:
-    """Tell of classes without objects, and of classes with very few."""
-    counts = statistics.class_counts
-    findings = []
-    absent = [name for number, name in names.items() if not counts[number]]
-    if absent and counts.sum():
-        findings.append(
-            Finding(
-                code="absent_classes",
-                severity="warning",
-                title=f"{len(absent)} of {len(names)} classes have no object: {', '.join(absent[:20])}",
-                explanation="Counted over all splits.",
-                advice="Leave them out of names, or check the class numbers of the labels.",
-                count=len(absent),
-            )
-        )
-    limit = RARE_CLASS * counts.max(initial=0)
-    rare = [f"{name} ({counts[number]})" for number, name in names.items() if 0 < counts[number] < limit]
-    if rare:
-        findings.append(
-            Finding(
-                code="rare_classes",
-                severity="note",
-                title=f"{len(rare)} classes have very few objects: {', '.join(rare[:20])}",
-                explanation="Less than 2 % of the largest class, over all splits.",
-                advice="Expect poor accuracy for them, or label more.",
-                count=len(rare),
-            )
-        )
-    return findings
-
-
 def _split_numbers(name: str, split: Split, labelled: NDArray[np.bool_]) -> SplitNumbers:
     return SplitNumbers(
         name=name,
         pictures=len(split.pictures),
-        background=sum(not len(picture) for picture in split.pictures),
+        background=int((split.pictures.counts == 0).sum()),
         objects=len(labelled),
         with_keypoints=int(labelled.any(1).sum()),
         corrupt=split.report.corrupt,

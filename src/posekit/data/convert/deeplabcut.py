@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from posekit.data.annotation import AnnotationSet
@@ -20,9 +19,10 @@ from posekit.data.convert.sleap import open_h5, read_array
 from posekit.data.find_pictures import PictureSearch
 from posekit.errors import DatasetError, DatasetNotFoundError, PosekitError
 from posekit.files.problems import ProblemList
-from posekit.files.reading import read_text
+from posekit.files.reading import read_text, read_yaml
 from posekit.files.values import LARGEST
 from posekit.io.decode import picture_size
+from posekit.log import one_line
 
 if TYPE_CHECKING:
     import h5py
@@ -272,7 +272,7 @@ ANIMAL = "animal"
 SINGLE = "single"
 
 
-_LABEL_FOLDERS = "labeled-data"
+LABEL_FOLDERS = "labeled-data"
 
 
 def read_deeplabcut(source: Path, *, images: Path | None = None) -> AnnotationSet:
@@ -316,12 +316,10 @@ def _label_files(source: Path) -> list[Path]:
         return [source]
     if not folder.is_dir():
         raise DatasetNotFoundError(f"{source}: there is no such file or folder")
-    folders = [folder, *sorted(path for path in folder.glob(f"{_LABEL_FOLDERS}/*") if path.is_dir())]
+    folders = [folder, *sorted(path for path in folder.glob(f"{LABEL_FOLDERS}/*") if path.is_dir())]
     files = [path for place in folders if (path := _only_file(place)) is not None]
     if not files:
-        raise DatasetNotFoundError(
-            f"{source}: holds no {LABEL_FILES}.csv or .h5, neither itself nor {_LABEL_FOLDERS}/*"
-        )
+        raise DatasetNotFoundError(f"{source}: holds no {LABEL_FILES}.csv or .h5, neither itself nor {LABEL_FOLDERS}/*")
     return files
 
 
@@ -409,9 +407,9 @@ def _limbs(label_file: Path, problems: ProblemList) -> list[tuple[str, str]]:
     if not path.is_file():
         return []
     try:
-        content: Any = yaml.safe_load(path.read_bytes())
-    except (yaml.YAMLError, OSError, ValueError, RecursionError) as error:
-        problems.add(PROJECT_FILE, f"cannot be read ({' '.join(str(error).split())[:100]}): no limbs", "bad_config")
+        content = read_yaml(path, DatasetError, name=PROJECT_FILE)
+    except DatasetError as error:
+        problems.add(PROJECT_FILE, f"cannot be read ({one_line(error, 100)}): no limbs", "bad_config")
         return []
     pairs: Sequence[Any] = (content.get("skeleton") if isinstance(content, dict) else None) or ()
     usable = [pair for pair in pairs if isinstance(pair, list) and len(pair) == 2] if isinstance(pairs, list) else []

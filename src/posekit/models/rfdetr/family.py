@@ -5,13 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, cast
 
-import yaml
-
 from posekit.checkpoint.checkpoint import read_checkpoint
 from posekit.checkpoint.record import Checkpoint, remembered_settings
 from posekit.checkpoint.weights import locate_weights
 from posekit.config.user import load_user_settings
-from posekit.errors import CheckpointError
+from posekit.errors import CheckpointError, ModelDefinitionError
+from posekit.files.reading import read_yaml
 from posekit.models.rfdetr.architecture import (
     FAMILY,
     Architecture,
@@ -196,8 +195,8 @@ def pose_model(architecture: Architecture, file: WeightsFile | None, options: Po
 def _layout_in(path: Path) -> Layout | None:
     """Return the layout that a file describes; None when it describes another family's network."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
+        content = read_yaml(path, ModelDefinitionError)
+    except ModelDefinitionError:
         return None  # the family whose files have no mark tells what is wrong with it
     if not isinstance(content, dict) or content.get("family") != FAMILY:
         return None

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
-import yaml
 from torch import nn
 
 from posekit.checkpoint.record import Checkpoint, remembered_settings
 from posekit.config.settings import PredictSettings, TrainSettings, ValSettings
 from posekit.errors import ModelDefinitionError, SettingError
+from posekit.files.reading import read_yaml
 from posekit.log import LOGGER
 from posekit.models.contract import Network, NetworkCost
 from posekit.models.yolo.definition import ModelDefinition, parse_definition
@@ -208,11 +208,7 @@ def _yolo(model: Network) -> LoadedModel:
 def _read_definition(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return stock_definition(path.name if path.parent == Path() else str(path))
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ModelDefinitionError(f"{path} is no readable YAML file: {reason}") from error
+    data = read_yaml(path, ModelDefinitionError)
     if not isinstance(data, dict):
         raise ModelDefinitionError(f"{path} is no model definition: expected keys such as nc, backbone and head")
     return data
