@@ -11,10 +11,8 @@ from posekit.schema.known_sets import COCO_FLIP, recognise
 from posekit.schema.schema import COCO_PERSON, KeypointSchema
 from posekit.schema.sides import carries_sides, flip_from_names, repeated, unpaired_names, words
 
+# Takes one line of text, without the name of the file, which the caller knows: ``list.append``, a logger.
 Warn = Callable[[str], object]
-
-
-"""Takes one line of text, without the name of the file, which the caller knows: ``list.append``, a logger."""
 
 
 def unheard(text: str) -> None:
