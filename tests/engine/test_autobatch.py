@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.engine.batch_size import SIZES, MemoryProfile, automatic_batch, fit_batch, is_automatic, profile_memory
+from posekit.engine.batch_size import SIZES, MemoryProfile, automatic_batch, fit_batch, profile_memory
 from posekit.errors import SettingError, TrainingError
 
 CPU = torch.device("cpu")
@@ -20,11 +20,6 @@ def device_memory(total, *, fixed, each):
         return fixed + each * size
 
     return measure
-
-
-@pytest.mark.parametrize(("batch", "expected"), [(-1, True), (0.7, True), (1, False), (16, False)])
-def test_fractions_and_minus_one_ask_for_a_size(batch, expected):
-    assert is_automatic(batch) == expected
 
 
 @given(fixed=st.integers(0, 10_000), each=st.integers(1, 5000), share=st.floats(0.3, 0.95))

@@ -111,12 +111,3 @@ def test_averages_that_are_no_numbers_come_from_the_network():
     assert torch.equal(ema.model[0].weight, model[0].weight)
     assert torch.equal(ema.model[1].running_var, model[1].running_var)
     assert torch.equal(ema.model[0].bias, torch.full((3,), 3.0))
-
-
-def test_attributes_are_copied_not_shared():
-    model = small()
-    ema = ModelEma(model)
-    model.names = {0: "dog"}
-    ema.copy_attributes(model, ["names"])
-    model.names[0] = "cat"
-    assert ema.model.names == {0: "dog"}

@@ -9,17 +9,9 @@ from posekit.checkpoint.checkpoint import read_checkpoint, save_checkpoint
 from posekit.checkpoint.record import Checkpoint
 from posekit.checkpoint.training_state import TrainingState, training_of, with_training
 from posekit.config.settings import TrainSettings
+from posekit.engine.checkpoints import pending_gradients, restore_gradients, restore_optimizer
 from posekit.engine.learner import ModelEma
-from posekit.engine.optimizer import (
-    Accumulation,
-    build_optimizer,
-    choose_optimizer,
-    pending_gradients,
-    restore_gradients,
-    restore_optimizer,
-    take_step,
-)
-from posekit.engine.schedule import Schedule, learning_rates
+from posekit.engine.optimizer import Schedule, build_optimizer, choose_optimizer, learning_rates, take_step
 from posekit.engine.seeds import capture_random_state, restore_random_state, seed_all
 from posekit.engine.stopping import EarlyStopping
 
@@ -38,7 +30,7 @@ class Run:
         choice = choose_optimizer(settings, classes=1, iterations=20)
         self.optimizer = build_optimizer(self.model, choice, weight_decay=0.01, boosted=["4.weight"])
         self.schedule = Schedule.of(settings, choice, batches=BATCHES, batch=2)
-        self.scaler, self.accumulation = GradScaler("cpu", enabled=False), Accumulation()
+        self.scaler, self.pending = GradScaler("cpu", enabled=False), 0
         self.ema, self.stopping, self.rows = ModelEma(self.model), EarlyStopping(9), []
 
     def train(self, epochs):
@@ -47,7 +39,9 @@ class Run:
                 self.schedule.apply(self.optimizer, iteration)
                 loss = self.model(torch.randn(2, 3, 8, 8)).square().sum()
                 self.scaler.scale(loss).backward()
-                if self.accumulation.is_due(self.schedule.accumulation_at(iteration)):
+                self.pending += 1
+                if self.pending >= self.schedule.accumulation_at(iteration):
+                    self.pending = 0
                     take_step(self.optimizer, self.scaler, 10.0)
                     self.optimizer.zero_grad()
                     self.ema.update(self.model)
@@ -62,7 +56,7 @@ class Run:
             updates=self.ema.updates,
             optimizer=self.optimizer.state_dict(),
             scaler=self.scaler.state_dict(),
-            pending=self.accumulation.pending,
+            pending=self.pending,
             gradients=pending_gradients(self.model),
             random=capture_random_state(),
             early_stop=self.stopping.state_dict(),
@@ -76,7 +70,7 @@ class Run:
         self.ema.load_state_dict({"model": state.ema, "updates": state.updates})
         restore_optimizer(self.optimizer, state.optimizer)
         self.scaler.load_state_dict(state.scaler)
-        self.accumulation = Accumulation(state.pending)
+        self.pending = state.pending
         restore_gradients(self.model, state.gradients)
         restore_random_state(state.random)
         self.stopping.load_state_dict(state.early_stop)
@@ -103,13 +97,13 @@ def test_an_interrupted_run_ends_like_one_that_was_not(optimizer, tmp_path):
                 assert torch.equal(tensor, states[1][name]), (last, part, name)
         assert second.rows == whole.rows
         assert second.stopping.state_dict() == whole.stopping.state_dict()
-        assert second.accumulation.pending == whole.accumulation.pending
+        assert second.pending == whole.pending
 
 
 def test_some_of_these_runs_are_interrupted_between_steps():
     run, waiting = Run("SGD"), []
     for epoch in range(EPOCHS - 1):
         run.train([epoch])
-        assert bool(pending_gradients(run.model)) == (run.accumulation.pending > 0)
-        waiting.append(run.accumulation.pending)
+        assert bool(pending_gradients(run.model)) == (run.pending > 0)
+        waiting.append(run.pending)
     assert any(waiting)

@@ -9,41 +9,24 @@ from posekit.sample import Sample
 
 @contextmanager
 def progress_bar(label: str, total: int, *, shown: bool) -> Iterator[Callable[[int], None]]:
-    """Show a bar on standard error, if that is a terminal, and give the function that moves it on.
-
-    Args:
-        label: what stands before the bar.
-        total: how many steps there are.
-        shown: False draws nothing.
-    """
+    """Show a bar on standard error, if that is a terminal, and give the function that moves it on."""
+    from rich import progress as bars
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
 
     console = Console(stderr=True)
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn("left"), TimeRemainingColumn(),
+        bars.TextColumn("{task.description}"), bars.BarColumn(), bars.MofNCompleteColumn(), bars.TimeElapsedColumn(),
+        bars.TextColumn("left"), bars.TimeRemainingColumn(),
     )  # fmt: skip
-    with Progress(*columns, console=console, disable=not (shown and console.is_terminal), transient=True) as progress:
+    with bars.Progress(
+        *columns, console=console, disable=not (shown and console.is_terminal), transient=True
+    ) as progress:
         task = progress.add_task(label, total=total)
         yield lambda steps: progress.advance(task, steps)
 
 
 def picture_line(sample: Sample, result: Results, network: tuple[int, int]) -> str:
-    """Return one line such as ``image 1/5 street.jpg: 480x640 3 persons, 19.1ms``.
-
-    Args:
-        sample: the picture and its place in the source.
-        result: what was found on it, and how long the network took.
-        network: (H, W) of the network input.
-    """
+    """Return one line such as ``image 1/5 street.jpg: 480x640 3 persons, 19.1ms``; (H, W) is of the network input."""
     height, width = network
     return f"{place_text(sample)}: {height}x{width} {result.verbose()}{result.speed['inference'] or 0:.1f}ms"
 

@@ -10,7 +10,7 @@ import pytest
 from engine.loggers.runs import new_run, train
 from posekit.config.settings import TrainSettings
 from posekit.config.user import UserSettings
-from posekit.engine.loggers.switched_on import open_loggers
+from posekit.engine.loggers import open_loggers
 
 ON = UserSettings(mlflow=True)
 

@@ -7,7 +7,7 @@ import pytest
 
 from posekit.config.user import UserSettings
 from posekit.engine.callbacks import check_event
-from posekit.engine.loggers.switched_on import open_loggers
+from posekit.engine.loggers import open_loggers
 from posekit.errors import MissingExtraError
 
 

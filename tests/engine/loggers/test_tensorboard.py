@@ -5,7 +5,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from engine.loggers.runs import new_run, train
 from posekit.config.user import UserSettings
-from posekit.engine.loggers.switched_on import open_loggers
+from posekit.engine.loggers import open_loggers
 
 ON = UserSettings(tensorboard=True)
 

@@ -9,7 +9,7 @@ import wandb
 
 from engine.loggers.runs import new_run, train
 from posekit.config.user import UserSettings
-from posekit.engine.loggers.switched_on import open_loggers
+from posekit.engine.loggers import open_loggers
 
 ON = UserSettings(wandb=True)
 

@@ -3,17 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import nn
 
-from posekit.engine.optimizer import (
-    Accumulation,
-    effective_weight_decay,
-    nominal_accumulation,
-    pending_gradients,
-    restore_gradients,
-)
+from posekit.engine.checkpoints import pending_gradients, restore_gradients
+from posekit.engine.optimizer import effective_weight_decay, nominal_accumulation
 from posekit.errors import CheckpointError
 
 GOLDEN = np.load(Path(__file__).parents[2] / "golden/train/schedule.npz")
@@ -23,22 +16,6 @@ def test_accumulation_and_weight_decay_are_as_recorded():
     for batch, accumulate, decay in GOLDEN["accumulate/batch_acc_weightdecay"]:
         assert nominal_accumulation(int(batch), 64) == accumulate
         np.testing.assert_allclose(effective_weight_decay(0.0005, batch=int(batch), nbs=64), decay, rtol=1e-5)
-
-
-@given(wanted=st.integers(1, 8), batches=st.integers(1, 50))
-def test_a_step_is_due_every_n_batches(wanted, batches):
-    accumulation = Accumulation()
-    due = [accumulation.is_due(wanted) for _ in range(batches)]
-    assert due == [(index + 1) % wanted == 0 for index in range(batches)]
-    assert accumulation.pending == batches % wanted
-
-
-def test_counting_goes_on_where_it_was_interrupted():
-    whole, first = Accumulation(), Accumulation()
-    expected = [whole.is_due(3) for _ in range(7)]
-    found = [first.is_due(3) for _ in range(4)]
-    second = Accumulation(first.pending)
-    assert found + [second.is_due(3) for _ in range(3)] == expected
 
 
 def test_waiting_gradients_come_back_and_old_ones_go():

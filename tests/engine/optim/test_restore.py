@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from posekit.config.settings import OPTIMIZERS
-from posekit.engine.optimizer import OptimizerChoice, build_optimizer, restore_optimizer
+from posekit.engine.checkpoints import restore_optimizer
+from posekit.engine.optimizer import OptimizerChoice, build_optimizer
 from posekit.errors import CheckpointError
 
 NAMES = [name for name in OPTIMIZERS if name != "auto"]

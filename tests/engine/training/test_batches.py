@@ -5,7 +5,7 @@ import torch
 
 from posekit import YOLO
 from posekit.config.settings import TrainSettings
-from posekit.engine.training_batches import Share, TrainingBatches
+from posekit.engine.training_batches import TrainingBatches
 from posekit.engine.training_run import open_training
 from posekit.models.yolo.training import YoloTraining
 
@@ -15,14 +15,14 @@ def batches(here, definition, people):
     """Return a function that gives the batches of an epoch."""
     loaded = YOLO(definition()).loaded
 
-    def make(epoch=0, *, batch=4, joined=True, attempt=0, share=None, **settings):
+    def make(epoch=0, *, batch=4, joined=True, attempt=0, rank=0, processes=1, **settings):
         chosen = {"data": str(people), "imgsz": 64, "workers": 0, "verbose": False} | settings
         run = open_training(
             TrainSettings(**chosen),
             "pose",
             lambda names, schema: YoloTraining.for_dataset(loaded, names=names, schema=schema, pretrained=None),
         )
-        made = TrainingBatches(run, batch, share)
+        made = TrainingBatches(run, batch, rank=rank, processes=processes)
         with made.epoch(epoch, joined=joined, attempt=attempt) as given:
             listed = list(given)
         made.close()
@@ -61,13 +61,13 @@ def test_seed_epoch_and_attempt_change_what_comes(batches):
 
 def test_several_processes_share_the_pictures_and_have_as_many_batches(batches):
     whole = paths(batches(0))
-    shares = [paths(batches(0, share=Share(rank=rank, count=3))) for rank in range(3)]
+    shares = [paths(batches(0, rank=rank, processes=3)) for rank in range(3)]
     assert [len(share) for share in shares] == [4, 4, 4]
     assert [path for group in zip(*shares, strict=True) for path in group] == [*whole, *whole[:2]]
 
 
 def test_several_processes_train_on_squares(batches, caplog):
-    shapes = {tuple(batch.images.shape[2:]) for batch in batches(0, rect=True, share=Share(rank=1, count=2))}
+    shapes = {tuple(batch.images.shape[2:]) for batch in batches(0, rect=True, rank=1, processes=2)}
     assert shapes == {(64, 64)}
     assert "rect=True has no effect: several processes train on squares" in caplog.text
 

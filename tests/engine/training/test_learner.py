@@ -14,7 +14,7 @@ from posekit.config.settings import TrainSettings
 from posekit.data.figures.backdrop import SceneSettings
 from posekit.data.figures.dataset import write_yolo_dataset
 from posekit.engine.learner import Learner
-from posekit.engine.training_batches import Share, TrainingBatches
+from posekit.engine.training_batches import TrainingBatches
 from posekit.engine.training_run import open_training
 from posekit.models.yolo.training import YoloTraining
 from small_trainings import environment
@@ -163,7 +163,7 @@ def train_in_turn(model, data):
         "pose",
         lambda names, schema: YoloTraining.for_dataset(loaded, names=names, schema=schema, pretrained=loaded),
     )
-    halves = [TrainingBatches(run, 2, Share(rank=rank, count=2)) for rank in (0, 1)]
+    halves = [TrainingBatches(run, 2, rank=rank, processes=2) for rank in (0, 1)]
     gradients = []
 
     def tell(event):
