@@ -29,6 +29,15 @@ RANKS = (
 SHIMS = tuple(("models", "yolo", task) for task in ("detect", "segment", "pose", "multitask"))
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 700, 100
+SMALL_FILE_LINES = 120
+MOST_FILES, MOST_LINES = 230, 47_000
+# First words that several files of a folder share, because they are parts of one thing of the field, with its name.
+SHARED_WORDS: dict[str, str] = {
+    "engine/training_*": "what is made ready before the loop of trainer.py",
+    "engine/validation_*": "what is made ready for, and written by, the loop of validator.py",
+}
+# Import paths that people type.
+PROMISED_FOLDERS = {f"models/yolo/{task}" for task in ("detect", "segment", "pose", "multitask")}
 
 
 def room_of(path):
@@ -134,6 +143,61 @@ def test_no_file_and_no_function_grows_too_long():
                 if length > MAX_FUNCTION_LINES:
                     too_long.append(f"{path.relative_to(PACKAGE)}: {node.name}, {length} lines")
     assert too_long == []
+
+
+def importers():
+    """Return the modules that import each module of posekit, wherever in a file they do."""
+    names = {module_name(path) for path in FILES}
+    found = defaultdict(set)
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("posekit"):
+                for alias in node.names:
+                    part = f"{node.module}.{alias.name}"
+                    found[part if part in names else node.module].add(module_name(path))
+    return found
+
+
+def test_a_small_file_with_one_user_lies_in_its_users_file():
+    users = importers()
+    crumbs = [
+        f"{path.relative_to(PACKAGE)}: {lines} lines, used by {next(iter(users[module_name(path)]))}"
+        for path in FILES
+        if path.name != "__init__.py" and (lines := path.read_text(encoding="utf-8").count("\n")) < SMALL_FILE_LINES
+        if len(users[module_name(path)]) == 1
+    ]
+    assert len(crumbs) <= 9, crumbs
+
+
+def test_siblings_with_one_prefix_are_one_file_or_a_folder():
+    groups = defaultdict(set)
+    for path in FILES:
+        if "_" in path.stem and not path.stem.startswith("_"):
+            groups[path.parent.relative_to(PACKAGE), path.stem.split("_")[0]].add(path.name)
+    crowded = {f"{folder}/{prefix}_*": sorted(names) for (folder, prefix), names in groups.items() if len(names) >= 3}
+    assert crowded.keys() <= SHARED_WORDS.keys(), crowded
+
+
+def test_a_folder_holds_at_least_three_chapters():
+    for folder in {path.parent for path in FILES} - {PACKAGE}:
+        chapters = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+        assert len(chapters) >= 3 or folder.relative_to(PACKAGE).as_posix() in PROMISED_FOLDERS, folder
+        assert len(folder.relative_to(PACKAGE).parts) <= 3
+
+
+def test_the_house_stays_small(capsys):
+    """A change that needs more room says what it replaces, or why no library serves, and raises the number here."""
+    rooms = defaultdict(lambda: [0, 0])
+    for path in FILES:
+        parts = path.relative_to(PACKAGE).parts
+        room = rooms["/".join(parts[:-1][:2]) or "."]
+        room[0] += 1
+        room[1] += path.read_text(encoding="utf-8").count("\n")
+    with capsys.disabled():
+        print("\nfiles, lines: " + ", ".join(f"{room} {files} {lines}" for room, (files, lines) in rooms.items()))
+    files, lines = (sum(column) for column in zip(*rooms.values(), strict=True))
+    assert files <= MOST_FILES
+    assert lines <= MOST_LINES
 
 
 def run(code):

@@ -11,11 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from metrics.coco_cases import official, only, random_case
+from metrics.coco_cases import HEIGHT, WIDTH, box_mask, official, only, random_case
 from posekit.errors import DatasetError
 from posekit.metrics import coco as coco_evaluator
 from posekit.metrics.coco import BOX_STATS, KEYPOINT_STATS, CocoCollector, coco_metrics_dict, coco_scores
+from posekit.metrics.coco_rows import prediction_rows
 from posekit.metrics.coco_truth import read_truth
+from posekit.metrics.parts import Found
 from posekit.metrics.similarity import oks
 from posekit.schema.schema import COCO_PERSON
 
@@ -178,10 +180,36 @@ def test_the_order_in_which_pictures_are_collected_and_merged_changes_nothing():
     collectors = [CocoCollector(read, KINDS), CocoCollector(read, KINDS)]
     for place, image in enumerate(images):
         mine = [row for row in rows if row["image_id"] == image]
-        collectors[place % 2].add(image, mine)
-        collectors[0].add(image, mine)  # a picture that two processes saw counts once
+        collectors[place % 2].add_rows(read.index.number(image), mine)
+        collectors[0].add_rows(read.index.number(image), mine)  # a picture that two processes saw counts once
     collectors[0].merge(collectors[1].kept())
     assert collectors[0].scores() == expected
+
+
+def test_arrays_score_to_the_last_bit_like_their_rows():
+    """Every number of `predictions.json` is the one that is scored, rounding included."""
+    rng = np.random.default_rng(3)
+    truth, _ = random_case(5, points=17, decimals=6)
+    ids = {0: 1, 1: 4, 2: 7, 3: 99}  # the truth has no category 99
+    collector, rows = CocoCollector(read_truth(truth, outlines=True), KINDS, category_ids=ids), []
+    for image in truth["images"]:
+        objects = [entry for entry in truth["annotations"] if entry["image_id"] == image["id"]]
+        boxes = np.array([entry["bbox"] for entry in objects], np.float32).reshape(-1, 4)
+        boxes[:, 2:] += boxes[:, :2]
+        points = np.array([entry["keypoints"] for entry in objects], np.float32).reshape(-1, 17, 3)
+        found = Found(
+            classes=np.array([rng.choice([entry["category_id"] // 3, 3], p=[0.9, 0.1]) for entry in objects], np.int64),
+            scores=rng.random(len(objects)).astype(np.float32),
+            boxes=boxes + rng.normal(0, 2, boxes.shape).astype(np.float32),
+            keypoints=points + rng.normal(0, 2, points.shape).astype(np.float32),
+            masks=np.array([box_mask(*entry["bbox"]) for entry in objects], np.uint8).reshape(-1, HEIGHT, WIDTH),
+        )
+        collector.add(image["file_name"], found)
+        parts = (found.boxes, found.scores, found.classes, found.keypoints, found.masks)
+        rows += prediction_rows(image["file_name"], *parts, ids)
+    scores = collector.scores()
+    assert scores == coco_scores(truth, json.loads(json.dumps(rows)), kinds=KINDS)
+    assert all(result.stats["AP"] > 0 for result in scores.values())
 
 
 @settings(max_examples=40, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -126,7 +126,7 @@ def restore(state: TrainingState, learner: Learner, stopping: EarlyStopping) -> 
         learner.network.load_state_dict(state.model)
     except RuntimeError as error:
         raise CheckpointError(
-            f"the interrupted run trained another network: {one_line(str(error))[:LONGEST_REASON]}. "
+            f"the interrupted run trained another network: {one_line(error, LONGEST_REASON)}. "
             "Load the model from the checkpoint that is resumed"
         ) from error
     learner.ema.load_state_dict({"model": state.ema, "updates": state.updates})

@@ -95,7 +95,7 @@ class ModelEma:
         try:
             self.model.load_state_dict(tensors)
         except RuntimeError as error:
-            raise CheckpointError(f"the averaged weights belong to another network: {one_line(str(error))}") from error
+            raise CheckpointError(f"the averaged weights belong to another network: {one_line(error)}") from error
         self.updates = int(state["updates"])
 
 

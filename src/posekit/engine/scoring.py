@@ -16,7 +16,6 @@ from posekit.engine.validation_run import LabelledBatch, ValidationRun
 from posekit.errors import DatasetError, DatasetNotFoundError
 from posekit.log import LOGGER
 from posekit.metrics.coco import CocoCollector, coco_metrics_dict
-from posekit.metrics.coco_rows import Row
 from posekit.metrics.coco_truth import CocoTruth, read_truth, truth_from_labels
 from posekit.metrics.evaluator import Evaluator
 from posekit.metrics.keypoints import PerKeypoint
@@ -28,6 +27,7 @@ from posekit.ops.boxes import boxes_to_original, points_to_original
 from posekit.ops.letterbox import Letterbox
 from posekit.ops.masks import letterboxed_to_original
 from posekit.ops.polygons import overlap_order, separate_masks, without_overlap
+from posekit.results.parts import as_numpy
 from posekit.results.results import Results
 from posekit.sample import Batch, Floats, Sample, Targets
 from posekit.schema.schema import KeypointSchema
@@ -52,7 +52,7 @@ class CocoScoring:
             if truth is not None:
                 self.category_ids = _category_ids(truth, run.split.names)
                 sigmas = None if run.sigmas is None else run.sigmas.values
-                self._collector = CocoCollector(truth, kinds, sigmas=sigmas)
+                self._collector = CocoCollector(truth, kinds, sigmas=sigmas, category_ids=self.category_ids)
         except (DatasetError, DatasetNotFoundError) as error:
             self._give_up(error)
 
@@ -61,12 +61,12 @@ class CocoScoring:
         """Whether predictions are collected."""
         return self._collector is not None
 
-    def add(self, path: str, rows: Sequence[Row]) -> None:
-        """Add the prediction rows of one picture."""
+    def add(self, path: str, result: Results) -> None:
+        """Add the detections of one picture, in its own pixels."""
         if self._collector is None:
             return
         try:
-            self._collector.add(path, rows)
+            self._collector.add(path, _found_of(result))
         except DatasetError as error:
             self._give_up(error)
 
@@ -83,6 +83,18 @@ class CocoScoring:
     def _give_up(self, error: Exception) -> None:
         LOGGER.warning("no COCO scores: %s", error)
         self._collector = None
+
+
+def _found_of(result: Results) -> Found:
+    """Return the detections of a picture as arrays."""
+    boxes = np.zeros((0, 6), np.float32) if result.boxes is None else as_numpy(result.boxes.data)
+    return Found(
+        classes=boxes[:, 5].astype(np.int64),
+        scores=boxes[:, 4],
+        boxes=boxes[:, :4],
+        keypoints=None if result.keypoints is None else as_numpy(result.keypoints.data),
+        masks=None if result.masks is None else as_numpy(result.masks.data),
+    )
 
 
 def _truth(run: ValidationRun, *, masks: bool) -> CocoTruth | None:
@@ -217,12 +229,12 @@ class Scorer:
             self._keypoints = PerKeypoint(schema, run.sigmas.values)
         self.coco = CocoScoring(run, model.task)
 
-    def add(self, scored: ScoredBatch, rows: Sequence[Sequence[Row]]) -> None:
+    def add(self, scored: ScoredBatch, originals: Sequence[Results] | None) -> None:
         """Count a batch.
 
         Args:
             scored: truth and detections.
-            rows: prediction rows of each picture; used where there is a COCO truth.
+            originals: the detections in pixels of the original pictures; used where there is a COCO truth.
         """
         paths = [sample.path for sample in scored.batch.samples]
         names = [Path(path).relative_to(self._folder).as_posix() for path in paths]
@@ -230,9 +242,9 @@ class Scorer:
         if self._keypoints is not None:
             for truth, found in zip(scored.truths, scored.founds, strict=True):
                 self._keypoints.add(truth, found, matched_pairs(truth, found))
-        if self.coco.active:
-            for path, its_rows in zip(paths, rows, strict=True):
-                self.coco.add(path, its_rows)
+        if self.coco.active and originals is not None:
+            for path, result in zip(paths, originals, strict=True):
+                self.coco.add(path, result)
 
     def metrics(self) -> Metrics:
         """Return the numbers of all processes."""

@@ -218,7 +218,7 @@ class ValidationWriter:
             self._finish_predictions()
         self._stack.__exit__(kind, error, trace)
 
-    def rows(self, result: Results) -> list[Row]:
+    def _rows(self, result: Results) -> list[Row]:
         """Return the rows of ``predictions.json`` of one picture."""
         if result.boxes is None:
             return []
@@ -233,13 +233,12 @@ class ValidationWriter:
             self._category_ids,
         )
 
-    def write(self, scored: ScoredBatch, originals: Sequence[Results] | None, rows: Sequence[Sequence[Row]]) -> None:
+    def write(self, scored: ScoredBatch, originals: Sequence[Results] | None) -> None:
         """Save what is wanted of one batch.
 
         Args:
             scored: truth and detections.
             originals: the detections in pixels of the original pictures, where `needs_originals` says so.
-            rows: their rows of ``predictions.json``.
 
         Raises:
             OutputError: something cannot be written.
@@ -249,9 +248,9 @@ class ValidationWriter:
         if self._settings.save_txt and originals is not None:
             for result in originals:
                 self._write_labels(self.folder / "labels", result)
-        if self._settings.save_json:
-            for its_rows in rows:
-                self._add_predictions(its_rows)
+        if self._settings.save_json and originals is not None:
+            for result in originals:
+                self._add_predictions(self._rows(result))
         if self._settings.plots and distributed.rank() == 0:
             if self._batches < DRAWN_BATCHES:
                 save_batch_pictures(self.folder, self._batches, scored, self._model, self._run.split.schema)

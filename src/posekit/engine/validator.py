@@ -116,9 +116,8 @@ class Validator:
                 call_all(self.callbacks, "on_val_batch_start", self)
                 scored = self._score(ready)
                 originals = self._originals(scored) if scorer.coco.active or writer.needs_originals else None
-                prediction_rows = [] if originals is None else [writer.rows(result) for result in originals]
-                scorer.add(scored, prediction_rows)
-                writer.write(scored, originals, prediction_rows)
+                scorer.add(scored, originals)
+                writer.write(scored, originals)
                 advance(len(scored.founds))
                 call_all(self.callbacks, "on_val_batch_end", self)
 

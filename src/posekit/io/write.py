@@ -1,19 +1,13 @@
-"""Save drawn pictures, and single frames of videos, as JPEG files."""
+"""What a run's files are called, and drawn pictures and frames saved as JPEG."""
 
 import re
 from pathlib import Path
 
-from posekit.files.pictures import save_jpeg
+from posekit.files.pictures import write_picture
+from posekit.files.writing import FreeNames, safe_name
 from posekit.sample import Picture, Sample
 
-_UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')
-
-
 _CREDENTIALS = re.compile(r"^[^/@]*@")
-
-
-# File systems allow 255 bytes; suffixes and numbers need some.
-_MAX_BYTES = 200
 
 
 class OutputNames:
@@ -24,26 +18,14 @@ class OutputNames:
 
     def __init__(self) -> None:
         self._by_source: dict[tuple[str, int, str], str] = {}
-        self._taken: set[str] = set()
-        self._repeats: dict[str, int] = {}
+        self._names = FreeNames()
 
     def stem(self, sample: Sample) -> str:
         """Return the stem for a sample; the frames of one video share theirs."""
         key = (sample.origin.kind, sample.origin.index, sample.path)
         if key not in self._by_source:
-            self._by_source[key] = self._claim(safe_stem(sample.path, is_stream=sample.origin.kind == "stream"))
+            self._by_source[key] = self._names.claim(safe_stem(sample.path, is_stream=sample.origin.kind == "stream"))
         return self._by_source[key]
-
-    def _claim(self, stem: str) -> str:
-        # Some file systems do not tell upper from lower case.
-        key = stem.casefold()
-        name, number = stem, self._repeats.get(key, 1)
-        while name.casefold() in self._taken:
-            number += 1
-            name = f"{stem}-{number}"
-        self._repeats[key] = number
-        self._taken.add(name.casefold())
-        return name
 
 
 def safe_stem(path: str, *, is_stream: bool = False) -> str:
@@ -58,12 +40,11 @@ def safe_stem(path: str, *, is_stream: bool = False) -> str:
     else:
         name = re.split(r"[/\\]", path)[-1]
         name = name.rpartition(".")[0] or name
-    name = _UNSAFE.sub("_", name).strip(". _").encode("utf-8", "replace")[:_MAX_BYTES].decode("utf-8", "ignore")
-    return name.rstrip(". _") or "unnamed"
+    return safe_name(name)
 
 
-class ImageWriter:
-    """Saves ``<folder>/<stem>.jpg``, one per picture.
+class PictureWriter:
+    """Saves drawn pictures as ``<folder>/<stem>.jpg``, and frame n as ``<folder>/<stem>_frames/<stem>_<n>.jpg``.
 
     Args:
         folder: made when the first picture is saved.
@@ -80,30 +61,7 @@ class ImageWriter:
         Raises:
             OutputError: it cannot be encoded or written.
         """
-        path = self.folder / f"{self._names.stem(sample)}.jpg"
-        save_jpeg(path, image)
-        return path
-
-
-class FrameWriter:
-    """Saves ``<folder>/<stem>_frames/<stem>_<n>.jpg``, one per frame n of each video or stream.
-
-    Args:
-        folder: made when the first frame is saved.
-        names: shared by all writers of the run.
-    """
-
-    def __init__(self, folder: Path, names: OutputNames) -> None:
-        self.folder = folder
-        self._names = names
-
-    def write(self, sample: Sample, image: Picture) -> Path:
-        """Save a frame drawn from `sample`, (H, W, 3) uint8 BGR, and return its path.
-
-        Raises:
-            OutputError: it cannot be encoded or written.
-        """
-        stem = self._names.stem(sample)
-        path = self.folder / f"{stem}_frames" / f"{stem}_{sample.origin.frame or 1}.jpg"
-        save_jpeg(path, image)
+        stem, frame = self._names.stem(sample), sample.origin.frame
+        path = self.folder / (f"{stem}.jpg" if frame is None else f"{stem}_frames/{stem}_{frame}.jpg")
+        write_picture(path, image)
         return path

@@ -1,7 +1,7 @@
 """The official COCO numbers of boxes, masks and keypoints, as published results state them."""
 
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from posekit.errors import DatasetError
 from posekit.log import LOGGER
+from posekit.metrics.coco_rows import category_of, placed_boxes, rounded_scores, run_lengths
 from posekit.metrics.coco_truth import CocoTruth, Fields, Key, looked_up, read_truth, shown
+from posekit.metrics.parts import Found
 from posekit.schema.schema import COCO_PERSON
 
 BOX_STATS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
-
-
 KEYPOINT_STATS = ("AP", "AP50", "AP75", "APm", "APl", "AR", "AR50", "AR75", "ARm", "ARl")
 
 
@@ -49,87 +49,63 @@ PROTOCOLS = {
     ),
 }
 
-
 Floats = NDArray[np.floating[Any]]
+Rows = Sequence[Mapping[str, Any]]
+Mask = NDArray[np.uint8] | NDArray[np.bool_] | Mapping[str, Any]  # (h, w), or its run lengths
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Kept:
-    """The N detections of one picture that one protocol looks at, in falling score.
+class CocoDetections:
+    """N detections of one picture, with the numbers that `predictions.json` holds.
 
     Attributes:
         categories: (N,) category numbers of the truth.
         scores: (N,) float64.
         boxes: (N, 4) float64 x, y, width, height in pixels; None where only points or masks are scored.
-        points: (N, 2K) x, y in pixels, float32 where that loses nothing; None unless points are scored.
-        outlines: N run-length encoded masks; None unless masks are scored.
-        left_out: detections that were not looked at because their numbers are not finite.
+        points: (N, 2K) x, y in pixels; None unless points are scored.
+        outlines: N masks, run-length encoded once they are kept; None unless masks are scored.
+        left_out: further detections that are not looked at because their numbers are not finite.
     """
 
     categories: NDArray[np.int64]
     scores: NDArray[np.float64]
     boxes: NDArray[np.float64] | None = None
     points: Floats | None = None
-    outlines: list[Mapping[str, Any]] | None = None
+    outlines: Sequence[Mask] | None = None
     left_out: int = 0
 
-    def of(self, categories: Collection[int], points: int) -> "Kept":
-        """Return the detections of some categories, with the first `points` points."""
-        chosen = np.flatnonzero(np.isin(self.categories, list(categories)))
+    def take(self, chosen: NDArray[np.int64]) -> "CocoDetections":
+        """Return some of them, in the order of `chosen`."""
         return replace(
             self,
             categories=self.categories[chosen],
             scores=self.scores[chosen],
             boxes=None if self.boxes is None else self.boxes[chosen],
-            points=None if self.points is None else self.points[chosen, : 2 * points],
+            points=None if self.points is None else self.points[chosen],
             outlines=None if self.outlines is None else [self.outlines[i] for i in chosen],
         )
 
+    def best(self, protocol: CocoProtocol, *, with_boxes: bool) -> "CocoDetections":
+        """Return what one protocol looks at, in falling score.
 
-def keep_best(
-    rows: Sequence[Mapping[str, Any]],
-    protocol: CocoProtocol,
-    categories: Mapping[Key, int],
-    *,
-    points: int = 0,
-    with_boxes: bool = False,
-) -> Kept:
-    """Return what one protocol uses of the prediction rows of one picture.
-
-    That is the highest scores of each category, up to the protocol's limit; of equal scores the earlier row. Rows of
-    categories that the truth does not have are ignored, as COCO ignores them.
-
-    Args:
-        rows: prediction rows, each with ``category_id``, ``score`` and the protocol's field.
-        protocol: the protocol.
-        categories: number of each category id of the truth.
-        points: K, where keypoints are scored.
-        with_boxes: keep boxes also where they are not scored; then they decide the size of a detection.
-
-    Raises:
-        DatasetError: a row lacks a field, or has one of the wrong form.
-    """
-    numbers = [looked_up(categories, _field(row, "category_id")) for row in rows]
-    known = [row for row, number in zip(rows, numbers, strict=True) if number is not None]
-    labels = np.array([number for number in numbers if number is not None], np.int64)
-    scores = _columns(known, "score", ())
-    finite = np.isfinite(scores)
-    boxes = coordinates = None
-    if with_boxes or protocol.field == "bbox":
-        boxes = _columns(known, "bbox", (4,))
-        finite &= np.isfinite(boxes).all(1)
-    if protocol.field == "keypoints":
-        coordinates = _coordinates(known, points)
-        finite &= np.isfinite(coordinates).all(1)
-    chosen = _best(scores, labels, finite, protocol.limit)
-    return Kept(
-        categories=labels[chosen],
-        scores=scores[chosen],
-        boxes=None if boxes is None else boxes[chosen],
-        points=None if coordinates is None else _compact(coordinates[chosen]),
-        outlines=[_run_lengths(known[i]) for i in chosen] if protocol.field == "segmentation" else None,
-        left_out=int(np.count_nonzero(~finite)),
-    )
+        That is the highest scores of each category, up to the protocol's limit; of equal scores the earlier one.
+        `with_boxes` keeps boxes also where they are not scored; then they decide the size of a detection.
+        """
+        boxes = self.boxes if with_boxes or protocol.field == "bbox" else None
+        points = self.points if protocol.field == "keypoints" else None
+        outlines = self.outlines if protocol.field == "segmentation" else None
+        usable = np.isfinite(self.scores)
+        for numbers in (boxes, points):
+            if numbers is not None:
+                usable &= np.isfinite(numbers).all(1)
+        left_out = int(np.count_nonzero(~usable))
+        scored = replace(self, boxes=boxes, points=points, outlines=outlines, left_out=left_out)
+        kept = scored.take(_best(self.scores, self.categories, usable, protocol.limit))
+        return replace(
+            kept,
+            points=None if kept.points is None else _compact(kept.points),
+            outlines=None if kept.outlines is None else [_run_lengths(mask) for mask in kept.outlines],
+        )
 
 
 def _best(scores: Floats, labels: NDArray[np.int64], usable: NDArray[np.bool_], limit: int) -> NDArray[np.int64]:
@@ -142,40 +118,56 @@ def _best(scores: Floats, labels: NDArray[np.int64], usable: NDArray[np.bool_], 
     return order[np.sort(grouped[ranks < limit])]
 
 
-def _columns(rows: Sequence[Mapping[str, Any]], key: str, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Return one field of all rows as (N, *shape)."""
+def _compact(values: Floats) -> Floats:
+    """Return the numbers as float32 where that loses nothing."""
+    with np.errstate(over="ignore"):
+        small = values.astype(np.float32)
+    return small if np.array_equal(small, values) else values
+
+
+def _run_lengths(mask: Any) -> Mapping[str, Any]:
+    from hotcoco.mask import area
+
+    if isinstance(mask, np.ndarray):
+        return run_lengths(mask)
+    value = {key: mask.get(key) for key in ("size", "counts")} if isinstance(mask, Mapping) else {}
+    try:
+        area(value)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise DatasetError(f"predictions: a 'segmentation' is no run-length encoded mask: {error}") from error
+    return value
+
+
+def _positions(keypoints: Floats, points: int) -> Floats:
+    """Return the x and y of K points (N, 2K), from triplets or pairs (N, 3K or 2K)."""
+    if keypoints.shape[1] not in (3 * points, 2 * points):
+        raise DatasetError(
+            f"predictions have {keypoints.shape[1]} numbers of keypoints; the truth has {points} points per object"
+        )
+    return keypoints.reshape(len(keypoints), points, -1)[..., :2].reshape(len(keypoints), 2 * points)
+
+
+def _columns(rows: Rows, key: str, width: int | None) -> NDArray[np.float64]:
+    """Return one field of all rows as (N, width); (N,) without a width."""
     try:
         values = np.array([_field(row, key) for row in rows], np.float64)
     except (TypeError, ValueError, OverflowError):
         values = np.zeros(())
+    shape = () if width is None else (width,)
     if rows and values.shape != (len(rows), *shape):
-        wanted = f"a list of {shape[0]} numbers" if shape else "a number"
+        wanted = "a number" if width is None else f"a list of {width} numbers"
         raise DatasetError(f"predictions: {key!r} of every row must be {wanted}")
-    return values.reshape(-1, *shape)
+    return values.reshape(len(rows), *shape)
 
 
-def _coordinates(rows: Sequence[Mapping[str, Any]], points: int) -> NDArray[np.float64]:
-    """Return the x and y of all points, (N, 2K), whether rows hold triplets or pairs."""
+def _keypoint_columns(rows: Rows, points: int) -> Floats:
     if not rows:
         return np.zeros((0, 2 * points))
-    values = _field(rows[0], "keypoints")
-    width = len(values) if isinstance(values, list | tuple) else 0
+    first = _field(rows[0], "keypoints")
+    width = len(first) if isinstance(first, list | tuple) else 0
     if width not in (3 * points, 2 * points):
-        raise DatasetError(f"predictions have {width} numbers of keypoints; the truth has {points} points per object")
-    table = _columns(rows, "keypoints", (width,)).reshape(len(rows), points, -1)
-    return table[..., :2].reshape(len(rows), -1)
-
-
-def _run_lengths(row: Mapping[str, Any]) -> Mapping[str, Any]:
-    from hotcoco.mask import area
-
-    value = _field(row, "segmentation")
-    run_lengths = {key: value.get(key) for key in ("size", "counts")} if isinstance(value, Mapping) else {}
-    try:
-        area(run_lengths)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise DatasetError(f"predictions: a 'segmentation' is no run-length encoded mask: {error}") from error
-    return run_lengths
+        return _positions(np.zeros((1, width)), points)  # which says what is wrong
+    return _positions(_columns(rows, "keypoints", width), points)
 
 
 def _field(row: Mapping[str, Any], key: str) -> Any:
@@ -184,15 +176,8 @@ def _field(row: Mapping[str, Any], key: str) -> Any:
     return row[key]
 
 
-def _compact(values: NDArray[np.float64]) -> Floats:
-    with np.errstate(over="ignore"):
-        small = values.astype(np.float32)
-    return small if np.array_equal(small, values) else values
-
-
 # The evaluator takes detections as Python objects; so many pictures' at once stay within some tens of megabytes.
 PICTURES_AT_ONCE = 256
-
 
 ABSENT = -1.0
 
@@ -203,7 +188,7 @@ class CocoScores:
 
     Attributes:
         kind: ``bbox``, ``segm`` or ``keypoints``.
-        stats: summary numbers by name, in COCO's order: `coco_protocol.BOX_STATS` or `KEYPOINT_STATS`.
+        stats: summary numbers by name, in COCO's order: `BOX_STATS` or `KEYPOINT_STATS`.
         thresholds: AP at each of the 10 thresholds 0.5, 0.55 ... 0.95, over all sizes.
         per_category: AP by category id, over all sizes and thresholds.
         sigmas: the K OKS sigmas of keypoints; None for boxes and masks.
@@ -218,19 +203,19 @@ class CocoScores:
 
 @dataclass(frozen=True)
 class CategoryGroup:
-    """Categories that the evaluator takes at once: it knows one number of keypoints.
-
-    Attributes:
-        categories: their numbers.
-        sigmas: OKS sigmas of their keypoints; None for boxes and masks.
-    """
+    """Category numbers that the evaluator takes at once, as it knows one number of keypoints, and their sigmas."""
 
     categories: frozenset[int]
     sigmas: tuple[float, ...] | None
 
+    def of(self, found: CocoDetections) -> CocoDetections:
+        """Return the detections of these categories, with as many points as they have."""
+        chosen = found.take(np.flatnonzero(np.isin(found.categories, list(self.categories))))
+        return replace(chosen, points=None if chosen.points is None else chosen.points[:, : 2 * len(self.sigmas or ())])
+
 
 def evaluate(
-    protocol: CocoProtocol, truth: CocoTruth, kept: Mapping[int, Kept], sigmas: tuple[float, ...] | None
+    protocol: CocoProtocol, truth: CocoTruth, kept: Mapping[int, CocoDetections], sigmas: tuple[float, ...] | None
 ) -> CocoScores:
     """Return the official numbers over some pictures of the truth.
 
@@ -241,11 +226,20 @@ def evaluate(
         sigmas: K OKS sigmas for keypoints, else None; categories with fewer points have the first of them.
     """
     groups = _groups(truth, sigmas)
-    curves = [_curves(protocol, truth, _of_group(kept, group, groups), group) for group in groups]
+    curves = [
+        _curves(protocol, truth, {number: group.of(its) for number, its in kept.items()}, group) for group in groups
+    ]
     order = np.argsort([number for group in groups for number in sorted(group.categories)])
     precision = np.concatenate([part["precision"] for part in curves], 2)[:, :, order]
     recall = np.concatenate([part["recall"] for part in curves], 1)[:, order]
-    return _scores(protocol, truth, precision, recall, sigmas)
+    everywhere = precision[:, :, :, 0, -1]
+    return CocoScores(
+        kind=protocol.kind,
+        stats={name: _stat(name, protocol, precision, recall) for name in protocol.stats},
+        thresholds=tuple(_mean(values) for values in everywhere),
+        per_category={key: _mean(everywhere[:, :, number - 1]) for key, number in truth.categories.items()},
+        sigmas=sigmas,
+    )
 
 
 def _groups(truth: CocoTruth, sigmas: tuple[float, ...] | None) -> list[CategoryGroup]:
@@ -259,14 +253,13 @@ def _groups(truth: CocoTruth, sigmas: tuple[float, ...] | None) -> list[Category
     ]
 
 
-def _of_group(kept: Mapping[int, Kept], group: CategoryGroup, groups: Sequence[CategoryGroup]) -> Mapping[int, Kept]:
-    if len(groups) == 1:
-        return kept
-    return {number: its.of(group.categories, len(group.sigmas or ())) for number, its in kept.items()}
+def _curves(
+    protocol: CocoProtocol, truth: CocoTruth, kept: Mapping[int, CocoDetections], group: CategoryGroup
+) -> dict[str, Any]:
+    """Return what the evaluator accumulates over the categories of a group, in rising order of their numbers.
 
-
-def _curves(protocol: CocoProtocol, truth: CocoTruth, kept: Mapping[int, Kept], group: CategoryGroup) -> dict[str, Any]:
-    """Return what the evaluator accumulates over the categories of a group, in rising order of their numbers."""
+    That are precision (10, 101, C, sizes, limits) and recall (10, C, sizes, limits).
+    """
     from hotcoco import Params, StreamingEval
 
     parameters = Params(protocol.kind)
@@ -277,10 +270,12 @@ def _curves(protocol: CocoProtocol, truth: CocoTruth, kept: Mapping[int, Kept], 
         protocol.kind,
         params=parameters,
     )
+    pictures = sorted(kept)
     with warnings.catch_warnings():
         # It warns of sigmas other than COCO's: those of the data set are meant, and stand beside the result.
         warnings.filterwarnings("ignore", message="hotcoco: kpt_oks_sigmas differ", category=UserWarning)
-        for numbers in _parts(sorted(kept)):
+        for start in range(0, len(pictures), PICTURES_AT_ONCE):
+            numbers = pictures[start : start + PICTURES_AT_ONCE]
             images = [_image(truth, number) for number in numbers]
             objects = [entry for number in numbers for entry in _objects(truth, number, protocol, group)]
             evaluator.update(images, objects, _detections(numbers, kept, protocol))
@@ -289,78 +284,48 @@ def _curves(protocol: CocoProtocol, truth: CocoTruth, kept: Mapping[int, Kept], 
     return cast(dict[str, Any], result.eval)  # accumulate() made it
 
 
-def _parts(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(numbers), PICTURES_AT_ONCE):
-        yield numbers[start : start + PICTURES_AT_ONCE]
-
-
 def _image(truth: CocoTruth, number: int) -> Fields:
     height, width = truth.pictures[number - 1].size or (0, 0)
     return {"id": number, "height": height, "width": width}
 
 
 def _objects(truth: CocoTruth, number: int, protocol: CocoProtocol, group: CategoryGroup) -> list[Fields]:
-    """Return the objects of a picture that are of a group."""
-    objects = truth.objects.get(number, ())
-    return [_annotation(entry, protocol) for entry in objects if entry["category_id"] in group.categories]
+    """Return the objects of a picture that are of a group; masks on those without an outline are ignored."""
+    return [
+        entry | {"iscrowd": 1} if protocol.kind == "segm" and not entry["outlined"] else entry
+        for entry in truth.objects.get(number, ())
+        if entry["category_id"] in group.categories
+    ]
 
 
-def _annotation(entry: Fields, protocol: CocoProtocol) -> Fields:
-    if protocol.kind == "segm" and not entry["outlined"]:
-        return entry | {"iscrowd": 1}
-    return entry
-
-
-def _detections(numbers: Sequence[int], kept: Mapping[int, Kept], protocol: CocoProtocol) -> Any:
+def _detections(numbers: Sequence[int], kept: Mapping[int, CocoDetections], protocol: CocoProtocol) -> Any:
     """Return rows of only what the protocol scores: the evaluator would take a box for the size of a detection."""
     if protocol.field == "bbox":
         return np.concatenate([_box_table(number, kept[number]) for number in numbers])
-    return [row for number in numbers for row in _rows(number, kept[number], protocol)]
+    return [row for number in numbers for row in _rows(number, kept[number])]
 
 
-def _box_table(number: int, kept: Kept) -> NDArray[np.float64]:
+def _box_table(number: int, kept: CocoDetections) -> NDArray[np.float64]:
     """Return (N, 7): picture, x, y, width, height, score, category."""
     boxes = np.zeros((0, 4)) if kept.boxes is None else kept.boxes
     picture = np.full(len(boxes), float(number))
     return np.column_stack([picture, boxes, kept.scores, kept.categories])
 
 
-def _rows(number: int, kept: Kept, protocol: CocoProtocol) -> list[Fields]:
+def _rows(number: int, kept: CocoDetections) -> list[Fields]:
     columns: dict[str, Sequence[Any]] = {"category_id": kept.categories.tolist(), "score": kept.scores.tolist()}
     if kept.boxes is not None:
         columns["bbox"] = kept.boxes.tolist()
     if kept.outlines is not None:
         columns["segmentation"] = kept.outlines
     if kept.points is not None:
-        columns["keypoints"] = _triplets(kept.points).tolist()
+        # The evaluator reads a third number after each x and y, and does not use it.
+        triplets = np.ones((len(kept.points), kept.points.shape[1] // 2, 3), kept.points.dtype)
+        triplets[..., :2] = kept.points.reshape(*triplets.shape[:2], 2)
+        columns["keypoints"] = triplets.reshape(len(triplets), 3 * triplets.shape[1]).tolist()
     return [
         {"image_id": number} | dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
     ]
-
-
-def _triplets(points: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    """Return (N, 3K) from (N, 2K): the evaluator reads a third number after each x and y, and does not use it."""
-    triplets = np.ones((len(points), points.shape[1] // 2, 3), points.dtype)
-    triplets[..., :2] = points.reshape(*triplets.shape[:2], 2)
-    return triplets.reshape(len(points), 3 * triplets.shape[1])
-
-
-def _scores(
-    protocol: CocoProtocol,
-    truth: CocoTruth,
-    precision: NDArray[np.float64],
-    recall: NDArray[np.float64],
-    sigmas: tuple[float, ...] | None,
-) -> CocoScores:
-    """Summarise precision (10, 101, C, sizes, limits) and recall (10, C, sizes, limits) as COCO does."""
-    everywhere = precision[:, :, :, 0, -1]
-    return CocoScores(
-        kind=protocol.kind,
-        stats={name: _stat(name, protocol, precision, recall) for name in protocol.stats},
-        thresholds=tuple(_mean(values) for values in everywhere),
-        per_category={key: _mean(everywhere[:, :, number - 1]) for key, number in truth.categories.items()},
-        sigmas=sigmas,
-    )
 
 
 def _stat(name: str, protocol: CocoProtocol, precision: NDArray[np.float64], recall: NDArray[np.float64]) -> float:
@@ -378,14 +343,12 @@ def _mean(values: NDArray[np.float64]) -> float:
     return float(real.mean()) if real.size else ABSENT
 
 
-Rows = Sequence[Mapping[str, Any]]
-
-
 class CocoCollector:
-    """Collects prediction rows picture by picture and scores them at the end.
+    """Collects detections picture by picture and scores them at the end.
 
     It keeps what the protocols look at: for each picture and category the 100 best boxes or masks and the 20 best
-    poses, as arrays. Numbers equal those of COCO's own evaluator on the same rows, in whatever order pictures come.
+    poses, as arrays. Numbers equal those of COCO's own evaluator on the same rows, in whatever order pictures come;
+    a picture that comes again is ignored.
 
     Args:
         truth: ground truth; read with outlines for ``segm``.
@@ -393,6 +356,7 @@ class CocoCollector:
         sigmas: K OKS sigmas; None for COCO's own where the truth has 17 points.
         area_from_box: take a detection's size from its box also for keypoints and masks, as COCO's evaluator does
             when rows hold both. Published numbers come from rows without boxes.
+        category_ids: category id of each class number, for `add`; None for class number + 1.
 
     Raises:
         DatasetError: a kind is unknown, the truth lacks keypoints or outlines, or sigmas and points differ in number.
@@ -405,37 +369,85 @@ class CocoCollector:
         *,
         sigmas: Sequence[float] | None = None,
         area_from_box: bool = False,
+        category_ids: Mapping[int, int] | None = None,
     ) -> None:
         self._truth = truth
         self._protocols = [_protocol(kind) for kind in kinds]
-        self._sigmas = _checked_sigmas(sigmas, truth) if self._scores_kind("keypoints") else None
-        if self._scores_kind("segm") and not truth.outlines:
+        self._fields = {protocol.field for protocol in self._protocols} | ({"bbox"} if area_from_box else set())
+        self._sigmas = _checked_sigmas(sigmas, truth) if "keypoints" in self._fields else None
+        if "segmentation" in self._fields and not truth.outlines:
             raise DatasetError("masks are to be scored, but the COCO truth was read without outlines")
         self._area_from_box = area_from_box
-        self._kept: dict[int, dict[str, Kept]] = {}
+        self._category_ids = category_ids
+        self._kept: dict[int, dict[str, CocoDetections]] = {}
 
-    def add(self, picture: Key, rows: Rows) -> None:
-        """Add all detections of one picture; a picture that was added before is ignored.
+    def add(self, picture: Key, detected: Found) -> None:
+        """Add all detections of one picture.
 
         Args:
             picture: its path, file name or id.
-            rows: its rows as `coco_rows.prediction_rows` makes them; none when nothing was found.
+            detected: in pixels of the original picture, boxes and keypoints clipped to it. Numbers are rounded as in
+                `prediction_rows`.
 
         Raises:
-            DatasetError: the truth does not have the picture, or a row has a wrong form.
+            DatasetError: the truth does not have the picture, a class has no category id, or what is to be scored is
+                missing.
         """
-        self.add_by_number(self._truth.index.number(picture), rows)
+        number = self._truth.index.number(picture)
+        if number in self._kept:
+            return
+        ids = [category_of(int(label), self._category_ids) for label in detected.classes]
+        known, categories = self._known(ids)
+        chosen = np.array(known, np.int64)
+        points: Floats | None = None
+        masks: list[Mask] | None = None
+        if "keypoints" in self._fields:
+            points = np.zeros((0, 2 * len(self._sigmas or ())))
+            if known:
+                keypoints = _given(detected.keypoints, "keypoints")[chosen].astype(np.float64)
+                points = _positions(keypoints.reshape(len(known), -1), len(self._sigmas or ()))
+        if "segmentation" in self._fields:
+            masks = [_given(detected.masks, "masks")[i] for i in known]
+        self._keep(
+            number,
+            CocoDetections(
+                categories=categories,
+                scores=rounded_scores(detected.scores)[chosen],
+                boxes=placed_boxes(detected.boxes)[chosen],
+                points=points,
+                outlines=masks,
+            ),
+        )
 
-    def add_by_number(self, number: int, rows: Rows) -> None:
-        """Add all detections of the picture with this number in the truth; see `add`."""
-        if number not in self._kept:
-            self._kept[number] = {protocol.kind: self._keep(rows, protocol) for protocol in self._protocols}
+    def add_rows(self, number: int, rows: Rows) -> None:
+        """Add all detections of the picture with this number in the truth, as rows of `predictions.json`.
 
-    def kept(self) -> dict[int, dict[str, Kept]]:
+        Rows of categories that the truth does not have are ignored, as COCO ignores them.
+
+        Raises:
+            DatasetError: a row lacks a field, or has one of the wrong form.
+        """
+        if number in self._kept:
+            return
+        places, categories = self._known([_field(row, "category_id") for row in rows])
+        known = [rows[place] for place in places]
+        points = len(self._sigmas or ())
+        self._keep(
+            number,
+            CocoDetections(
+                categories=categories,
+                scores=_columns(known, "score", None),
+                boxes=_columns(known, "bbox", 4) if "bbox" in self._fields else None,
+                points=_keypoint_columns(known, points) if "keypoints" in self._fields else None,
+                outlines=[_field(row, "segmentation") for row in known] if "segmentation" in self._fields else None,
+            ),
+        )
+
+    def kept(self) -> dict[int, dict[str, CocoDetections]]:
         """Return what was kept of each picture, by picture number and kind: plain arrays that can be sent elsewhere."""
         return self._kept
 
-    def merge(self, kept: Mapping[int, dict[str, Kept]]) -> None:
+    def merge(self, kept: Mapping[int, dict[str, CocoDetections]]) -> None:
         """Add what another process kept over the same truth; pictures that both have count once."""
         self._kept = {**kept, **self._kept}
 
@@ -454,12 +466,22 @@ class CocoCollector:
             for protocol in self._protocols
         }
 
-    def _keep(self, rows: Rows, protocol: CocoProtocol) -> Kept:
-        points, with_boxes = len(self._sigmas or ()), self._area_from_box
-        return keep_best(rows, protocol, self._truth.categories, points=points, with_boxes=with_boxes)
+    def _known(self, ids: Sequence[Any]) -> tuple[list[int], NDArray[np.int64]]:
+        """Return the places of the category ids that the truth has, and their numbers."""
+        numbers = [looked_up(self._truth.categories, category) for category in ids]
+        known = [place for place, number in enumerate(numbers) if number is not None]
+        return known, np.array([numbers[place] for place in known], np.int64)
 
-    def _scores_kind(self, kind: str) -> bool:
-        return any(protocol.kind == kind for protocol in self._protocols)
+    def _keep(self, number: int, found: CocoDetections) -> None:
+        self._kept[number] = {
+            protocol.kind: found.best(protocol, with_boxes=self._area_from_box) for protocol in self._protocols
+        }
+
+
+def _given(values: Any, what: str) -> Any:
+    if values is None:
+        raise DatasetError(f"predictions: {what} are to be scored, but the detections have none")
+    return values
 
 
 def coco_scores(
@@ -496,7 +518,7 @@ def coco_scores(
         if number in by_picture:
             by_picture[number].append(row)
     for number, its_rows in by_picture.items():
-        collector.add_by_number(number, its_rows)
+        collector.add_rows(number, its_rows)
     return collector.scores()
 
 

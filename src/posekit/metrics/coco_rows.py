@@ -14,19 +14,14 @@ from posekit.files.writing import replacing
 from posekit.log import LOGGER
 
 Row = dict[str, Any]
-
-
 Floats = NDArray[np.floating[Any]]
-
 
 # COCO numbers its 80 classes from 1 to 90, with gaps.
 COCO_CATEGORY_IDS = (
     *range(1, 12), *range(13, 26), 27, 28, *range(31, 45), *range(46, 66), 67, 70, *range(72, 83), *range(84, 91),
 )  # fmt: skip
 
-
 COCO_SPLIT_ENDINGS = ("val2017.txt", "test-dev2017.txt")
-
 
 # A longer run of digits in a file name is no picture number; it stays text.
 MOST_ID_DIGITS = 18
@@ -59,14 +54,13 @@ def prediction_rows(
     """
     if len(boxes) == 0:
         return []
-    corners = np.asarray(boxes, np.float64)
-    placed = np.round(np.hstack([corners[:, :2], corners[:, 2:] - corners[:, :2]]), 3).tolist()
-    rounded = np.round(np.asarray(scores, np.float64), 5).tolist()
-    categories = [_category(int(number), category_ids) for number in classes]
+    categories = [category_of(int(number), category_ids) for number in classes]
     name, identity = PurePath(file_name).name, picture_id(file_name)
     rows: list[Row] = [
         {"image_id": identity, "file_name": name, "category_id": category, "bbox": box, "score": score}
-        for category, box, score in zip(categories, placed, rounded, strict=True)
+        for category, box, score in zip(
+            categories, placed_boxes(boxes).tolist(), rounded_scores(scores).tolist(), strict=True
+        )
     ]
     if keypoints is not None:
         for row, values in zip(rows, keypoints.reshape(len(rows), -1).tolist(), strict=True):
@@ -75,6 +69,30 @@ def prediction_rows(
         for row, mask in zip(rows, masks, strict=True):
             row["segmentation"] = run_lengths(mask)
     return rows
+
+
+def placed_boxes(corners: Floats) -> NDArray[np.float64]:
+    """Return corners (N, 4) as x, y, width, height with 3 decimals."""
+    boxes = np.asarray(corners, np.float64).reshape(-1, 4)
+    return np.hstack([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]]).round(3)
+
+
+def rounded_scores(scores: Floats) -> NDArray[np.float64]:
+    """Return scores with 5 decimals."""
+    return np.asarray(scores, np.float64).round(5)
+
+
+def category_of(number: int, category_ids: Mapping[int, int] | None) -> int:
+    """Return the category id of a class number, without `category_ids` the next number.
+
+    Raises:
+        DatasetError: it has none.
+    """
+    if category_ids is None:
+        return number + 1
+    if number not in category_ids:
+        raise DatasetError(f"class {number} has no category id; classes with one are {sorted(category_ids)}")
+    return category_ids[number]
 
 
 def picture_id(file_name: str) -> int | str:
@@ -105,14 +123,6 @@ def category_ids_of(split: str | Sequence[str], class_count: int) -> dict[int, i
     """
     official = isinstance(split, str) and is_coco_split(split) and class_count <= len(COCO_CATEGORY_IDS)
     return {number: COCO_CATEGORY_IDS[number] if official else number + 1 for number in range(class_count)}
-
-
-def _category(number: int, category_ids: Mapping[int, int] | None) -> int:
-    if category_ids is None:
-        return number + 1
-    if number not in category_ids:
-        raise DatasetError(f"class {number} has no category id; classes with one are {sorted(category_ids)}")
-    return category_ids[number]
 
 
 @contextmanager
