@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from golden.fill import image
-from posekit.data.labels import PictureLabels
+from posekit.data.labels import Labels, PictureLabels
 from posekit.data.loader import NoStore, PictureLoader
 from posekit.errors import UnreadableImageError
 
@@ -30,7 +30,7 @@ def labels(tmp_path):
 
 
 def loader_for(labels, size, workers=2):
-    return PictureLoader(labels, [size] * len(labels), NoStore(), workers=workers)
+    return PictureLoader(Labels.join(labels), [size] * len(labels), NoStore(), workers=workers)
 
 
 @pytest.mark.parametrize("workers", [0, 1, 4])

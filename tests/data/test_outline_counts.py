@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from posekit.data.labels import PictureLabels
+from posekit.data.labels import Labels, PictureLabels
 from posekit.data.open_split import settle_outlines
 from posekit.errors import DatasetError
 
@@ -20,31 +20,32 @@ def labels(name, polygons, count=None):
     )
 
 
-def counts(pictures):
-    return [None if one.polygons is None else len(one.polygons) for one in pictures]
+def settle(pictures, task):
+    """Return how many polygons each picture has."""
+    settled = settle_outlines(Labels.join(pictures, polygons=task == "segment"), task=task, source="d.yaml")
+    return [None if one.polygons is None else len(one.polygons) for one in settled]
 
 
 @pytest.mark.parametrize("task", ["segment", "detect"])
 def test_outlines_of_all_objects_stay_and_backgrounds_have_no_entry(task):
-    settled = settle_outlines([labels("a", (OUTLINE, OUTLINE)), labels("b", None)], task=task, source="d.yaml")
-    assert counts(settled) == [2, 0]
+    assert settle([labels("a", (OUTLINE, OUTLINE)), labels("b", None)], task) == [2, 0]
 
 
 def test_detection_drops_all_outlines_when_one_is_missing_and_says_so(caplog):
     mixed = [labels("a", (OUTLINE, OUTLINE)), labels("b", None, count=1), labels("c", (OUTLINE, NONE))]
-    assert counts(settle_outlines(mixed, task="detect", source="d.yaml")) == [None, None, None]
+    assert settle(mixed, "detect") == [None, None, None]
     assert "d.yaml: 3 of its 5 objects have an outline (one of b has none); no outline is used" in caplog.text
 
 
 def test_segmentation_needs_an_outline_for_each_object():
     with pytest.raises(DatasetError, match=r"d\.yaml: 1 of its 2 objects have an outline \(one of c has none\)"):
-        settle_outlines([labels("a", ()), labels("c", (OUTLINE, NONE))], task="segment", source="d.yaml")
+        settle([labels("a", ()), labels("c", (OUTLINE, NONE))], "segment")
 
 
 def test_multitask_objects_may_lack_an_outline():
-    assert counts(settle_outlines([labels("c", (OUTLINE, NONE))], task="multitask", source="d.yaml")) == [2]
+    assert settle([labels("c", (OUTLINE, NONE))], "multitask") == [2]
 
 
 def test_boxes_alone_stay_as_they_are(caplog):
-    assert counts(settle_outlines([labels("a", None, count=3)], task="detect", source="d.yaml")) == [None]
+    assert settle([labels("a", None, count=3)], "detect") == [None]
     assert not caplog.records

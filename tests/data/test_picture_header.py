@@ -110,7 +110,7 @@ def test_a_jpeg_that_was_cut_short_is_refused(tmp_path):
 def test_what_is_no_picture_is_refused(tmp_path):
     path = tmp_path / "a.jpg"
     path.write_text("<html>not found</html>")
-    with pytest.raises(UnreadableImageError, match="an HTML page"):
+    with pytest.raises(UnreadableImageError, match="a web page"):
         picture_size(str(path))
     with pytest.raises(SourceNotFoundError, match=r"b\.jpg: no such file"):
         picture_size(str(tmp_path / "b.jpg"))

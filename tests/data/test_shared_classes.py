@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from posekit.data.labels import PictureLabels, Split
+from posekit.data.labels import Labels, PictureLabels, Split
 from posekit.data.open_split import number_like
 from posekit.errors import DatasetError
 
@@ -12,7 +12,7 @@ def split(names):
     picture = PictureLabels(
         path="a.png", size=(20, 20), classes=np.array([0, 1, 1]), boxes=np.full((3, 4), 0.5, np.float32)
     )
-    return Split(name="val", pictures=(picture,), names=names, schema=None)
+    return Split(name="val", pictures=Labels.join([picture]), names=names, schema=None)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from posekit.checkpoint.unpickle import StorageRef, TensorRef
 from posekit.errors import CheckpointError
-from posekit.files.magic import HEAD_BYTES, wrong_kind
+from posekit.files.magic import HEAD_BYTES, identify
 
 if TYPE_CHECKING:
     import torch
@@ -149,7 +149,8 @@ def _open_regular(path: Path) -> _DirectoryReader:
 def _open_zip(file: _DirectoryReader) -> zipfile.ZipFile:
     head = file.read(HEAD_BYTES)
     if not head.startswith(b"PK\x03\x04"):
-        kind = wrong_kind(head) or "of an unknown kind"
+        content = identify(head)
+        kind = f"{content.name}{content.instead}" if content else "of an unknown kind" if head else "an empty file"
         raise CheckpointError(f"this is {kind}; expected was a .pt file written by torch.save")
     try:
         archive = zipfile.ZipFile(file)

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from posekit.data.annotation import PictureAnnotation
 from posekit.errors import DatasetNotFoundError, PosekitError, SettingError
@@ -12,41 +11,37 @@ from posekit.files.problems import ProblemList
 from posekit.files.reading import read_text
 from posekit.io.decode import picture_size
 
-T = TypeVar("T")
 
-
-def list_pictures(places: Sequence[Path], fraction: float = 1.0) -> list[Path]:
+def list_pictures(places: Sequence[Path]) -> list[Path]:
     """List the picture files of folders and text lists, sorted by path.
 
     Args:
         places: folders (with all folders within; hidden files and folders are passed over), text lists with one
             path per line (``./`` and paths that do not exist from the working directory count from the list's
             folder), or single pictures. Only files with the suffix of a picture count.
-        fraction: the first part of them to take: up to 1.0 a share, a whole number above 1 a count.
 
     Returns:
         At least one path. That the entries of a list exist is not checked here.
 
     Raises:
         DatasetNotFoundError: a place does not exist, cannot be read, or names no picture.
-        SettingError: a fraction that is neither a share nor a count.
     """
-    return [Path(name) for name in share(sorted(name for place in places for name in _pictures_of(place)), fraction)]
+    return [Path(name) for name in sorted(name for place in places for name in _pictures_of(place))]
 
 
-def share(items: Sequence[T], fraction: float) -> tuple[T, ...]:
-    """Return the first items, at least one: up to 1.0 a share of them, for a whole number above 1 a count.
+def share(count: int, fraction: float) -> int:
+    """Return how many of `count` things to take, at least one: up to 1.0 a share, a whole number above 1 a count.
 
     Raises:
         SettingError: a fraction that is neither.
     """
     if isinstance(fraction, int) and fraction > 1:
-        return tuple(items[:fraction])
+        return min(fraction, count)
     if not 0 < fraction <= 1:
         raise SettingError(
             f"fraction={fraction}: expected a share above 0 and up to 1.0, or a whole number of pictures"
         )
-    return tuple(items[: max(round(len(items) * fraction), 1)])
+    return min(max(round(count * fraction), 1), count)
 
 
 def label_path(picture: Path) -> Path:

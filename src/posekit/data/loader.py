@@ -10,7 +10,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from posekit.data.labels import PictureLabels
+from posekit.data.labels import Labels, PictureLabels
 from posekit.errors import OutputError, UnreadableImageError
 from posekit.files.user_folders import cache_folder
 from posekit.files.writing import replacing
@@ -136,9 +136,7 @@ class PictureLoader:
         workers: threads; more than there are processors are of no use.
     """
 
-    def __init__(
-        self, pictures: Sequence[PictureLabels], sizes: Sequence[Size], store: PictureStore, *, workers: int
-    ) -> None:
+    def __init__(self, pictures: Labels, sizes: Sequence[Size], store: PictureStore, *, workers: int) -> None:
         self._pictures = pictures
         self._sizes = sizes
         self._store = store

@@ -11,71 +11,55 @@ from posekit.data.coco.split import find_truth, read_coco_split
 from posekit.data.description import DatasetDescription
 from posekit.data.find_pictures import label_path, list_pictures, share
 from posekit.data.label_cache import scan_with_cache
-from posekit.data.labels import PictureLabels, Split
+from posekit.data.labels import Labels, Split
 from posekit.data.yolo.rows import LabelRule
 from posekit.errors import DatasetError, DatasetKeyError
 from posekit.log import LOGGER
 from posekit.schema.schema import KeypointSchema
 
 
-def without_padding(
-    pictures: Sequence[PictureLabels], schema: KeypointSchema | None, source: str
-) -> tuple[PictureLabels, ...]:
-    """Return the pictures with padding unlabelled, at (0, 0); a warning counts the labels that were there.
+def without_padding(labels: Labels, schema: KeypointSchema | None, source: str) -> Labels:
+    """Return labels with padding unlabelled, at (0, 0); a warning counts the labels that were there.
 
     Args:
-        pictures: their labels.
+        labels: as read.
         schema: the keypoints of the data set, which tells the points of each class; None without.
         source: name of the data set, for the warning.
     """
-    if schema is None or schema.class_points is None:
-        return tuple(pictures)
-    cleared = [_cleared(labels, schema) for labels in pictures]
-    lost = sum(count for _, count in cleared)
+    if schema is None or schema.class_points is None or labels.keypoints is None:
+        return labels
+    counts = [schema.points_of(label) for label in range(labels.classes.max(initial=-1) + 1)]
+    padding = np.arange(schema.count) >= np.array(counts, np.int64)[labels.classes, None]  # (N, K)
+    lost = int((labels.keypoints[..., 2] * padding > 0).sum())
     if lost:
         LOGGER.warning("%s: %d labels of keypoints that their classes do not have are left out", source, lost)
-    return tuple(labels for labels, _ in cleared)
+    return replace(labels, keypoints=np.where(padding[..., None], np.float32(0), labels.keypoints))
 
 
-def _cleared(labels: PictureLabels, schema: KeypointSchema) -> tuple[PictureLabels, int]:
-    """Return the labels without padding, and how many points of it had a label."""
-    if labels.keypoints is None:
-        return labels, 0
-    counts = np.array([schema.points_of(label) for label in labels.classes.tolist()], np.int64)
-    padding = np.arange(schema.count) >= counts[:, None]  # (N, K)
-    labelled = int((labels.keypoints[..., 2] * padding > 0).sum())
-    return replace(labels, keypoints=np.where(padding[..., None], np.float32(0), labels.keypoints)), labelled
-
-
-def settle_outlines(pictures: Sequence[PictureLabels], *, task: str, source: str) -> tuple[PictureLabels, ...]:
-    """Return the pictures with outlines for all objects or, but for "multitask", for none.
+def settle_outlines(labels: Labels, *, task: str, source: str) -> Labels:
+    """Return labels with outlines for all objects or, but for "multitask", for none.
 
     Args:
-        pictures: as read from label files.
+        labels: as read from label files.
         task: "segment" needs outlines; "detect" and "pose" drop them when some object lacks one.
         source: name of the data set, for messages.
 
     Raises:
         DatasetError: the task is "segment" and an object has no outline.
     """
-    if task == "multitask" or all(labels.polygons is None for labels in pictures):
-        return tuple(pictures)
-    objects = sum(map(len, pictures))
-    outlined = sum(_outlines(labels) for labels in pictures)
-    if objects == outlined:
-        return tuple(replace(labels, polygons=labels.polygons or ()) for labels in pictures)
-    lacking = next(labels.path for labels in pictures if _outlines(labels) < len(labels))
-    told = f"{outlined} of its {objects} objects have an outline (one of {lacking} has none)"
+    if task == "multitask" or labels.polygon_starts is None:
+        return labels
+    outlined = np.diff(labels.polygon_starts) > 0
+    if outlined.all():
+        return labels
+    lacking = labels.paths[int(np.searchsorted(labels.starts, outlined.argmin(), "right")) - 1]
+    told = f"{outlined.sum()} of its {len(outlined)} objects have an outline (one of {lacking} has none)"
     if task == "segment":
         raise DatasetError(
             f"{source}: {told}, but the task segment needs one for each: label rows of class x1 y1 x2 y2 x3 y3 ..."
         )
     LOGGER.warning("%s: %s; no outline is used, only the boxes", source, told)
-    return tuple(replace(labels, polygons=None) for labels in pictures)
-
-
-def _outlines(labels: PictureLabels) -> int:
-    return sum(len(polygon) > 0 for polygon in labels.polygons or ())
+    return replace(labels, polygon_points=None, polygon_starts=None)
 
 
 def number_like(split: Split, names: dict[int, str], source: str) -> Split:
@@ -100,8 +84,7 @@ def number_like(split: Split, names: dict[int, str], source: str) -> Split:
             f"{list(split.names.values())}; give them the same names, or leave names out of the YAML"
         )
     table = np.array([numbers[split.names[number]] for number in sorted(split.names)], np.int64)
-    pictures = tuple(replace(labels, classes=table[labels.classes]) for labels in split.pictures)
-    return replace(split, names=names, pictures=pictures)
+    return replace(split, names=names, pictures=replace(split.pictures, classes=table[split.pictures.classes]))
 
 
 # Problems that are printed one by one; all of them are in the report.
@@ -148,7 +131,7 @@ def open_split(
         opened = replace(opened, schema=opened.schema.for_one_class())
     opened = replace(opened, pictures=without_padding(opened.pictures, opened.schema, description.source))
     _warn_of_problems(opened)
-    if not opened.pictures:
+    if not len(opened.pictures):
         reason = f", the first because: {opened.report.problems[0]}" if opened.report.problems else ""
         raise DatasetError(f"{description.source}: no picture of its split {split!r} can be used{reason}")
     if not opened.report.objects:
@@ -198,7 +181,9 @@ def _open_json(
             f"{description.source}: kpt_shape says {schema.count} keypoints, but the annotations of its split "
             f"{split!r} have {read.schema.count}"
         )
-    return replace(read, schema=schema or read.schema, pictures=share(read.pictures, fraction))
+    return replace(
+        read, schema=schema or read.schema, pictures=read.pictures.first(share(len(read.pictures), fraction))
+    )
 
 
 def _open_label_files(
@@ -208,17 +193,17 @@ def _open_label_files(
     pictures = list_pictures(places)
     if split != "train":
         pictures = _each_once(pictures, split)
-    scan = scan_with_cache([str(picture) for picture in share(pictures, fraction)], rule)
+    pictures = pictures[: share(len(pictures), fraction)]
+    labels, report = scan_with_cache([str(picture) for picture in pictures], rule)
     truth = description.annotations.get(split)
-    if truth is None and scan.pictures:
-        names = [labels.path for labels in scan.pictures]
-        truth = find_truth(names, root=description.root, places=places, split=split, task=task)
+    if truth is None and len(labels):
+        truth = find_truth(labels.paths, root=description.root, places=places, split=split, task=task)
     return Split(
         name=split,
-        pictures=settle_outlines(scan.pictures, task=task, source=description.source),
+        pictures=settle_outlines(labels, task=task, source=description.source),
         names=_ONE_CLASS if single_cls and len(description.names) > 1 else description.names,
         schema=description.schema,
-        report=scan.report,
+        report=report,
         truth=truth,
     )
 
@@ -242,5 +227,5 @@ def _warn_of_problems(split: Split) -> None:
 def _warn_of_no_labels(split: Split, places: Sequence[Path]) -> None:
     hint = f"looked in {places[0]}"
     if not split.report.found:
-        hint = f"expected label files such as {label_path(Path(split.pictures[0].path))}"
+        hint = f"expected label files such as {label_path(Path(split.pictures.paths[0]))}"
     LOGGER.warning("%s: none of the %d pictures has a labelled object; %s", split.name, len(split.pictures), hint)

@@ -150,7 +150,7 @@ def take_trial_step(run: TrainingRun, device: torch.device, size: int) -> None:
 
 def _made_up_batch(run: TrainingRun, size: int, side: int) -> Batch:
     """Return `size` grey pictures of a side, with more objects on each than on the fullest real one."""
-    each = OBJECTS * max(1, *(len(picture) for picture in run.train.pictures))
+    each = OBJECTS * max(1, int(run.train.pictures.counts.max()))
     count, rng = size * each, np.random.default_rng(0)
     boxes = np.concatenate((rng.uniform(0.2, 0.8, (count, 2)), rng.uniform(0.05, 0.4, (count, 2))), 1)
     points = 0 if run.model.schema is None else run.model.schema.count

@@ -195,8 +195,7 @@ class Learner:
         run.model.freeze(settings.freeze)
         self.network = run.model.network.to(device)
         sigmas = None if run.sigmas is None else run.sigmas.values
-        classes = np.concatenate([picture.classes for picture in run.train.pictures])
-        counts = torch.from_numpy(np.bincount(classes, minlength=len(run.model.names)))
+        counts = torch.from_numpy(np.bincount(run.train.pictures.classes, minlength=len(run.model.names)))
         self.criterion = run.model.criterion(settings, sigmas, counts.to(device))
         planned = planned_iterations(len(run.train.pictures), batch=batch, nbs=settings.nbs, epochs=settings.epochs)
         self.choice = choice or choose_optimizer(settings, classes=len(run.model.names), iterations=planned)

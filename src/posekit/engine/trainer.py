@@ -18,7 +18,6 @@ from posekit.engine import distributed
 from posekit.engine.batch_size import halved_batch, starting_batch
 from posekit.engine.callbacks import Callback, call_all
 from posekit.engine.checkpoints import Keeper, begun_choice, plain_settings, read_state, restore, write_settings
-from posekit.engine.console import progress_bar
 from posekit.engine.learner import Learner
 from posekit.engine.optimizer import learning_rates
 from posekit.engine.precision import trusted_amp
@@ -32,7 +31,7 @@ from posekit.engine.validation_run import ValidationRun
 from posekit.engine.validator import Validator
 from posekit.errors import TrainingError
 from posekit.files.writing import make_run_folder, write_whole
-from posekit.log import LOGGER
+from posekit.log import LOGGER, progress_bar
 from posekit.metrics.parts import kinds_of
 from posekit.metrics.report import Metrics, header, rows
 from posekit.sample import Batch
@@ -322,7 +321,7 @@ class Trainer:
     def _measure(self, network: torch.nn.Module, *, plots: bool) -> tuple[Metrics, dict[str, float]]:
         """Return the metrics of a network, and its losses under their names in result files (``val/box_loss``)."""
         run = self.run
-        most = max(ValSettings().max_det, *(len(picture) for picture in run.val.pictures))
+        most = max(ValSettings().max_det, int(run.val.pictures.counts.max(initial=0)))
         same = ("imgsz", "nms", "single_cls", "overlap_mask", "workers", "cache", "classes")
         settings = ValSettings(
             **{name: getattr(run.settings, name) for name in same},

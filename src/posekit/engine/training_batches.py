@@ -88,7 +88,7 @@ class TrainingBatches:
         self._seed = settings.seed
         self._batch = batch
         self._rank, self._processes = rank, processes
-        sizes = [run.model.load_size(picture.size, self._imgsz) for picture in pictures]
+        sizes = [run.model.load_size(size, self._imgsz) for size in pictures.picture_sizes]
         self._loader = PictureLoader(pictures, sizes, open_store(settings.cache, sizes), workers=1)
         threads = min(settings.workers, os.cpu_count() or 1)
         self._pool = ThreadPoolExecutor(threads, "posekit augment") if threads > 1 else None

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import compress
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ from posekit.config.settings import TrainSettings
 from posekit.config.user import load_user_settings
 from posekit.data.dataset import read_description, require_split
 from posekit.data.description import DatasetDescription, dataset_dict
-from posekit.data.labels import PictureLabels, Split
+from posekit.data.labels import Split
 from posekit.data.open_split import open_split
 from posekit.engine.seeds import seed_all
 from posekit.errors import DatasetError, NotInThisReleaseError, SettingError
@@ -32,18 +31,8 @@ def with_classes(split: Split, classes: Sequence[int] | None) -> Split:
     """Return a split without the objects of other classes; all pictures stay. None keeps everything."""
     if classes is None:
         return split
-    return replace(split, pictures=tuple(_filtered(picture, classes) for picture in split.pictures))
-
-
-def _filtered(labels: PictureLabels, classes: Sequence[int]) -> PictureLabels:
-    kept = np.isin(labels.classes, classes)
-    return replace(
-        labels,
-        classes=labels.classes[kept],
-        boxes=labels.boxes[kept],
-        keypoints=None if labels.keypoints is None else labels.keypoints[kept],
-        polygons=None if labels.polygons is None else tuple(compress(labels.polygons, kept)),
-    )
+    labels = split.pictures
+    return replace(split, pictures=labels.keep(np.isin(labels.classes, classes)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -125,7 +114,7 @@ def open_splits(settings: TrainSettings, task: str) -> tuple[DatasetDescription,
             LOGGER.info("%s", split.summary)
         opened.append(split)
     train, val = opened
-    if not any(map(len, train.pictures)):
+    if not len(train.pictures.classes):
         chosen = "" if settings.classes is None else f" of classes={list(settings.classes)}"
         raise DatasetError(
             f"{description.source}: its training pictures have no objects{chosen}: nothing to learn from"

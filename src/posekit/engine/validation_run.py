@@ -81,7 +81,7 @@ def _fraction(settings: ValSettings) -> float | int:
 
 def _with_room(settings: ValSettings, split: Split) -> ValSettings:
     """Raise the number of detections where pictures hold more objects, unless the user has chosen it."""
-    most = max((len(picture) for picture in split.pictures), default=0)
+    most = int(split.pictures.counts.max(initial=0))
     default = defaults_of(DetectionSettings)["max_det"]
     if settings.max_det != default or most <= default:
         return settings
@@ -137,7 +137,7 @@ def labelled_batches(
     split: Split, plans: Sequence[BatchPlan], model: ValidationModel, settings: ValSettings
 ) -> Iterator[Iterator[LabelledBatch]]:
     """Give the batches of `plans`, read and placed in background threads; leaving the context ends these."""
-    sizes = [model.load_size(picture.size, settings) for picture in split.pictures]
+    sizes = [model.load_size(size, settings) for size in split.pictures.picture_sizes]
     store = open_store(settings.cache, sizes)
     loader = PictureLoader(split.pictures, sizes, store, workers=settings.workers)
     try:

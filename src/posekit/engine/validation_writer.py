@@ -189,7 +189,7 @@ class ValidationWriter:
         self._category_ids = category_ids or category_ids_of(run.split.source, len(model.names))
         self._label_names: dict[str, str] = {}
         if self._settings.save_txt:
-            self._label_names = label_names((picture.path for picture in run.split.pictures), run.split.folder)
+            self._label_names = label_names(run.split.pictures.paths, run.split.folder)
         self._stack = ExitStack()
         self._predictions: PredictionsFile | None = None
         self._kept: list[Row] = []

@@ -12,17 +12,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import IO
+from typing import IO, Any
 
 from posekit.errors import DatasetError, OutputError
+from posekit.files.magic import HEAD_BYTES, identify
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
 
 
-_MAGIC: dict[bytes, str] = {b"PK": "zip", b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\0": "xz"}
+_OPENERS: dict[str, Callable[..., Any]] = {
+    "gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open, "tar": Path.open,
+}  # fmt: skip
 
 
-_USTAR_AT, _BLOCK = 257, 512
+_BLOCK = 512
 
 
 # The longest run that tarfile reads at once for a header; a hostile header asks for gigabytes.
@@ -61,22 +64,16 @@ def members(path: Path, most_bytes: int) -> Iterator[Member]:
         DatasetError: it is no archive, holds links or devices, or more than `most_bytes`.
         OSError, EOFError, zlib.error, ...: those of `zipfile`, `tarfile` and the decompressors for a damaged one.
     """
-    kind = _kind(path)
-    if kind == "zip":
-        yield from _zip_members(path)
-    else:
-        yield from _tar_members(path, kind, most_bytes)
-
-
-def _kind(path: Path) -> str:
     with path.open("rb") as file:
-        head = file.read(_BLOCK)
-    kind = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
-    if kind is not None:
-        return kind
-    if head[_USTAR_AT : _USTAR_AT + 5] == b"ustar":
-        return "tar"
-    raise DatasetError(f"{path}: is no zip or tar archive (it starts with {head[:24]!r})")
+        head = file.read(HEAD_BYTES)
+    content = identify(head)
+    kind = content.format if content else ""
+    if kind.endswith("ZIP"):
+        yield from _zip_members(path)
+    elif kind in _OPENERS:
+        yield from _tar_members(path, kind, most_bytes)
+    else:
+        raise DatasetError(f"{path}: is no zip or tar archive (it starts with {head[:24]!r})")
 
 
 def _zip_members(path: Path) -> Iterator[Member]:
@@ -90,8 +87,7 @@ def _zip_members(path: Path) -> Iterator[Member]:
 
 
 def _tar_members(path: Path, kind: str, most_bytes: int) -> Iterator[Member]:
-    openers = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open, "tar": Path.open}
-    with openers[kind](path, "rb") as inner:  # type: ignore[operator]
+    with _OPENERS[kind](path, "rb") as inner:
         stream = _GuardedStream(inner, path, most_bytes)
         with tarfile.open(fileobj=stream, mode="r:") as archive:  # type: ignore[call-overload]
             for entry in archive:

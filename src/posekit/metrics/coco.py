@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posekit.errors import DatasetError
+from posekit.files.values import quote
 from posekit.log import LOGGER
 from posekit.metrics.coco_rows import category_of, placed_boxes, rounded_scores, run_lengths
-from posekit.metrics.coco_truth import CocoTruth, Fields, Key, looked_up, read_truth, shown
+from posekit.metrics.coco_truth import CocoTruth, Fields, Key, looked_up, read_truth
 from posekit.metrics.parts import Found
 from posekit.schema.schema import COCO_PERSON
 
@@ -543,7 +544,7 @@ def _wanted(truth: CocoTruth, image_ids: Iterable[Key] | None) -> list[int]:
 
 def _picture_of(row: Mapping[str, Any], truth: CocoTruth) -> int:
     if not isinstance(row, Mapping) or "image_id" not in row:
-        raise DatasetError(f"predictions: {shown(row)} is no row with an 'image_id'")
+        raise DatasetError(f"predictions: {quote(row)} is no row with an 'image_id'")
     return truth.index.number_of_row(row.get("file_name"), row["image_id"])
 
 

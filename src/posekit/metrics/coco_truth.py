@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from posekit.errors import DatasetError
 from posekit.files.reading import read_json
+from posekit.files.values import LARGEST, quote
 from posekit.metrics.coco_rows import picture_id
 from posekit.metrics.similarity import BOX_FILL
 from posekit.ops.polygons import polygon_area
@@ -21,10 +22,6 @@ Floats = NDArray[np.float64]
 
 
 Key = int | str
-
-
-# No picture is larger; squares of what is below stay finite.
-LARGEST = 1e9
 
 
 def finite(value: Any) -> float | None:
@@ -67,12 +64,6 @@ def number_list(value: Any) -> Floats | None:
         return None
     numbers[~(np.abs(numbers) < LARGEST)] = math.nan
     return numbers
-
-
-def shown(value: Any) -> str:
-    """Return a value as an error message shows it: cut off after 60 characters."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 Fields = dict[str, Any]
@@ -147,7 +138,7 @@ def _box(value: Any, note: Note) -> list[float] | None:
         return None
     numbers = number_list(value)
     if numbers is None or numbers.shape != (4,) or np.isnan(numbers).any() or (numbers[2:] < 0).any():
-        note(f"bbox {shown(value)} is not [x, y, width, height]")
+        note(f"bbox {quote(value)} is not [x, y, width, height]")
         return None
     return [float(number) for number in numbers]
 
@@ -157,7 +148,7 @@ def _area(value: Any, note: Note) -> float | None:
         return None
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < LARGEST**2:
         return float(value)
-    note(f"area {shown(value)} is not a number of pixels")
+    note(f"area {quote(value)} is not a number of pixels")
     return None
 
 
@@ -165,7 +156,7 @@ def _crowd(value: Any, note: Note) -> int:
     if value is None:
         return 0
     if not isinstance(value, bool | int | float) or value != value:
-        note(f"iscrowd {shown(value)} is neither 0 nor 1: taken for 0")
+        note(f"iscrowd {quote(value)} is neither 0 nor 1: taken for 0")
         return 0
     return int(value != 0)
 

@@ -6,8 +6,7 @@ from itertools import zip_longest
 from typing import Any
 
 from posekit.errors import DatasetTypeError, SchemaError
-from posekit.files.values import is_index, is_list_of_pairs, read_indices, read_names, read_pairs
-from posekit.files.values import read_plain_numbers as read_numbers
+from posekit.files.values import is_index, is_pair, is_plain_number, read_list
 from posekit.schema.known_sets import COCO_FLIP, recognise
 from posekit.schema.schema import COCO_PERSON, KeypointSchema
 from posekit.schema.sides import carries_sides, flip_from_names, repeated, unpaired_names, words
@@ -131,6 +130,26 @@ def read_kpt_names(data: Mapping[str, Any], count: int, where: str) -> YamlNames
     return YamlNames(lists=tuple(dict.fromkeys(lists.values())), classes=classes, class_points=class_points)
 
 
+def read_names(value: Any, key: str, where: str) -> tuple[str, ...]:
+    """Return a list of point names; numbers count as names, but YAML reads off, no and null as no text."""
+    expected = "a list of point names (with quotes around names like 'off' and 'no')"
+    return tuple(map(str, read_list(value, _is_name, key, where, expected)))
+
+
+def _is_name(value: Any) -> bool:
+    return bool(value.strip()) if isinstance(value, str) else isinstance(value, float) or is_index(value)
+
+
+def _pairs(value: Any, where: str) -> tuple[tuple[int, int], ...]:
+    expected = "a list of pairs of point indices, such as [[0, 1], [1, 2]]"
+    return tuple((a, b) for a, b in read_list(value, is_pair, "skeleton", where, expected))
+
+
+def _sigmas(value: Any, where: str) -> tuple[float, ...]:
+    expected = "a list of plain numbers, such as [0.05, 0.1] (YAML takes 5e-2 for text)"
+    return tuple(map(float, read_list(value, is_plain_number, "kpt_oks_sigmas", where, expected)))
+
+
 def _list_of(value: Any, key: str, count: int, where: str) -> tuple[str, ...]:
     names = read_names(value, key, where)
     _check_count(names, key, count)
@@ -202,7 +221,7 @@ def _warn_of_stray_keys(data: Mapping[str, Any], warn: Warn) -> None:
 
 def _shape(data: Mapping[str, Any], where: str) -> tuple[int, int]:
     expected = "[K, 2] or [K, 3], such as [17, 3]"
-    shape = read_indices(data["kpt_shape"], "kpt_shape", where, expected)
+    shape = read_list(data["kpt_shape"], is_index, "kpt_shape", where, expected)
     if len(shape) != 2:
         raise SchemaError(f"kpt_shape {list(shape)} has {len(shape)} numbers, expected {expected}")
     return KeypointSchema(shape=(shape[0], shape[1])).shape
@@ -213,16 +232,20 @@ def _given(data: Mapping[str, Any], shape: tuple[int, int], names: YamlNames, wh
 
     def flip(key: str) -> tuple[int, ...] | None:
         value = data.get(key)
-        return None if value is None else read_indices(value, key, where, f"a list of {shape[0]} point indices from 0")
+        return (
+            None
+            if value is None
+            else read_list(value, is_index, key, where, f"a list of {shape[0]} point indices from 0")
+        )
 
     limbs, sigmas = data.get("skeleton"), data.get("kpt_oks_sigmas")
     return KeypointSchema(
         shape=shape,
         names=names.joined,
-        skeleton=() if limbs is None else read_pairs(limbs, "skeleton", where),
+        skeleton=() if limbs is None else _pairs(limbs, where),
         flip_idx=flip("flip_idx"),
         flip_idx_ud=flip("flip_idx_ud"),
-        oks_sigmas=None if sigmas is None else read_numbers(sigmas, "kpt_oks_sigmas", where),
+        oks_sigmas=None if sigmas is None else _sigmas(sigmas, where),
         classes=names.classes,
         class_points=names.class_points,
     )
@@ -368,7 +391,7 @@ def _skeleton(value: Any, count: int, warn: Warn) -> tuple[tuple[int, int], ...]
     """Return the limbs, 0-based; None when there are none, or none that fit K points."""
     if not value:
         return None
-    if not is_list_of_pairs(value):
+    if not (isinstance(value, (list, tuple)) and all(map(is_pair, value))):
         warn("skeleton is no list of pairs of point numbers, and is not used")
         return None
     start = 0 if any(0 in limb for limb in value) else 1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from posekit.data.labels import PictureLabels, Split
+from posekit.data.labels import Labels, PictureLabels, Split
 from posekit.engine.training_charts import save_label_figure, save_training_batch, target_scene
 from posekit.errors import OutputError
 from posekit.sample import Batch, Sample, Targets
@@ -39,7 +39,7 @@ def batch(targets, count=2, size=(80, 160)):
 
 
 def split(pictures, schema=SCHEMA, names=NAMES):
-    return Split(name="train", pictures=tuple(pictures), names=names, schema=schema)
+    return Split(name="train", pictures=Labels.join(list(pictures)), names=names, schema=schema)
 
 
 def labels(count=3, points=2):

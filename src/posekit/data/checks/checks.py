@@ -237,7 +237,7 @@ class PicturePrints:
 def picture_prints(splits: Mapping[str, Split], *, workers: int = 4) -> dict[Place, PicturePrints]:
     """Return the prints of all pictures by split and index; decodes every picture once."""
     places = [(name, index) for name, split in splits.items() for index in range(len(split.pictures))]
-    paths = [splits[name].pictures[index].path for name, index in places]
+    paths = [splits[name].pictures.paths[index] for name, index in places]
     with ThreadPoolExecutor(workers, "posekit check") as pool:
         return dict(zip(places, pool.map(_print_of, paths), strict=True))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,32 +74,29 @@ class ObjectTable:
 def table_of(splits: Mapping[str, Split], schema: KeypointSchema | None) -> ObjectTable:
     """Collect the objects of all splits."""
     points = schema.count if schema is not None else 0
-    parts: list[tuple[int, int, int, int, Floats, Floats, tuple[int, int]]] = []
+    parts: list[dict[str, NDArray[Any]]] = []
     for index, split in enumerate(splits.values()):
-        for number, labels in enumerate(split.pictures):
-            height, width = labels.size
-            size = np.array((width, height), np.float64)
-            centre, half = labels.boxes[:, :2] * size, labels.boxes[:, 2:] * size / 2
-            boxes = np.concatenate((centre - half, centre + half), 1)
-            keypoints = np.zeros((len(labels), points, 3))
-            if labels.keypoints is not None and points:
-                keypoints = labels.keypoints * np.array((width, height, 1.0))
-            parts.extend(
-                (index, number, row, int(labels.classes[row]), boxes[row], keypoints[row], labels.size)
-                for row in range(len(labels))
-            )
-    columns = list(zip(*parts, strict=True)) or [()] * 7
-    whole = [np.array(column, np.int64) for column in columns[:4]]
-    return ObjectTable(
-        splits=tuple(splits),
-        split=whole[0],
-        picture=whole[1],
-        number=whole[2],
-        classes=whole[3],
-        boxes=np.array(columns[4], np.float64).reshape(-1, 4),
-        keypoints=np.array(columns[5], np.float64).reshape(len(parts), points, 3),
-        sizes=np.array(columns[6], np.float64).reshape(-1, 2),
-    )
+        labels = split.pictures
+        picture = np.repeat(np.arange(len(labels)), labels.counts)
+        sizes = labels.sizes[picture].astype(np.float64)
+        scale = sizes[:, ::-1]
+        centre, half = labels.boxes[:, :2] * scale, labels.boxes[:, 2:] * scale / 2
+        keypoints = np.zeros((len(picture), points, 3))
+        if labels.keypoints is not None and points:
+            keypoints = labels.keypoints * np.insert(scale, 2, 1.0, axis=1)[:, None]
+        parts.append(
+            {
+                "split": np.full(len(picture), index),
+                "picture": picture,
+                "number": np.arange(len(picture)) - labels.starts[picture],
+                "classes": labels.classes,
+                "boxes": np.concatenate((centre - half, centre + half), 1),
+                "keypoints": keypoints,
+                "sizes": sizes,
+            }
+        )
+    columns: dict[str, Any] = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return ObjectTable(splits=tuple(splits), **columns)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -168,7 +166,7 @@ def _split_numbers(name: str, split: Split, labelled: NDArray[np.bool_]) -> Spli
     return SplitNumbers(
         name=name,
         pictures=len(split.pictures),
-        background=sum(not len(picture) for picture in split.pictures),
+        background=int((split.pictures.counts == 0).sum()),
         objects=len(labelled),
         with_keypoints=int(labelled.any(1).sum()),
         corrupt=split.report.corrupt,

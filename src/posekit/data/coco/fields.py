@@ -242,7 +242,7 @@ def _decode(rle: Mapping[str, Any], size: tuple[int, int]) -> NDArray[np.uint8]:
     from hotcoco import mask
 
     if rle.get("size") != list(size):
-        text = f"is {quote_list(rle.get('size'))}, but the picture has {list(size)} (height, width)"
+        text = f"is {quote(rle.get('size'))}, but the picture has {list(size)} (height, width)"
         raise UnusableValueError("segmentation.size", text, "bad_rle")
     if size[0] * size[1] > MAX_PIXELS:
         text = f"is a mask of {size[1]} x {size[0]} pixels; {MAX_PIXELS:,} are the most that posekit reads"
@@ -252,12 +252,6 @@ def _decode(rle: Mapping[str, Any], size: tuple[int, int]) -> NDArray[np.uint8]:
     except (ValueError, TypeError, OverflowError) as error:
         raise UnusableValueError("segmentation.counts", f"cannot be decoded ({error})", "bad_rle") from error
     return decoded
-
-
-def quote_list(value: Any) -> str:
-    """Return a short list as it stands, anything else as `quote` shows it."""
-    short = isinstance(value, list) and len(value) <= 4 and all(map(is_number, value))
-    return str(value) if short else quote(value)
 
 
 def _outlines(mask: NDArray[np.uint8]) -> tuple[Points, ...]:

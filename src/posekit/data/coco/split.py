@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from posekit.config.commands import TASKS_WITH_KEYPOINTS
+from posekit.config.commands import TASKS_WITH_KEYPOINTS, TASKS_WITH_OUTLINES
 from posekit.data.annotation import AnnotationSet, differing_part
 from posekit.data.coco.categories import ClassNumbers
 from posekit.data.coco.read import read_coco
 from posekit.data.find_pictures import PictureSearch
-from posekit.data.labels import PictureLabels, ScanReport, Split
+from posekit.data.labels import Labels, PictureLabels, ScanReport, Split
 from posekit.data.to_labels import to_labels
 from posekit.errors import DatasetError, DatasetNotFoundError
 from posekit.files.problems import Problem, ProblemList
@@ -60,16 +60,18 @@ def read_coco_split(
         found = ProblemList(str(path))
         pictures += to_labels(annotations, task=task, problems=found)
         problems += (*annotations.problems, *found.all())
-    names = sets[0].names
+    names, schema = sets[0].names, sets[0].schema
+    points = schema.count if schema and task in TASKS_WITH_KEYPOINTS else None
+    labels = Labels.join(pictures, keypoints=points, polygons=task in TASKS_WITH_OUTLINES)
     if single_cls and len(names) > 1:
         names = {0: "item"}
-        pictures = [replace(picture, classes=np.zeros_like(picture.classes)) for picture in pictures]
+        labels = replace(labels, classes=np.zeros_like(labels.classes))
     return Split(
         name=split_name,
-        pictures=tuple(pictures),
+        pictures=labels,
         names=names,
-        schema=sets[0].schema,
-        report=_report(sets, pictures, problems),
+        schema=schema,
+        report=_report(sets, labels, problems),
         truth=paths[0] if len(paths) == 1 else None,
     )
 
@@ -91,16 +93,14 @@ def _check_found(path: Path, annotations: AnnotationSet, image_dirs: Sequence[Pa
     )
 
 
-def _report(
-    sets: Sequence[AnnotationSet], pictures: Sequence[PictureLabels], problems: Sequence[Problem]
-) -> ScanReport:
+def _report(sets: Sequence[AnnotationSet], labels: Labels, problems: Sequence[Problem]) -> ScanReport:
     corrupt = sum(problem.picture for problem in problems)
     empty = sum(not picture.objects for annotations in sets for picture in annotations.pictures)
     return ScanReport(
         found=sum(len(annotations.pictures) for annotations in sets),
         empty=empty,
         corrupt=corrupt,
-        objects=sum(map(len, pictures)),
+        objects=len(labels.classes),
         dropped=sum(problem.objects for problem in problems),
         problems=tuple(problems),
     )

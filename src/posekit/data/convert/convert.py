@@ -26,6 +26,7 @@ from posekit.data.open_split import open_split
 from posekit.data.written import PictureTransfer, Written
 from posekit.data.yolo.write import write_yolo
 from posekit.errors import DatasetError, DatasetKeyError, DatasetNotFoundError, SettingError
+from posekit.files.magic import HEAD_BYTES, identify
 from posekit.files.reading import read_file
 from posekit.files.writing import new_folder
 
@@ -199,12 +200,6 @@ FORMATS: Mapping[str, Format] = {
 _HEAD_BYTES = 65536
 
 
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-
-
-_ZIP = b"PK\x03\x04"
-
-
 _LABEL_FOLDERS = "labeled-data"
 
 
@@ -241,9 +236,11 @@ def _of_folder(folder: Path) -> str | None:
 
 def _of_file(path: Path) -> str | None:
     head = read_file(path, DatasetError, first=_HEAD_BYTES)
-    if head.startswith(_ZIP):
+    content = identify(head[:HEAD_BYTES])
+    kind = content.format if content else ""
+    if kind == "ZIP":
         raise DatasetError(f"{path}: is a ZIP archive: unpack it, and name the folder or the annotation file in it")
-    if head.startswith(_HDF5):
+    if kind == "HDF5 file":
         return "sleap" if path.suffix.lower() == ".slp" else "deeplabcut"
     if path.name == PROJECT_FILE and re.search(rb"^(multianimal)?bodyparts:", head, re.MULTILINE):
         return "deeplabcut"

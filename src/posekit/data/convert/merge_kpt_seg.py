@@ -1,15 +1,14 @@
 """Merges keypoint and segment labels of the same pictures to multitask labels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from posekit.data.annotation import Corners, box_overlaps
-from posekit.data.yolo.parse import located
-from posekit.data.yolo.rows import BOM, LAYOUTS, Fault, Floats, cut_rows, read_label_bytes, read_numbers
+from posekit.data.yolo.rows import LAYOUTS, Floats, Rows, cut_rows, read_label_bytes, read_numbers
 from posekit.errors import DatasetError, DatasetNotFoundError, SettingError
 from posekit.files.problems import Problem
 from posekit.files.writing import new_folder
@@ -72,33 +71,34 @@ def read_rows(path: Path, kind: Kind) -> tuple[list[MergeRow], list[Problem]]:
     content = read_label_bytes(str(path))
     if not isinstance(content, bytes):
         return [], [] if content is None else [content]
-    text = cut_rows(content.removeprefix(BOM))
-    numbers, faults = read_numbers(text)
+    text, unread = read_numbers(cut_rows(content, str(path)))
+    problems = [replace(problem, objects=1) for problem in unread]
     rows = []
-    for row, values in zip(numbers.rows, numbers.by_row(), strict=True):
-        fault = _fault(row, values, kind)
-        if fault is not None:
-            faults.append(fault)
+    for row, values in enumerate(text.values()):
+        problem = _problem(text, row, values, kind)
+        if problem is not None:
+            problems.append(problem)
             continue
         words = tuple(word.decode("ascii", "replace") for word in text.words[row][1:])
         corners = _corners(values, kind)
         rows.append(
             MergeRow(line=text.numbers[row], label=int(values[0]), words=words, values=values[1:], corners=corners)
         )
-    return rows, [located(fault, text, str(path), objects=1) for fault in sorted(faults)]
+    return rows, sorted(problems, key=lambda problem: problem.line or 0)
 
 
-def _fault(row: int, values: Floats, kind: Kind) -> Fault | None:
-    if values[0] < 0 or values[0] != int(values[0]):
-        return Fault(row, 0, "bad_class", f"class {values[0]:g} is no whole number from 0 on; the row is left out")
+def _problem(rows: Rows, row: int, values: Floats, kind: Kind) -> Problem | None:
     width = len(values)
+    if values[0] < 0 or values[0] != int(values[0]):
+        text = f"class {values[0]:g} is no whole number from 0 on; the row is left out"
+        return rows.problem(row, 0, "bad_class", text, objects=1)
     if kind == "pose" and width <= _BOX_COLUMNS:
         text = f"{width} columns: no keypoints behind class and box; the row is left out"
-        return Fault(row, width - 1, "wrong_columns", text)
-    if kind == "outline" and (width - 1 < _FEWEST_OUTLINE_VALUES or width % 2 == 0):
+    elif kind == "outline" and (width - 1 < _FEWEST_OUTLINE_VALUES or width % 2 == 0):
         text = f"{width} columns, expected a class and x y of 3 or more corners; the row is left out"
-        return Fault(row, width - 1, "wrong_columns", text)
-    return None
+    else:
+        return None
+    return rows.problem(row, width - 1, "wrong_columns", text, objects=1)
 
 
 def _corners(values: Floats, kind: Kind) -> Floats:

@@ -1,18 +1,65 @@
-"""The keypoint preview has the published keys and gives the published numbers."""
+"""The keypoint preview: its network, its keypoints per class, its costs and losses."""
 
+from functools import partial
+
+import numpy as np
 import pytest
 import torch
 
 from golden.networks import assert_recorded
-from golden.rfdetr_files import PREVIEWS, arrays, build, every, golden_network, outputs_of, picture, recorded_keys
+from golden.rfdetr_files import (
+    PREVIEWS,
+    arrays,
+    assert_matches,
+    build,
+    every,
+    golden_network,
+    outputs_of,
+    picture,
+    recorded_keys,
+    recorded_targets,
+    tensors,
+)
 from posekit.errors import ShapeError
+from posekit.models.rfdetr.architecture import KeypointSlots
+from posekit.models.rfdetr.losses import match
+from posekit.models.rfdetr.network import Outputs, Predictions
+from posekit.models.rfdetr.preview_losses import PREVIEW_WEIGHTS, pairwise_errors, preview_cost, preview_criterion
+from posekit.sample import Targets
 from small_rfdetr import SMALLEST, small_preview
+
+SLOTS = KeypointSlots((0, 3, 2))
+
+
+@pytest.mark.parametrize("counts", [(17,), (0, 17), (0, 5, 3), (4, 0, 4)])
+def test_the_mask_gives_the_slots_back(counts):
+    assert KeypointSlots.from_mask(KeypointSlots(counts).mask()) == KeypointSlots(counts)
+
+
+def test_keypoints_of_other_classes_are_hidden_but_the_query_is_seen_by_all():
+    blocked = SLOTS.blocked()
+    assert not blocked[0].any()
+    assert not blocked[:, 0].any()
+    assert not blocked[1:4, 1:4].any()
+    assert blocked[1:4, 4:].all()
+    assert blocked[4:, 1:4].all()
+    assert not KeypointSlots((0, 17)).blocked().any()
+
+
+def test_places_name_each_token_once_and_unused_ones_the_empty_token():
+    assert SLOTS.places().tolist() == [5, 5, 5, 0, 1, 2, 3, 4, 5]
+
+
+def test_membership_sums_the_tokens_of_a_class():
+    sums = torch.tensor([1.0, 2, 4, 8, 16]) @ SLOTS.membership(4)
+    assert sums.tolist() == [0, 7, 24, 0]
+
 
 TOLERANCE = {"absolute": 1e-4, "relative": 0}
 PREDICTED = {"absolute": 1e-3, "relative": 0}
 PARAMETERS = {"keypoint_preview": 40_724_248, "keypoint_default": 41_044_470}
 FIRST = 12  # queries whose keypoints are recorded
-LAYERS = "transformer.decoder.layers"
+DECODER = "transformer.decoder.layers"
 
 
 @pytest.mark.parametrize("variant", PREVIEWS)
@@ -36,8 +83,8 @@ def traced():
         "transformer.keypoint_query_initializer_enc",
         "transformer.enc_out_keypoint_embed.0",
         "keypoint_embed",
-        *(f"{LAYERS}.0.{name}" for name in ("kp_inst_self_attn", "kp_inst_norm", "kp_norm", "kp_cross_attn")),
-        *(f"{LAYERS}.{index}.{name}" for index in (0, 3) for name in ("kp_inst_norm", "kp_norm5")),
+        *(f"{DECODER}.0.{name}" for name in ("kp_inst_self_attn", "kp_inst_norm", "kp_norm", "kp_cross_attn")),
+        *(f"{DECODER}.{index}.{name}" for index in (0, 3) for name in ("kp_inst_norm", "kp_norm5")),
     ]
     read = outputs_of(network, *names)
     with torch.no_grad():
@@ -77,9 +124,9 @@ def test_memories(traced, name):
     [
         ("kp_enc_tokens", "transformer.keypoint_query_initializer_enc"),
         ("kp_tokens", "transformer.keypoint_query_initializer"),
-        ("layer0_kp_norm", f"{LAYERS}.0.kp_norm"),
-        ("layer0_keypoints", f"{LAYERS}.0.kp_norm5"),
-        ("layer3_keypoints", f"{LAYERS}.3.kp_norm5"),
+        ("layer0_kp_norm", f"{DECODER}.0.kp_norm"),
+        ("layer0_keypoints", f"{DECODER}.0.kp_norm5"),
+        ("layer3_keypoints", f"{DECODER}.3.kp_norm5"),
     ],
 )
 def test_keypoint_tokens(traced, name, module):
@@ -89,14 +136,14 @@ def test_keypoint_tokens(traced, name, module):
 
 @pytest.mark.parametrize(("name", "module"), [("layer0_inst", 0), ("layer3_queries", 3)])
 def test_queries_after_the_exchange_with_their_keypoints(traced, name, module):
-    queries = every(traced[1][f"{LAYERS}.{module}.kp_inst_norm"], 8, -1)
+    queries = every(traced[1][f"{DECODER}.{module}.kp_inst_norm"], 8, -1)
     assert_recorded(arrays("trace_keypoint_preview"), name, queries, **TOLERANCE)
 
 
 def test_attention_of_keypoints(traced):
     stored, read = arrays("trace_keypoint_preview"), traced[1]
-    within = every(read[f"{LAYERS}.0.kp_inst_self_attn"][:FIRST], 8, -1)
-    across = every(read[f"{LAYERS}.0.kp_cross_attn"][:, : FIRST * 17], 8, -1)
+    within = every(read[f"{DECODER}.0.kp_inst_self_attn"][:FIRST], 8, -1)
+    across = every(read[f"{DECODER}.0.kp_cross_attn"][:, : FIRST * 17], 8, -1)
     assert_recorded(stored, "layer0_kp_self_attn", within, **TOLERANCE)
     assert_recorded(stored, "layer0_kp_cross_attn", across, **TOLERANCE)
 
@@ -148,3 +195,72 @@ def test_the_exported_graph_gives_the_same_numbers():
         eager, exported = network(others).last, program.module()(others).last
     for part, same in zip(eager, exported, strict=True):
         torch.testing.assert_close(part, same, rtol=1e-5, atol=1e-5)
+
+
+FILE = "losses_keypoint_preview"
+LOSSES = {
+    "cls_loss": "loss_ce",
+    "box_loss": "loss_bbox",
+    "giou_loss": "loss_giou",
+    "kpt_l1_loss": "loss_keypoints_l1",
+    "kpt_find_loss": "loss_keypoints_findable",
+    "kpt_vis_loss": "loss_keypoints_visible",
+    "kpt_nll_loss": "loss_keypoints_nll",
+}
+
+
+@pytest.fixture(params=["a", "b"])
+def case(request):
+    """Return the prefix of its keys, predictions, objects and slots."""
+    name = request.param
+    predictions = Predictions(*tensors(FILE, *(f"{name}/pred_{part}" for part in ("logits", "boxes", "keypoints"))))
+    return name, predictions, recorded_targets(FILE, f"{name}/"), KeypointSlots(tuple(arrays(FILE)[f"{name}/schema"]))
+
+
+def test_recorded_costs(case):
+    name, predictions, targets, slots = case
+    for index, keypoints in enumerate(predictions.keypoints):
+        errors = pairwise_errors(keypoints, targets, slots)
+        for kind, error in zip(("l1", "findable", "visible", "nll"), errors, strict=True):
+            recorded = arrays(FILE)[f"{name}/cost_{kind}"][index]
+            np.testing.assert_allclose(error, recorded, rtol=1e-5, atol=1e-5, err_msg=kind)
+
+
+def test_recorded_matches(case):
+    name, predictions, targets, slots = case
+    assert_matches(match(predictions, targets, 3, partial(preview_cost, slots=slots)), FILE, f"{name}/match{{}}_")
+
+
+def test_recorded_losses(case):
+    name, predictions, targets, slots = case
+    losses = preview_criterion(slots).by_layer(Outputs(last=predictions, groups=3), targets)["last"]
+    for kind, recorded in LOSSES.items():
+        assert float(losses[kind]) == pytest.approx(float(arrays(FILE)[f"{name}/{recorded}"]), rel=1e-5), kind
+
+
+def test_keypoints_that_are_not_finite_are_left_out():
+    targets = recorded_targets(FILE, "a/")
+    keypoints = torch.randn(36, 17, 8, requires_grad=True)
+    spoilt = keypoints.index_put((torch.tensor(3), torch.tensor(5), torch.tensor(4)), torch.tensor(torch.nan))
+    errors = pairwise_errors(spoilt, targets, KeypointSlots((17,)))
+    sum(error.sum() for error in errors).backward()
+    assert all(error.isfinite().all() for error in errors)
+    assert keypoints.grad.isfinite().all()
+    assert not keypoints.grad[3, 5].any()
+
+
+def test_every_parameter_learns_from_a_batch_with_objects_of_all_classes():
+    network = small_preview().train()
+    classes = torch.tensor([1, 2, 0])
+    made = torch.Generator().manual_seed(0)
+    targets = Targets(
+        pictures=torch.tensor([0, 0, 1]),
+        classes=classes,
+        boxes=torch.rand(3, 4, generator=made),
+        keypoints=torch.full((3, 5, 3), 2.0),
+    )
+    losses = preview_criterion(network.slots)(network(torch.rand(2, 3, 64, 64, generator=made)), targets)
+    losses.total.sum().backward()
+    assert tuple(losses.items) == tuple(PREVIEW_WEIGHTS)
+    idle = {name for name, part in network.named_parameters() if part.requires_grad and part.grad is None}
+    assert not idle
