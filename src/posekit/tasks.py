@@ -309,7 +309,7 @@ class DetectionTrainer:
     """Trains a network as ``model.train`` does, which takes a subclass of it as ``trainer=``.
 
     Nothing is read before it is needed. Once training has begun, the attributes of the training loop
-    (`posekit.engine.training.trainer.Trainer`) are found here, too: ``epoch``, ``save_dir``, ``best`` and so on.
+    (`posekit.engine.trainer.Trainer`) are found here, too: ``epoch``, ``save_dir``, ``best`` and so on.
     Callbacks receive that loop.
 
     Args:

@@ -187,6 +187,7 @@ class Learner:
         self._model = run.model
         self._recipe = run.model.recipe
         self._device = device
+        self._processes = distributed.world_size()
         self._tell = tell
         self._precision = Precision.of(settings.amp, device)
         wanted = settings.channels_last
@@ -212,7 +213,7 @@ class Learner:
         self.pending = 0
         self.ema = ModelEma(self.network, self._recipe.average_decay, self._recipe.average_ramp)
         if settings.sync_bn:
-            synchronise_batch_norms(self.network, device, distributed.world_size())
+            synchronise_batch_norms(self.network, device, self._processes)
         self._scored = made_to_learn(self.network, self.criterion, device)
 
     def start_epoch(self) -> None:
@@ -229,7 +230,7 @@ class Learner:
             total, items = self._scored(images, targets)
         batches = self.schedule.accumulation_at(iteration)
         # Gradients are averaged over processes; times their number that is the sum that one process would have.
-        weight = 1 / batches if self._recipe.averages_batches else distributed.world_size()
+        weight = 1 / batches if self._recipe.averages_batches else self._processes
         self.scaler.scale(total.sum() * weight).backward()  # type: ignore[no-untyped-call]
         self.pending += 1
         if self.pending >= batches:
@@ -239,7 +240,7 @@ class Learner:
 
     def share_statistics(self) -> None:
         """Give the averaged statistics of the first process to all: those of batch norms differ between processes."""
-        if distributed.world_size() > 1:
+        if self._processes > 1:
             for buffer in self.ema.model.buffers():
                 torch.distributed.broadcast(buffer, 0)
 

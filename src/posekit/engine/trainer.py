@@ -208,6 +208,7 @@ class Trainer:
     def _close(self) -> None:
         if hasattr(self, "batches"):
             self.batches.close()
+        if hasattr(self, "learner"):
             self.learner.part_from_others()
 
     def _train_epochs(self) -> None:
@@ -257,12 +258,12 @@ class Trainer:
         self._loss_sums, self._batches_done = {}, 0
         plain_from = max(self.epochs - self.args.close_mosaic, 0) if self.args.close_mosaic else self.epochs
         reading = self.batches.epoch(self.epoch, joined=self.epoch < plain_from, attempt=self.guard.attempts)
-        label, first = f"epoch {self.epoch + 1}/{self.epochs}", self.epoch * len(self.batches)
-        bar = progress_bar(label, len(self.batches), shown=self.args.verbose and self._is_first)
+        label, count = f"epoch {self.epoch + 1}/{self.epochs}", len(self.batches)
+        bar = progress_bar(label, count, shown=self.args.verbose and self._is_first)
         with reading as batches, bar as advance, self._profiled() as profiler:
-            for iteration, batch in enumerate(batches, start=first):
+            for iteration, batch in enumerate(batches, start=self.epoch * count):
                 self._tell("on_train_batch_start")
-                self._draw(batch, iteration, plain_from * len(self.batches))
+                self._draw(batch, iteration, plain_from * count)
                 items = self.learner.learn(batch, iteration)
                 sums = self._loss_sums
                 self._loss_sums = {name: sums[name] + value if sums else value for name, value in items.items()}

@@ -1,7 +1,10 @@
-"""What single settings do to a training."""
+"""What single settings do to a training, and what it cannot begin with."""
 
 import shutil
+import subprocess
+import sys
 
+import albumentations
 import numpy as np
 import pytest
 import torch
@@ -9,10 +12,21 @@ import yaml
 from torch import nn
 
 from posekit.checkpoint.checkpoint import read_checkpoint
+from posekit.config.settings import TrainSettings
 from posekit.data.figures.backdrop import SceneSettings
 from posekit.data.figures.dataset import write_yolo_dataset
 from posekit.engine.results_csv import read_results
-from posekit.errors import NotInThisReleaseError, SettingError
+from posekit.engine.training_run import share_of, warn_of_no_warmup
+from posekit.errors import (
+    DatasetError,
+    DatasetKeyError,
+    DatasetNotFoundError,
+    NotInThisReleaseError,
+    PosekitError,
+    SettingError,
+    SettingTypeError,
+)
+from small_trainings import environment
 
 
 def final_weights(trainer):
@@ -231,3 +245,209 @@ def test_a_single_picture_that_is_too_small_for_batch_norms_is_refused(train):
 
 def test_more_pictures_per_batch_than_there_are_means_all_of_them(train):
     assert train(batch=64, epochs=1).batch_size == 10
+
+
+@pytest.mark.parametrize(
+    ("settings", "warned"),
+    [
+        ({"epochs": 1}, True),
+        ({"epochs": 2}, False),
+        ({"epochs": 1, "optimizer": "SGD"}, False),
+        ({"epochs": 1, "time": 0.5}, False),
+    ],
+)
+def test_one_epoch_with_the_automatic_optimiser_is_warned_of(caplog, settings, warned):
+    warn_of_no_warmup(TrainSettings(**settings))
+    assert ("epochs=1 leaves no time for a warm-up" in caplog.text) == warned
+
+
+def test_only_weights_that_were_trained_before_can_be_spoiled(train, weights, caplog):
+    train(epochs=1)
+    train(model=weights(), epochs=1, pretrained=False)
+    assert "warm-up" not in caplog.text
+    train(model=weights(), epochs=1)
+    assert "take more epochs, such as epochs=10" in caplog.text
+
+
+@pytest.fixture
+def changed(people, tmp_path):
+    """Return a function that writes the data set's description with other values."""
+
+    def write(**values):
+        path = tmp_path / "changed.yaml"
+        described = yaml.safe_load(people.read_text()) | {"path": str(people.parent)} | values
+        path.write_text(yaml.safe_dump({key: value for key, value in described.items() if value is not None}))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def unlabelled(people, tmp_path):
+    """The pictures of the data set without labels."""
+    folder = tmp_path / "unlabelled"
+    for path in (people.parent / "images").rglob("*.jpg"):
+        target = folder / path.relative_to(people.parent)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "words"),
+    [
+        ({"train": "images/nowhere"}, DatasetNotFoundError, "nowhere"),
+        ({"val": "images/nowhere"}, DatasetNotFoundError, "nowhere"),
+        ({"val": None}, DatasetKeyError, "val"),
+        ({"kpt_shape": None}, DatasetKeyError, "kpt_shape"),
+        ({"kpt_shape": [5, 3], "flip_idx": None, "kpt_names": None, "skeleton": None, "kpt_oks_sigmas": None},
+         DatasetError, "no picture of its split 'train' can be used"),
+        ({"names": None}, PosekitError, "names"),
+    ],
+)  # fmt: skip
+def test_a_data_set_that_cannot_be_used_is_one_clear_error(train, changed, here, values, error, words):
+    with pytest.raises(error, match=words) as caught:
+        train(data=changed(**values))
+    assert "\n" not in str(caught.value)
+    assert not (here / "runs").exists()
+
+
+def test_a_data_set_that_is_not_there_is_one_clear_error(train):
+    with pytest.raises(DatasetNotFoundError, match=r"nothing\.yaml"):
+        train(data="nothing.yaml")
+
+
+def test_pictures_without_objects_are_nothing_to_learn_from(train, changed, unlabelled, here):
+    with pytest.raises(DatasetError, match="training pictures have no objects: nothing to learn from"):
+        train(data=changed(path=unlabelled))
+    assert not (here / "runs").exists()
+
+
+def test_chosen_classes_without_objects_are_nothing_to_learn_from(train):
+    with pytest.raises(DatasetError, match=r"no objects of classes=\[3\]: nothing to learn from"):
+        train(classes=[3])
+
+
+def test_validation_pictures_may_be_without_objects(train, changed, unlabelled, recwarn):
+    trainer = train(data=changed(val=f"{unlabelled}/images/val"), epochs=1)
+    assert trainer.fitness == 0.0
+
+
+def test_an_input_size_between_strides_is_rounded_up_with_a_warning(train, caplog):
+    assert train(imgsz=40, epochs=1).run.settings.imgsz == 64
+    assert "imgsz=40 is no multiple of the stride 32: rounded up to 64" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("fraction", "train", "val"), [(0.5, 0.5, 1.0), (7, 7, 1.0), ((0.5,), 0.5, 0.5), ((5, 0.1, 0.2), 5, 0.1)]
+)
+def test_one_fraction_is_for_training_and_several_are_for_each_split(fraction, train, val):
+    assert (share_of("train", fraction), share_of("val", fraction)) == (train, val)
+
+
+def test_an_empty_list_of_fractions_is_refused():
+    with pytest.raises(SettingError, match="fraction="):
+        share_of("train", ())
+
+
+PLAIN = {"mosaic": 0.0, "scale": 0.0, "translate": 0.0, "fliplr": 0.0, "hsv_h": 0.0, "hsv_s": 0.0, "hsv_v": 0.0}
+MIRROR = [albumentations.HorizontalFlip(p=1)]
+RANDOM = [albumentations.Affine(rotate=(-30, 30), p=0.5), albumentations.HorizontalFlip(p=0.5)]
+
+
+class Interrupted(Exception):
+    """Raised by a callback."""
+
+
+def invert(image, **_):
+    return 255 - image
+
+
+def interrupted(train, **settings):
+    """Begin a training that ends in its second epoch; return where its last checkpoint is."""
+    last = []
+
+    def stop(trainer):
+        last[:] = [trainer.last]
+        if trainer.epoch == 1:
+            raise Interrupted
+
+    with pytest.raises(Interrupted):
+        train(callbacks={"on_train_batch_end": stop}, **settings)
+    return last[0]
+
+
+def first_batch(train, **settings):
+    """Return images and targets of the first batch."""
+    found = []
+
+    def look(trainer):
+        with trainer.batches.epoch(0, joined=True) as batches:
+            found.append(next(iter(batches)))
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        train(epochs=1, callbacks={"on_train_start": look}, **settings)
+    return found[0]
+
+
+def test_a_mirror_of_the_package_is_the_flip_of_posekit(train):
+    ours = first_batch(train, **PLAIN | {"fliplr": 1.0})
+    theirs = first_batch(train, **PLAIN, augmentations=MIRROR)
+    assert torch.equal(ours.images, theirs.images)
+    assert not torch.equal(ours.images, first_batch(train, **PLAIN).images)
+    np.testing.assert_allclose(theirs.targets.boxes, ours.targets.boxes, atol=1e-4)
+    np.testing.assert_allclose(theirs.targets.keypoints, ours.targets.keypoints, atol=1e-4)
+
+
+def test_a_run_with_random_transforms_goes_on_exactly(train):
+    settings = {"augmentations": RANDOM, "epochs": 3, "nbs": 4}
+    whole = train(**settings)
+    resumed = train(model=interrupted(train, **settings), resume=True)
+    assert resumed.args.augmentations is not None
+    ours, theirs = (read_checkpoint(trainer.last).state for trainer in (whole, resumed))
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+def test_settings_files_hold_the_transforms(train, tmp_path):
+    path = tmp_path / "own.yaml"
+    albumentations.save(albumentations.Compose(RANDOM), path, data_format="yaml")
+    trainer = train(augmentations=path, epochs=1)
+    stored = yaml.safe_load((trainer.save_dir / "args.yaml").read_text())["augmentations"]
+    assert [part["transform"]["__class_fullname__"] for part in stored] == ["Sequential"]
+    assert read_checkpoint(trainer.last).settings["augmentations"] == stored
+    assert train(augmentations=stored, epochs=1).args.augmentations is not None
+
+
+def test_transforms_that_cannot_be_written_are_asked_for_when_a_run_goes_on(train, caplog):
+    function = [albumentations.Lambda(name="invert", image=invert, p=0.5)]
+    last = interrupted(train, augmentations=function, epochs=2)
+    assert "Lambda cannot be written into checkpoints" in caplog.text
+    with pytest.raises(SettingError, match=r"Lambda cannot be carried .*: give augmentations=\[\.\.\.\] again"):
+        train(model=last, resume=True)
+    assert train(model=last, resume=True, augmentations=function).epoch == 1
+
+
+@pytest.mark.parametrize(
+    ("augmentations", "error"),
+    [([invert], SettingTypeError), ([albumentations.ToTensorV2()], SettingError), ("nothing.yaml", SettingError)],
+)
+def test_what_cannot_be_used_is_said_before_anything_is_written(train, here, augmentations, error):
+    with pytest.raises(error, match="augmentations"):
+        train(augmentations=augmentations)
+    assert not (here / "runs").exists()
+
+
+def test_without_the_package_the_extra_is_named(here, definition, people):
+    code = (
+        "import sys; sys.modules['albumentations'] = None\n"
+        "from posekit import YOLO\n"
+        "from posekit.errors import MissingExtraError\n"
+        "settings = dict(data=sys.argv[2], epochs=1, imgsz=64, device='cpu', workers=0, plots=False, verbose=False)\n"
+        "try: YOLO(sys.argv[1]).train(augmentations=[print], **settings)\n"
+        "except MissingExtraError as error: print(error)\n"
+        "YOLO(sys.argv[1]).train(**settings)\n"
+    )
+    words = [sys.executable, "-c", code, str(definition()), str(people)]
+    said = subprocess.run(words, capture_output=True, text=True, check=True, env=environment(), cwd=here).stdout
+    assert 'albumentations transforms need the package albumentations: pip install "posekit[albumentations]"' in said

@@ -1,4 +1,6 @@
-"""All that moves weights, put together: a run that was interrupted ends like one that was not, to the last bit."""
+"""State of a training taken up again: optimiser and gradients alone, and all that moves weights together."""
+
+from copy import deepcopy
 
 import pytest
 import torch
@@ -8,12 +10,100 @@ from torch.amp.grad_scaler import GradScaler
 from posekit.checkpoint.checkpoint import read_checkpoint, save_checkpoint
 from posekit.checkpoint.record import Checkpoint
 from posekit.checkpoint.training_state import TrainingState, training_of, with_training
-from posekit.config.settings import TrainSettings
+from posekit.config.settings import OPTIMIZERS, TrainSettings
 from posekit.engine.checkpoints import pending_gradients, restore_gradients, restore_optimizer
 from posekit.engine.learner import ModelEma
-from posekit.engine.optimizer import Schedule, build_optimizer, choose_optimizer, learning_rates, take_step
+from posekit.engine.optimizer import (
+    OptimizerChoice,
+    Schedule,
+    build_optimizer,
+    choose_optimizer,
+    learning_rates,
+    take_step,
+)
 from posekit.engine.seeds import capture_random_state, restore_random_state, seed_all
 from posekit.engine.stopping import EarlyStopping
+from posekit.errors import CheckpointError
+
+NAMES = [name for name in OPTIMIZERS if name != "auto"]
+
+
+def network(channels=4):
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, channels, 3), nn.BatchNorm2d(channels), nn.SiLU(), nn.Conv2d(channels, 2, 1))
+
+
+def optimizer_of(name, model):
+    choice = OptimizerChoice(name=name, lr=0.01, momentum=0.9, warmup_bias_lr=0.1)
+    return build_optimizer(model, choice, weight_decay=0.001, boosted=["3.weight"])
+
+
+def take_steps(model, optimizer, steps):
+    for step in steps:
+        optimizer.zero_grad()
+        picture = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(step))
+        model(picture).square().mean().backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_restored_optimizer_takes_the_same_steps_to_the_last_bit(name, tmp_path):
+    model = network()
+    optimizer = optimizer_of(name, model)
+    take_steps(model, optimizer, range(3))
+    torch.save(optimizer.state_dict(), tmp_path / "state.pt")
+    twin = deepcopy(model)
+    restored = optimizer_of(name, twin)
+    restore_optimizer(restored, torch.load(tmp_path / "state.pt", weights_only=True))
+    for one, other in ((model, optimizer), (twin, restored)):
+        take_steps(one, other, range(3, 6))
+    for ours, theirs in zip(model.state_dict().values(), twin.state_dict().values(), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def trained_state(name, channels=4):
+    model = network(channels)
+    optimizer = optimizer_of(name, model)
+    take_steps(model, optimizer, range(1))
+    return optimizer.state_dict()
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        (lambda: trained_state("SGD"), "or are set up otherwise"),
+        (lambda: trained_state("MuSGD"), "its parameter groups are .*'muon'"),
+        (lambda: trained_state("AdamW", channels=5), r"exp_avg of shape \(5, 3, 3, 3\) is for a parameter of \(4,"),
+        (lambda: {"state": {}}, "param_groups"),
+        (lambda: {"state": {}, "param_groups": [1]}, "does not fit"),
+    ],
+)
+def test_a_state_of_something_else_is_refused_in_one_line(state, text):
+    with pytest.raises(CheckpointError, match=text) as caught:
+        restore_optimizer(optimizer_of("AdamW", network()), state())
+    assert "\n" not in str(caught.value)
+
+
+def test_waiting_gradients_come_back_and_old_ones_go():
+    model = nn.Linear(3, 2)
+    assert pending_gradients(model) == {}
+    model(torch.ones(1, 3)).sum().backward()
+    model.bias.grad = None
+    kept = pending_gradients(model)
+    model.weight.grad.zero_()
+    model.bias.grad = torch.ones(2)
+    restore_gradients(model, kept)
+    assert torch.equal(model.weight.grad, torch.ones(2, 3))
+    assert model.bias.grad is None
+    model.weight.grad.zero_()
+    assert torch.equal(kept["weight"], torch.ones(2, 3))
+
+
+@pytest.mark.parametrize("gradients", [{"scale": torch.ones(2)}, {"bias": torch.ones(3)}])
+def test_gradients_of_another_network_are_refused(gradients):
+    with pytest.raises(CheckpointError, match="fits no parameter"):
+        restore_gradients(nn.Linear(3, 2), gradients)
+
 
 BATCHES, EPOCHS = 5, 4
 

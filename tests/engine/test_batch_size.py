@@ -1,3 +1,5 @@
+"""How many pictures a training takes at a time."""
+
 import logging
 
 import pytest
@@ -5,8 +7,21 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.engine.batch_size import SIZES, MemoryProfile, automatic_batch, fit_batch, profile_memory
+from posekit import YOLO
+from posekit.config.settings import TrainSettings
+from posekit.engine.batch_size import (
+    SIZES,
+    MemoryProfile,
+    automatic_batch,
+    fit_batch,
+    halved_batch,
+    profile_memory,
+    starting_batch,
+    take_trial_step,
+)
+from posekit.engine.training_run import open_training
 from posekit.errors import SettingError, TrainingError
+from posekit.models.yolo.training import YoloTraining
 
 CPU = torch.device("cpu")
 
@@ -81,3 +96,42 @@ def test_on_the_processor_nothing_is_measured(caplog):
 def test_several_processes_need_a_number():
     with pytest.raises(SettingError, match=r"batch=0\.7.*several devices"):
         automatic_batch(0.7, CPU, images=100, world_size=2, step=lambda size: None)
+
+
+@pytest.mark.parametrize(
+    ("batch", "halvings", "next_batch"), [(16, 0, 8), (7, 1, 3), (2, 2, 1), (16, 3, None), (1, 0, None)]
+)
+def test_a_batch_is_halved_three_times_at_most(batch, halvings, next_batch):
+    assert halved_batch(batch, halvings) == next_batch
+
+
+def opened(model, data, task, **settings):
+    loaded = YOLO(model).loaded
+    return open_training(
+        TrainSettings(data=str(data), imgsz=64, verbose=False, **settings),
+        task,
+        lambda names, schema: YoloTraining.for_dataset(loaded, names=names, schema=schema, pretrained=None),
+    )
+
+
+@pytest.mark.parametrize(("batch", "pictures"), [(4, 4), (100, 10), (-1, 10), (0.5, 10)])
+def test_no_batch_has_more_pictures_than_there_are(here, definition, people, batch, pictures):
+    assert starting_batch(opened(definition(), people, "pose", batch=batch), torch.device("cpu")) == pictures
+
+
+@pytest.mark.parametrize(
+    ("network", "settings"),
+    [
+        ("yolo26n-pose", {}),
+        ("yolov8n-seg", {"multi_scale": 0.5}),
+        ("yolo26n-seg", {"overlap_mask": False}),
+    ],
+)
+def test_a_trial_step_goes_through_network_losses_and_optimiser(here, definition, people, outlines, network, settings):
+    data, task = (people, "pose") if network.endswith("pose") else (outlines, "segment")
+    run = opened(definition(network), data, task, **settings)
+    before = run.model.network.get_parameter("model.0.conv.weight").detach().clone()
+    take_trial_step(run, torch.device("cpu"), 2)
+    after = run.model.network.get_parameter("model.0.conv.weight")
+    assert torch.isfinite(after).all()
+    assert before.shape == after.shape

@@ -1,5 +1,7 @@
-"""One step of learning, in one process and in two."""
+"""Two processes learn, go on and measure as one does."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,105 +11,21 @@ import pytest
 import torch
 from torch import nn
 
+import posekit
 from posekit import YOLO
 from posekit.config.settings import TrainSettings
 from posekit.data.figures.backdrop import SceneSettings
 from posekit.data.figures.dataset import write_yolo_dataset
+from posekit.engine import distributed
 from posekit.engine.learner import Learner
 from posekit.engine.training_batches import TrainingBatches
 from posekit.engine.training_run import open_training
+from posekit.errors import SettingError
 from posekit.models.yolo.training import YoloTraining
-from small_trainings import environment
+from small_trainings import different, environment
 
-RUNS = np.load(Path(__file__).parents[2] / "golden/train/runs.npz")
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="module")
-def crowd(tmp_path_factory):
-    """97 pictures: seven batches of sixteen, the last one of a single picture."""
-    folder = tmp_path_factory.mktemp("crowd") / "yolo"
-    return write_yolo_dataset(folder, train=97, val=1, settings=SceneSettings(size=(64, 64), people=(1, 1)))
-
-
-@pytest.mark.parametrize(
-    ("recorded", "settings"),
-    [
-        ("pose26_auto", {}),
-        ("pose8_sgd_cos", {"optimizer": "SGD", "cos_lr": True}),
-        ("pose26_musgd", {"optimizer": "MuSGD"}),
-    ],
-)
-def test_a_real_run_goes_through_the_recorded_schedule(train, crowd, recorded, settings):
-    """The schedule is the same for all networks: the fastest one goes through it."""
-    trace = {"lr": [], "momentum_or_beta1": [], "ema_updates": []}
-
-    def note(trainer):
-        groups = trainer.learner.optimizer.param_groups
-        trace["lr"].append([group["lr"] for group in groups])
-        momenta = [group["betas"][0] if "betas" in group else group["momentum"] for group in groups]
-        trace["momentum_or_beta1"].append(momenta)
-        trace["ema_updates"].append(trainer.learner.ema.updates)
-
-    trainer = train(
-        data=str(crowd),
-        batch=16,
-        epochs=10,
-        val=False,
-        mosaic=0.0,
-        callbacks={"on_train_batch_end": note},
-        **settings,
-    )
-    for key in ("lr", "momentum_or_beta1"):
-        np.testing.assert_allclose(trace[key], RUNS[f"{recorded}/{key}"], rtol=1e-5, atol=1e-8)
-    np.testing.assert_array_equal(trace["ema_updates"], RUNS[f"{recorded}/ema_updates"])
-    groups = trainer.learner.optimizer.param_groups
-    np.testing.assert_allclose([group["weight_decay"] for group in groups], RUNS[f"{recorded}/weight_decay"], rtol=1e-5)
-    assert trainer.learner.choice.name == str(RUNS[f"{recorded}/optimizer"])
-
-
-UNCHANGED = {"mosaic": 0.0, "scale": 0.0, "translate": 0.0, "fliplr": 0.0, "hsv_h": 0.0, "hsv_s": 0.0, "hsv_v": 0.0}
-
-
-@pytest.mark.parametrize("amp", [False, "bf16"])
-@pytest.mark.parametrize("network", ["yolov8n-pose", "yolo26n-pose"])
-def test_losses_of_pictures_seen_often_fall_also_in_sixteen_bits(train, amp, network):
-    losses = []
-    train(
-        network,
-        fraction=4,
-        epochs=30,
-        amp=amp,
-        optimizer="AdamW",
-        lr0=0.01,
-        nbs=4,
-        warmup_epochs=0.0,
-        val=False,
-        save=False,
-        **UNCHANGED,
-        callbacks={"on_train_epoch_end": lambda trainer: losses.append(trainer.tloss)},
-    )
-    totals = [sum(epoch.values()) for epoch in losses]
-    assert np.mean(totals[-3:]) < 0.8 * max(totals)
-
-
-@pytest.mark.parametrize(("setting", "expected"), [(None, False), (True, True), (False, False)])
-def test_pictures_are_channels_last_on_processors_only_when_asked_for(train, setting, expected):
-    """Batch norms of processors are less exact in that layout."""
-    layouts = set()
-
-    def watch(trainer):
-        def note(module, inputs):
-            layouts.add(inputs[0].is_contiguous(memory_format=torch.channels_last))
-
-        trainer.model.register_forward_pre_hook(note)
-
-    train(channels_last=setting, epochs=1, val=False, save=False, callbacks={"on_train_start": watch})
-    assert expected in layouts
-
-
 STEADY = {"optimizer": "SGD", "lr0": 0.01, "lrf": 1.0, "warmup_epochs": 0.0, "nbs": 4, "mosaic": 0.0, "epochs": 1}
-
 PAIR = """
 import sys
 import torch
@@ -220,3 +138,133 @@ def test_processes_without_objects_or_without_labelled_keypoints_cause_no_troubl
     for key, tensor in first["weights"].items():
         assert torch.isfinite(tensor).all()
         assert torch.equal(tensor, second["weights"][key]), key
+
+
+INTERRUPTED_PAIR = """
+import sys
+import torch
+from posekit import YOLO
+from posekit.checkpoint.checkpoint import read_checkpoint
+from posekit.checkpoint.training_state import training_of
+from posekit.engine import distributed
+
+torch.set_num_threads(1)
+model, data, out = sys.argv[1:]
+new = {"data": data, "imgsz": 64, "batch": 4, "epochs": 3, "device": "cpu", "workers": 0, "plots": False,
+       "verbose": False, "nbs": 8, "warmup_epochs": 1.0, "close_mosaic": 1}
+
+class Interrupted(Exception):
+    pass
+
+def make_noisy(loop):
+    # Each process draws noise of its own, from the generator that a checkpoint has to keep.
+    def noisy(network, inputs):
+        return (inputs[0] + 0.05 * torch.randn_like(inputs[0]),) if network.training else inputs
+    loop.model.register_forward_pre_hook(noisy)
+
+def run(start, stop_at=None, **settings):
+    states = []
+    def keep(loop):
+        if distributed.rank() == 0:
+            states.append(training_of(read_checkpoint(loop.last)))
+    def stop(loop):
+        if loop.epoch == stop_at:
+            raise Interrupted
+    yolo = YOLO(start)
+    callbacks = {"on_train_start": make_noisy, "on_fit_epoch_end": keep, "on_train_batch_end": stop}
+    for event, function in callbacks.items():
+        yolo.add_callback(event, function)
+    try:
+        yolo.train(**settings)
+    except Interrupted:
+        return yolo.trainer.last, states
+    return yolo.trainer.last, (states[-1:], read_checkpoint(yolo.trainer.last).state)
+
+_, whole = run(model, **new)
+last, _ = run(model, stop_at=2, **new)
+_, resumed = run(last, resume=True)
+if distributed.rank() == 0:
+    for (state, *_), _ in (whole, resumed):
+        for row in state.results:
+            del row["time"]
+        for random in (state.random, *state.random["others"]):
+            del random["python"]  # training draws nothing from it, but some package does when it is imported
+    torch.save([(vars(state), weights) for (state, *_), weights in (whole, resumed)], out)
+"""
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory):
+    path = tmp_path_factory.mktemp("script") / "resumed.py"
+    path.write_text(INTERRUPTED_PAIR)
+    return path
+
+
+def test_a_resumed_pair_ends_like_one_that_was_not_interrupted(script, here, definition, people, tmp_path):
+    """Weights of two epochs lie behind the interruption; steps straddle epochs; each process draws its own noise."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    words = [*launch, str(script), str(definition()), str(people), str(tmp_path / "states")]
+    done = subprocess.run(words, env=environment(), cwd=here, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (whole, weights), (resumed, resumed_weights) = torch.load(tmp_path / "states", weights_only=False)
+    first, second = whole["random"]["torch"], whole["random"]["others"][0]["torch"]
+    assert not torch.equal(first, second)
+    assert different(resumed, whole) == []
+    assert different(resumed_weights, weights) == []
+
+
+MEASURE = """
+import json, sys
+from pathlib import Path
+from posekit import YOLO
+from posekit.engine import distributed
+
+model, data, out = sys.argv[1:]
+metrics = YOLO(model).val(data=data, imgsz=128, batch=2, conf=0.01, device="cpu", plots=False, save_json=True)
+answer = metrics.results_dict | {"seen": metrics.seen, "elbow": metrics.keypoints.rows()[7]["labelled"]}
+answer["rows"] = 0
+if distributed.rank() == 0:
+    answer["rows"] = len(json.loads((Path(metrics.save_dir) / "predictions.json").read_text()))
+Path(f"{out}-{distributed.rank()}.json").write_text(json.dumps(answer))
+"""
+
+
+def test_alone_a_process_is_the_first_of_one():
+    assert (distributed.rank(), distributed.world_size(), distributed.gather("part")) == (0, 1, ["part"])
+
+
+@pytest.mark.parametrize("device", [None, "cpu", "0", "0,1"])
+def test_alone_the_device_is_the_one_that_was_asked_for(device):
+    assert distributed.join_processes(device) == device
+
+
+@pytest.mark.parametrize("device", ["0", "0,1", "mps", "-1"])
+def test_every_process_needs_a_gpu_of_its_own(monkeypatch, device):
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    with pytest.raises(SettingError, match=f"device={device}: 3 processes need a GPU each: name as many"):
+        distributed.join_processes(device)
+
+
+def test_a_gpu_that_is_not_here_is_told_before_processes_wait_for_each_other(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with pytest.raises(SettingError, match=r"device=98: (PyTorch .* sees no CUDA device|CUDA devices here are)"):
+        distributed.join_processes("97,98")
+
+
+def test_two_processes_get_the_numbers_of_one(here, weights, tmp_path):
+    data = write_yolo_dataset(tmp_path / "people", train=1, val=7, settings=SceneSettings(size=(96, 128)))
+    script = tmp_path / "measure.py"
+    script.write_text(MEASURE)
+    words = [str(script), str(weights()), str(data)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(posekit.__file__).parents[1])}
+    subprocess.run([sys.executable, *words, str(tmp_path / "alone")], check=True, env=environment)
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    done = subprocess.run(
+        [*launch, *words, str(tmp_path / "pair")], check=True, env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.count("Pose(P") == 1
+    alone = json.loads((tmp_path / "alone-0.json").read_text())
+    first, second = (json.loads((tmp_path / f"pair-{rank}.json").read_text()) for rank in (0, 1))
+    assert first == pytest.approx(alone, abs=1e-9)
+    assert second | {"rows": alone["rows"]} == pytest.approx(alone, abs=1e-9)

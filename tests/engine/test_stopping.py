@@ -1,3 +1,7 @@
+"""What ends a training: patience, losses that are no numbers, time."""
+
+import logging
+from math import inf, nan
 from pathlib import Path
 
 import numpy as np
@@ -5,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.engine.stopping import EarlyStopping
-from posekit.errors import CheckpointError
+from posekit.engine.stopping import Clock, EarlyStopping, NanGuard
+from posekit.errors import CheckpointError, TrainingError
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden/train/schedule.npz")
 
@@ -70,3 +74,44 @@ def test_what_was_seen_is_taken_back():
 def test_a_damaged_state_is_refused(state):
     with pytest.raises(CheckpointError, match="state of early stopping is damaged"):
         EarlyStopping(3).load_state_dict(state)
+
+
+@pytest.mark.parametrize(("loss", "fitness", "text"), [(nan, 0.1, "loss is nan"), (1.0, inf, "fitness is inf")])
+def test_an_epoch_is_done_again_three_times_then_training_ends(caplog, loss, fitness, text):
+    guard = NanGuard()
+    with caplog.at_level(logging.WARNING, logger="posekit"):
+        assert [guard.must_redo(4, loss=loss, fitness=fitness) for _ in range(3)] == [True] * 3
+    assert f"epoch 5: {text}; back to the last checkpoint (attempt 1 of 3)" in caplog.text
+    with pytest.raises(TrainingError, match=f"epoch 5: {text}, also after 3 returns.*lower lr0"):
+        guard.must_redo(4, loss=loss, fitness=fitness)
+
+
+def test_numbers_are_fine_and_forgive_earlier_attempts():
+    guard = NanGuard()
+    assert guard.must_redo(1, loss=nan, fitness=0.0)
+    assert not guard.must_redo(1, loss=2.5, fitness=0.0)
+    assert guard.attempts == 0
+
+
+def test_the_first_epoch_goes_on_with_a_warning(caplog):
+    with caplog.at_level(logging.WARNING, logger="posekit"):
+        assert not NanGuard().must_redo(0, loss=nan, fitness=0.0)
+    assert "no checkpoint to return to" in caplog.text
+
+
+def test_without_a_limit_time_is_never_over():
+    clock = Clock(None, spent=1e9)
+    assert not clock.is_over()
+    assert clock.epochs(3, 100) == 100
+
+
+def test_time_before_an_interruption_counts():
+    assert Clock(1, spent=3601).is_over()
+    assert not Clock(1, spent=3000).is_over()
+    assert Clock(None, spent=50).seconds == pytest.approx(50, abs=1)
+
+
+@pytest.mark.parametrize(("spent", "done", "epochs"), [(900, 1, 4), (900, 3, 12), (1000, 2, 8), (7200, 5, 5)])
+def test_as_many_epochs_are_planned_as_fit_by_their_mean_time(spent, done, epochs):
+    """The clock runs on, so a number that just fits may come out one lower."""
+    assert epochs - 1 <= Clock(1, spent=spent).epochs(done, 100) <= epochs

@@ -1,15 +1,19 @@
-"""Pictures of labels and of training batches."""
+"""What a training writes and a run says: pictures of labels and batches, results.csv, lines on the console."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from posekit.data.labels import Labels, PictureLabels, Split
+from posekit.engine.console import picture_line, place_text, speed_line
+from posekit.engine.results_csv import ResultsCsv, read_results, results_text
 from posekit.engine.training_charts import save_label_figure, save_training_batch, target_scene
 from posekit.errors import OutputError
-from posekit.sample import Batch, Sample, Targets
+from posekit.results.results import Results
+from posekit.sample import Batch, Origin, Sample, Targets
 from posekit.schema.schema import KeypointSchema
 from posekit.viz.colors import CLASS_COLORS
 from viz.pixels import count_color, read
@@ -130,3 +134,98 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"labels\.jpg: cannot be written"):
         save_label_figure(split([labels()]), SCHEMA, tmp_path / "file" / "labels.jpg")
+
+
+GOLDEN = np.load(Path(__file__).parents[1] / "golden/train/runs.npz")
+
+
+@pytest.mark.parametrize("name", ["pose26_auto", "pose8_sgd_cos", "pose26_musgd"])
+def test_the_header_is_as_recorded(tmp_path, name):
+    header = str(GOLDEN[f"{name}/csv_header"])
+    results = ResultsCsv(tmp_path / "results.csv")
+    results.add(dict.fromkeys(header.split(","), 0.0))
+    assert results.path.read_text().splitlines()[0] == header
+
+
+def test_values_have_six_digits():
+    row = {"epoch": 1, "time": 12.3456789, "loss": 1e-7, "large": 1234567.0, "nan": float("nan")}
+    assert results_text([row]) == "epoch,time,loss,large,nan\n1,12.3457,1e-07,1.23457e+06,nan\n"
+
+
+def test_a_resumed_run_loses_the_rows_after_its_checkpoint(tmp_path):
+    path = tmp_path / "run/results.csv"
+    first = ResultsCsv(path)
+    for epoch in (1, 2, 3):
+        first.add({"epoch": epoch, "loss": 1 / epoch})
+    resumed = ResultsCsv(path, rows=first.rows[:2])
+    resumed.add({"epoch": 3, "loss": 0.25})
+    assert path.read_text() == "epoch,loss\n1,1\n2,0.5\n3,0.25\n"
+    assert [item.name for item in path.parent.iterdir()] == ["results.csv"]
+
+
+def test_new_columns_are_empty_where_they_were_missing(tmp_path):
+    results = ResultsCsv(tmp_path / "results.csv", rows=[{"epoch": 1}])
+    results.add({"epoch": 2, "extra": 5})
+    assert results.path.read_text() == "epoch,extra\n1,\n2,5\n"
+    assert read_results(results.path) == [{"epoch": 1}, {"epoch": 2, "extra": 5}]
+
+
+def test_a_file_that_cannot_be_written_is_an_error_and_keeps_its_rows(tmp_path):
+    (tmp_path / "folder").write_text("in the way")
+    results = ResultsCsv(tmp_path / "folder/results.csv")
+    with pytest.raises(OutputError, match=r"results\.csv"):
+        results.add({"epoch": 1})
+    assert results.rows == [{"epoch": 1.0}]
+
+
+def test_padded_columns_are_read(tmp_path):
+    path = tmp_path / "results.csv"
+    path.write_text("  epoch,   train/loss\n    1,   0.25\n")
+    assert read_results(path) == [{"epoch": 1, "train/loss": 0.25}]
+
+
+@pytest.mark.parametrize("content", ["epoch\none\n", "a,b\n1\n", "a\n1,2\n", "\xff\xfe"])
+def test_a_file_of_something_else_is_an_error(tmp_path, content):
+    path = tmp_path / "results.csv"
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(OutputError, match="no table of results"):
+        read_results(path)
+
+
+PIXELS = np.zeros((60, 80, 3), np.uint8)
+
+
+def placed_sample(**origin):
+    return Sample(image=PIXELS, path="/a/street.jpg", origin=Origin(**origin))
+
+
+@pytest.mark.parametrize(
+    ("origin", "text"),
+    [
+        ({"kind": "image", "index": 1, "count": 5}, "image 1/5 /a/street.jpg"),
+        ({"kind": "image", "index": 1}, "image 1/? /a/street.jpg"),
+        ({"kind": "video", "index": 1, "count": 1, "frame": 3, "frames": 90}, "video 1/1 (frame 3/90) /a/street.jpg"),
+        ({"kind": "video", "index": 2, "count": 4, "frame": 3}, "video 2/4 (frame 3/?) /a/street.jpg"),
+        ({"kind": "array", "index": 0, "count": 2}, "0"),
+        ({"kind": "stream", "index": 1, "count": 2, "frame": 7}, "1"),
+    ],
+)
+def test_the_place_of_a_picture(origin, text):
+    assert place_text(placed_sample(**origin)) == text
+
+
+def test_a_line_names_place_size_objects_and_time():
+    boxes = np.array([[0, 0, 9, 9, 0.9, 0]] * 3 + [[0, 0, 9, 9, 0.9, 1]], np.float32)
+    result = Results(PIXELS, "", {0: "person", 1: "dog"}, boxes=boxes, speed={"inference": 19.14})
+    line = picture_line(placed_sample(kind="image", index=1, count=5), result, (480, 640))
+    assert line == "image 1/5 /a/street.jpg: 480x640 3 persons, 1 dog, 19.1ms"
+
+
+def test_a_result_without_times_counts_as_none():
+    line = picture_line(placed_sample(), Results(PIXELS, "", {}), (32, 64))
+    assert line == "0: 32x64 (no detections), 0.0ms"
+
+
+def test_the_last_line_has_the_means():
+    line = speed_line({"preprocess": 1.04, "inference": 20.0, "postprocess": 0.25})
+    assert line == "Speed: 1.0ms preprocess, 20.0ms inference, 0.2ms postprocess per image"

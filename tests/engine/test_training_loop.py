@@ -1,5 +1,6 @@
 """A whole training: what it leaves behind, in which order it tells of it, and when it ends."""
 
+import json
 import subprocess
 import sys
 from collections import Counter
@@ -10,17 +11,19 @@ import pytest
 import torch
 import yaml
 
+import posekit
 from posekit import YOLO
 from posekit.checkpoint.checkpoint import read_checkpoint
-from posekit.engine.callbacks import OTHER_EVENTS
+from posekit.engine.callbacks import OTHER_EVENTS, PREDICT_EVENTS, call_all, check_event
 from posekit.engine.results_csv import read_results
-from posekit.engine.trainer import Trainer
-from posekit.errors import TrainingError
+from posekit.engine.trainer import PROFILED_STEPS, Trainer
+from posekit.errors import TrainingError, UnknownChoiceError
 from posekit.tasks import PoseTrainer
 from small_trainings import SMALL, environment
 
-RUNS = np.load(Path(__file__).parents[2] / "golden/train/runs.npz")
+RUNS = np.load(Path(__file__).parents[1] / "golden/train/runs.npz")
 POSE_26, POSE_8 = str(RUNS["pose26_auto/csv_header"]), str(RUNS["pose8_sgd_cos/csv_header"])
+PACKAGE = Path(posekit.__file__).parent
 METRICS = "metrics/precision({0}),metrics/recall({0}),metrics/mAP50({0}),metrics/mAP50-95({0})"
 RATES = "lr/pg0,lr/pg1,lr/pg2"
 
@@ -226,6 +229,22 @@ def test_teardown_is_told_also_when_training_fails(train, event):
     assert "on_train_end" not in seen
 
 
+def test_one_step_goes_through_few_files(train):
+    """Pictures are made ready in other threads, which are not looked at."""
+    files = set()
+
+    def note(frame, event, _):
+        if event == "call" and frame.f_code.co_filename.startswith(str(PACKAGE)):
+            files.add(frame.f_code.co_filename)
+
+    def watch(trainer):
+        sys.setprofile(note if trainer.epoch else None)
+
+    events = {"on_train_batch_start": watch, "on_train_batch_end": lambda _: sys.setprofile(None)}
+    train("yolo26n-pose", nbs=4, val=False, callbacks=events)
+    assert 0 < len(files) <= 15, sorted(files)
+
+
 def test_a_callback_can_end_the_run(train):
     def enough(trainer):
         trainer.stop = trainer.epoch == 1
@@ -378,3 +397,55 @@ model, data = YOLO(sys.argv[1]), sys.argv[2]
 model.add_callback("on_train_epoch_start", fill)
 model.train(data=data, imgsz=64, batch=4, epochs=3, device="cpu", workers=0, plots=False, verbose=False)
 """
+
+
+def test_a_training_leaves_a_trace_and_a_table_of_some_steps(train):
+    trainer = train(profile=True, batch=2, epochs=2)
+    events = json.loads((trainer.save_dir / "profile.json").read_text())["traceEvents"]
+    assert any(event["name"].startswith("aten::conv") for event in events)
+    steps = {event["name"] for event in events if event["name"].startswith("ProfilerStep")}
+    assert len(steps) == PROFILED_STEPS
+    assert "aten::" in (trainer.save_dir / "profile.txt").read_text()
+
+
+def test_too_few_steps_are_said(train, caplog):
+    trainer = train(profile=True, epochs=1)
+    assert "profile=True: 3 steps per epoch are too few: 4 are needed" in caplog.text
+    assert not (trainer.save_dir / "profile.json").exists()
+
+
+def test_a_step_that_fails_ends_the_recording(train):
+    def fail(_):
+        raise ArithmeticError("made up")
+
+    with pytest.raises(ArithmeticError, match="made up"):
+        train(profile=True, batch=2, epochs=1, callbacks={"on_train_batch_end": fail})
+    assert (train(profile=True, batch=2, epochs=1).save_dir / "profile.json").is_file()
+
+
+@pytest.mark.parametrize("event", [*PREDICT_EVENTS, *OTHER_EVENTS])
+def test_every_event_has_one_name(event):
+    assert check_event(event) == event
+    assert (*PREDICT_EVENTS, *OTHER_EVENTS).count(event) == 1
+
+
+def test_another_name_is_an_error_that_existing_code_catches():
+    with pytest.raises(AssertionError, match="did you mean 'on_train_start'"):
+        check_event("on_train_begin_start")
+    with pytest.raises(UnknownChoiceError, match=r"known are .*on_export_end"):
+        check_event("")
+
+
+def test_only_the_functions_of_the_event_are_called_each_with_the_subject():
+    called = []
+    callbacks = {"on_predict_end": [called.append, lambda subject: called.append((subject, 2))], "teardown": [print]}
+    call_all(callbacks, "on_predict_end", "subject")
+    call_all(callbacks, "on_predict_start", "subject")
+    assert called == ["subject", ("subject", 2)]
+
+
+def test_a_function_that_removes_itself_does_not_hide_the_next():
+    called = []
+    callbacks = {"teardown": [lambda _: callbacks["teardown"].pop(0), called.append]}
+    call_all(callbacks, "teardown", 1)
+    assert called == [1]
