@@ -82,7 +82,7 @@ class YOLO:
         """Find objects and keypoints on pictures and videos.
 
         Args:
-            source: anything that `posekit.io.sources.open_source` reads; None takes synthetic scenes.
+            source: anything that `posekit.io.open_source.open_source` reads; None takes synthetic scenes.
             stream: return a generator that keeps nothing, for long videos and live sources.
             predictor: a subclass of `Predictor` to use instead.
             **settings: see `PredictSettings`.

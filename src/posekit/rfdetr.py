@@ -22,7 +22,7 @@ from posekit.engine.device import select_device
 from posekit.engine.validation_run import open_validation
 from posekit.engine.validator import Validator
 from posekit.errors import SettingError
-from posekit.io.source import picture_of
+from posekit.io.source import read_rgb
 from posekit.metrics.report import Metrics
 from posekit.models.contract import OpenModel
 from posekit.models.rfdetr.architecture import POSE_MODELS, STARTING_WEIGHTS
@@ -209,7 +209,7 @@ class RFDETR:
         self._inference = RFDETRInference(model, device=self.device)
 
     def _predict(self, images: list[Any], threshold: float) -> list[Any]:
-        pictures = [picture_of(image) for image in images]
+        pictures = [read_rgb(image) for image in images]
         found = self._inference.find_in(pictures, PredictSettings(conf=threshold))
         return [
             to_supervision(part, (picture.shape[0], picture.shape[1]), self.names)

@@ -190,7 +190,7 @@ class DetectionPredictor(Predictor):
         """Find objects with the model and the settings that were given.
 
         Args:
-            source: anything that `posekit.io.sources.open_source` reads; None takes the ``source`` that was given.
+            source: anything that `posekit.io.open_source.open_source` reads; None takes the ``source`` that was given.
             stream: return a generator that keeps nothing, for long videos and live sources.
 
         Returns:

@@ -144,7 +144,7 @@ def run_convert(command: Command) -> None:
         task=command.settings.task,
         names=settings.names,
         images=settings.images,
-        pictures=settings.pictures,  # type: ignore[arg-type]  # one of the choices of the setting
+        pictures=settings.pictures,
         class_numbers=settings.class_numbers,
     )
     if settings.form is None:
@@ -219,7 +219,7 @@ def run_merge_weights(command: Command) -> None:
     merged = merge_weights(
         open_model(settings.kpt).loaded,
         open_model(settings.seg).loaded,
-        body=settings.body,  # type: ignore[arg-type]  # one of the choices of the setting
+        body=settings.body,
     )
     save_checkpoint(settings.out, contents_of(merged, settings.out))
     say_answer(f"{settings.out} written; it is a start for training, not a finished network")

@@ -1,9 +1,9 @@
 """Words of the command line that are no settings of a mode, and the settings of special commands."""
 
 from dataclasses import MISSING, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-from posekit.config.kinds import Choice, ImageSize, Kind, Optionally, Settings, Text, Whole, setting, settings_of
+from posekit.config.kinds import Choice, ImageSize, Kind, Settings, setting, settings_of
 from posekit.config.settings import (
     BenchmarkSettings,
     ExportSettings,
@@ -98,22 +98,14 @@ def modes_by_key() -> dict[str, list[Mode]]:
     return found
 
 
-@dataclass(frozen=True)
-class Anything:
+class Anything(Kind):
     """Any value: sources are checked where they are opened."""
 
-    @property
-    def expected(self) -> str:
-        """The values in words."""
-        return "a file, folder, URL, pattern or camera number"
+    expected = "a file, folder, URL, pattern or camera number"
 
     def read(self, key: str, value: Any) -> Any:
         """Return the value as it is."""
         return value
-
-
-def _choice(names: dict[str, Any]) -> Kind:
-    return Optionally(Choice(tuple(names)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,11 +114,11 @@ class CommandSettings(Settings):
 
     command: ClassVar[str] = "posekit"
 
-    task: str | None = setting(None, _choice(TASKS), "kind of result; none: the model's")
-    mode: str | None = setting(None, _choice(MODES), "what to do; none: predict")
-    model: str | None = setting(None, Optionally(Text("a weight or model file")), "weights or model definition")
-    source: object = setting(None, Anything(), "pictures or videos to predict on; none: built-in figures")
-    cfg: str | None = setting(None, Optionally(Text("a YAML file")), "file of settings; keys given beside it win")
+    task: str | None = setting(None, "kind of result; none: the model's", kind=Choice(tuple(TASKS)))
+    mode: str | None = setting(None, "what to do; none: predict", kind=Choice(tuple(MODES)))
+    model: str | None = setting(None, "weights or model definition", what="a weight or model file")
+    source: object = setting(None, "pictures or videos to predict on; none: built-in figures", kind=Anything())
+    cfg: str | None = setting(None, "file of settings; keys given beside it win", what="a YAML file")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,14 +134,14 @@ class FiguresSettings(Settings):
 
     command: ClassVar[str] = "figures"
 
-    out: str = setting(MISSING, Text("a folder"), "folder to write the data set into")
-    train: int = setting(64, Whole(), "training pictures")
-    val: int = setting(16, Whole(), "validation pictures")
+    out: str = setting(MISSING, "folder to write the data set into", what="a folder")
+    train: int = setting(64, "training pictures")
+    val: int = setting(16, "validation pictures")
     imgsz: int | tuple[int, int] | None = setting(
-        None, Optionally(ImageSize()), "size of the pictures; none: the generator's own", "px"
+        None, "size of the pictures; none: the generator's own", "px", kind=ImageSize()
     )
-    seed: int = setting(0, Whole(), "seed of all random numbers")
-    form: str = setting("yolo", Choice(("yolo", "coco")), "label files per picture, or one COCO JSON per split")
+    seed: int = setting(0, "seed of all random numbers")
+    form: Literal["yolo", "coco"] = setting("yolo", "label files per picture, or one COCO JSON per split")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,8 +150,8 @@ class CheckSettings(Settings):
 
     command: ClassVar[str] = "check"
 
-    data: str = setting(MISSING, Text("a YAML file"), "data set description, as for training and validation")
-    out: str | None = setting(None, Optionally(Text("a file")), "report to write; none: report.html in a run folder")
+    data: str = setting(MISSING, "data set description, as for training and validation", what="a YAML file")
+    out: str | None = setting(None, "report to write; none: report.html in a run folder", what="a file")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,10 +160,10 @@ class MergeWeightsSettings(Settings):
 
     command: ClassVar[str] = "merge_weights"
 
-    kpt: str = setting(MISSING, Text("a weight file"), "pose network: its keypoint branches are taken")
-    seg: str = setting(MISSING, Text("a weight file"), "segment network of the same size: its mask branches are taken")
-    out: str = setting(MISSING, Text("a file"), "multitask weights to write, .pt or .safetensors")
-    body: str = setting("pose", Choice(("pose", "segment")), "network whose other layers and classes are taken")
+    kpt: str = setting(MISSING, "pose network: its keypoint branches are taken", what="a weight file")
+    seg: str = setting(MISSING, "segment network of the same size: its mask branches are taken", what="a weight file")
+    out: str = setting(MISSING, "multitask weights to write, .pt or .safetensors", what="a file")
+    body: Literal["pose", "segment"] = setting("pose", "network whose other layers and classes are taken")
 
 
 TASKS_WITH_KEYPOINTS = frozenset({"pose", "multitask"})

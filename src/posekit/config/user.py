@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from posekit.config.kinds import Flag, Settings, Text, defaults_of, question, setting, settings_of
+from posekit.config.kinds import Settings, defaults_of, question, setting, settings_of
 from posekit.config.parse import write_value
 from posekit.errors import OutputError, SettingError, SettingTypeError
 from posekit.files.reading import exists, read_file
@@ -21,12 +21,12 @@ class UserSettings(Settings):
 
     command: ClassVar[str] = "settings"
 
-    datasets_dir: str = setting("datasets", Text("a folder"), "folder of data sets")
-    weights_dir: str = setting("", Text("a folder"), "folder of downloaded weights")
-    runs_dir: str = setting("runs", Text("a folder"), "folder of results")
-    tensorboard: bool = setting(False, Flag(), "log training to TensorBoard")
-    wandb: bool = setting(False, Flag(), "log training to Weights & Biases")
-    mlflow: bool = setting(False, Flag(), "log training to MLflow")
+    datasets_dir: str = setting("datasets", "folder of data sets", what="a folder")
+    weights_dir: str = setting("", "folder of downloaded weights", what="a folder")
+    runs_dir: str = setting("runs", "folder of results", what="a folder")
+    tensorboard: bool = setting(False, "log training to TensorBoard")
+    wandb: bool = setting(False, "log training to Weights & Biases")
+    mlflow: bool = setting(False, "log training to MLflow")
 
     def __post_init__(self) -> None:
         if not self.weights_dir:

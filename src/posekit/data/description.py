@@ -192,7 +192,7 @@ def read_annotations(keys: Keys, where: str) -> dict[str, str]:
 def read_downloads(keys: Keys, where: str) -> dict[str, str]:
     """Return the entries of ``download`` in order, each with the folder below the root that it unpacks into.
 
-    An entry is an address, or anything else that was written there (a script): `is_url` tells. The folder is ""
+    An entry is an address, or anything else that was written there (a script): `is_address` tells. The folder is ""
     for the root itself.
 
     Raises:
@@ -209,7 +209,7 @@ def read_downloads(keys: Keys, where: str) -> dict[str, str]:
     return found
 
 
-def is_url(entry: str) -> bool:
+def is_address(entry: str) -> bool:
     """Tell whether an entry of ``download`` is an address that can be fetched."""
     return _URL.fullmatch(entry.strip()) is not None
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -12,9 +13,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from posekit.augment.albumentations import AlbumentationsTransform, open_transforms
-from posekit.augment.chance import picture_generator, recent_pictures, window_length
 from posekit.augment.format import FormattedSample, MaskForm, collate
-from posekit.augment.pipeline import RecentSamples, TrainingPipeline
+from posekit.augment.pipeline import TrainingPipeline, picture_generator, recent_pictures, window_length
 from posekit.augment.warps import Stretch
 from posekit.config.commands import TASKS_WITH_OUTLINES
 from posekit.config.settings import TrainSettings
@@ -97,7 +97,7 @@ class TrainingBatches:
         transforms = open_transforms(settings.augmentations)
         self._pipeline = TrainingPipeline(
             settings,
-            fetch=RecentSamples(self._loader.sample, self._window),
+            fetch=lru_cache(self._window)(self._loader.sample),
             count=len(pictures),
             imgsz=self._imgsz,
             schema=run.model.schema,
@@ -105,7 +105,6 @@ class TrainingBatches:
             transform=AlbumentationsTransform(transforms, run.model.schema) if transforms else None,
             stretch=None if crops is None else Stretch(side=self._imgsz, crops=crops, probability=settings.random_crop),
         )
-        self._plain = self._pipeline.without_mosaic()
         self._count = len(pictures)
         self._plans: list[BatchPlan] | None = None
         if settings.rect and crops is not None:
@@ -132,9 +131,8 @@ class TrainingBatches:
             attempt: how often the epoch was begun before in vain: each has other random numbers.
         """
         seed = self._seed + SEED_STEP * attempt
-        pipeline = self._pipeline if joined else self._plain
         make = self._squares if self._plans is None else self._rectangles
-        return Prefetcher(make(seed, number, pipeline), PREFETCHED)
+        return Prefetcher(make(seed, number, joined), PREFETCHED)
 
     def close(self) -> None:
         """End the threads; harmless when repeated."""
@@ -145,22 +143,22 @@ class TrainingBatches:
     def _per_process(self) -> int:
         return -(-self._count // self._processes)
 
-    def _squares(self, seed: int, epoch: int, pipeline: TrainingPipeline) -> Iterator[Batch]:
+    def _squares(self, seed: int, epoch: int, joined: bool) -> Iterator[Batch]:
         order = self._order(seed, epoch)
 
         def make(position: int) -> FormattedSample:
             index = int(order[position])
             partners = recent_pictures(order, position, self._window)
-            return pipeline(index, picture_generator(seed, epoch, index), partners=partners)
+            return self._pipeline(index, picture_generator(seed, epoch, index), partners=partners, joined=joined)
 
         for start in range(0, len(order), self._batch):
             yield collate(self._all(make, range(start, min(start + self._batch, len(order)))))
 
-    def _rectangles(self, seed: int, epoch: int, pipeline: TrainingPipeline) -> Iterator[Batch]:
+    def _rectangles(self, seed: int, epoch: int, joined: bool) -> Iterator[Batch]:
         for plan in self._plans or ():
 
             def make(index: int, size: tuple[int, int] = plan.shape) -> FormattedSample:
-                return pipeline(index, picture_generator(seed, epoch, index), size=size)
+                return self._pipeline(index, picture_generator(seed, epoch, index), size=size, joined=joined)
 
             yield collate(self._all(make, plan.pictures))
 

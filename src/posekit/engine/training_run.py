@@ -105,8 +105,7 @@ def open_splits(settings: TrainSettings, task: str) -> tuple[DatasetDescription,
     description = read_description(data, task=task)
     opened = []
     for name in ("train", "val"):
-        places = require_split(description, name)
-        description = replace(description, splits=description.splits | {name: places})
+        description = require_split(description, name)
         share = share_of(name, settings.fraction)
         split = open_split(description, name, task=task, single_cls=settings.single_cls, fraction=share)
         split = with_classes(split, None if settings.single_cls else settings.classes)

@@ -53,8 +53,7 @@ def open_validation(settings: ValSettings, model: ValidationModel) -> Validation
         data = TASKS[model.task].data
         LOGGER.warning("no data given: taking %s; name another with data=FILE", data)
     description = read_description(data, task=model.task)
-    places = require_split(description, settings.split)
-    description = replace(description, splits=description.splits | {settings.split: places})
+    description = require_split(description, settings.split)
     split = open_split(
         description, settings.split, task=model.task, single_cls=settings.single_cls, fraction=_fraction(settings)
     )

@@ -13,28 +13,15 @@ from posekit.metrics.tabular import Row, Tabular
 from posekit.schema.schema import KeypointSchema
 
 Numbers = NDArray[np.float64]
-
-
 Flags = NDArray[np.bool_]
-
-
 Indices = NDArray[np.int64]
 
-
 PCK_SHARES = (0.05, 0.1, 0.2)
-
-
 # A point counts as found where its OKS contribution reaches this.
 FOUND = 0.5
-
-
 # Medians come from counts of errors in steps of 0.001 of the object's size; errors above 2 count as 2.
 ERROR_STEP, LARGEST_ERROR = 0.001, 2.0
-
-
 ERROR_STEPS = round(LARGEST_ERROR / ERROR_STEP)
-
-
 HIDDEN, VISIBLE = 1, 2
 
 
@@ -55,17 +42,6 @@ class KeypointObjects:
     guesses: Numbers
     confidence: Numbers | None
     sides: Numbers
-
-    @classmethod
-    def of(cls, labels: Numbers, guesses: Numbers, sides: Numbers) -> "KeypointObjects":
-        """Build from labels (P, K, 3), predictions (P, K, 2 or 3) and sides (P, 2)."""
-        return cls(
-            visibility=labels[..., 2],
-            labels=labels[..., :2],
-            guesses=guesses[..., :2],
-            confidence=guesses[..., 2] if guesses.shape[2] == 3 else None,
-            sides=sides,
-        )
 
     @property
     def area(self) -> Numbers:
@@ -115,10 +91,8 @@ class KeypointSums:
     def add(self, objects: KeypointObjects, spread: Numbers, partners: Indices) -> None:
         """Count some objects.
 
-        Args:
-            objects: the objects.
-            spread: (K,) by which a squared distance over an area is divided in OKS: 2 · (2σ)².
-            partners: (K,) mirror partner of each keypoint; itself when it has none.
+        OKS divides a squared distance over an area by the (K,) spread, 2 · (2σ)²; a keypoint without mirror partner is
+        its own in the (K,) partners.
         """
         labelled = objects.visibility != 0
         squares = objects.squared_distances(objects.labels)
@@ -194,8 +168,6 @@ TITLES = {
     "conf_visible": "Visible",
     "conf_hidden": "Hidden",
 }
-
-
 NARROW, WIDEST_NAME = 9, 40
 
 
@@ -235,9 +207,6 @@ def _short(row: Row) -> str:
     return f"{row['keypoint']} {row['oks']:.3f}{aside}"
 
 
-Points = NDArray[np.float64]
-
-
 class PerKeypoint(Tabular):
     """Sums over labelled keypoints of matched objects; its memory does not grow with the number of pictures.
 
@@ -264,7 +233,7 @@ class PerKeypoint(Tabular):
         Args:
             truth: labelled objects, with keypoints.
             found: detections, with keypoints, in the same pixels.
-            pairs: (P, 2) rows of truth and found that belong together, as from `box_pairs.matched_pairs`.
+            pairs: (P, 2) rows of both that belong together, as from `matched_pairs`.
 
         Raises:
             ShapeError: keypoints are missing or not K.
@@ -272,7 +241,13 @@ class PerKeypoint(Tabular):
         labels, guesses = self._points(truth, "labels")[pairs[:, 0]], self._points(found, "detections")[pairs[:, 1]]
         sides = np.asarray(truth.boxes[pairs[:, 0], 2:] - truth.boxes[pairs[:, 0], :2], np.float64)
         sized = (sides > 0).all(1)
-        objects = KeypointObjects.of(labels[sized], guesses[sized], sides[sized])
+        objects = KeypointObjects(
+            visibility=labels[sized, :, 2],
+            labels=labels[sized, :, :2],
+            guesses=guesses[sized, :, :2],
+            confidence=guesses[sized, :, 2] if guesses.shape[2] == 3 else None,
+            sides=sides[sized],
+        )
         self.objects += len(labels)
         self._sums.add(objects, self._spread, self._partners)
 
@@ -326,7 +301,7 @@ class PerKeypoint(Tabular):
             for row in self.rows()
         ]
 
-    def _points(self, objects: Truth | Found, what: str) -> Points:
+    def _points(self, objects: Truth | Found, what: str) -> Numbers:
         points = objects.keypoints
         if points is None or points.shape[1] != len(self._names):
             shape = "none" if points is None else points.shape[1]

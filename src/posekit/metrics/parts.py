@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posekit.errors import ShapeError, UnknownChoiceError
-from posekit.metrics.similarity import box_iou, mask_iou, oks
+from posekit.metrics.similarity import mask_iou, oks
+from posekit.ops.boxes import box_iou
 
 Floats = NDArray[np.float32]
 
@@ -143,13 +144,8 @@ def _labelled(truth: Truth) -> NDArray[np.bool_]:
 
 
 BOX = PartKind("box", "B", "Box", _boxes)
-
-
 MASK = PartKind("seg", "M", "Mask", _masks)
-
-
 POSE = PartKind("pose", "P", "Pose", _keypoints)
-
 
 TASK_PARTS = {
     "detect": (BOX,),

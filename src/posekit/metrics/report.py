@@ -16,6 +16,7 @@ from posekit.metrics.parts import BOX, PartKind, kinds_of
 from posekit.metrics.tabular import Row, Tabular, unknown_attribute
 from posekit.schema.schema import SigmaChoice
 
+Integers = NDArray[np.int64]
 PictureScores = dict[str, dict[str, Any]]
 
 
@@ -34,13 +35,7 @@ class PartMetrics:
     """
 
     def __init__(self, nc: int, scores: ClassScores, pictures: Callable[[], PictureScores]) -> None:
-        """Take the numbers from `scores`.
-
-        Args:
-            nc: number of classes of the model.
-            scores: of the labelled classes.
-            pictures: gives the scores of single pictures when asked for.
-        """
+        """Take the numbers of the labelled classes; `pictures` gives the scores of single pictures when asked for."""
         best = scores.point
         self.nc = nc
         self.p: Doubles = scores.p_curve[:, best]
@@ -139,9 +134,6 @@ class PartMetrics:
 
 def _mean(values: Doubles) -> float:
     return float(values.mean()) if len(values) else 0.0
-
-
-Integers = NDArray[np.int64]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)

@@ -15,8 +15,8 @@ from posekit.viz.colors import Color, readable_text_color
 
 DEFAULT_FONT = "Arial.ttf"
 
-
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+Place = tuple[int, int, int, int]  # x, y, width, height in pixels
 
 
 @lru_cache(maxsize=16)
@@ -47,9 +47,6 @@ def _built_in_font(size: int) -> Font:
         if path.is_file():
             return ImageFont.truetype(str(path), size)
     return ImageFont.load_default(size)
-
-
-Place = tuple[int, int, int, int]
 
 
 def draw_labels(
@@ -137,9 +134,15 @@ def _shared_areas(some: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray
 
 
 def _paint(picture: Picture, ink: NDArray[np.float32], place: Sequence[int], plate: Color, text: Color) -> None:
-    """Blend text colour over plate colour by the ink; what lies outside the picture is cut off."""
-    x, y, _, _ = place
+    """Write text colour on a plate; what lies outside the picture is cut off."""
+    x, y, width, height = place
+    picture[y : y + height, x : x + width] = plate
+    write_ink(picture, ink, (x, y), text)
+
+
+def write_ink(picture: Picture, ink: NDArray[np.float32], corner: tuple[int, int], color: Color) -> None:
+    """Blend a colour over the picture in place, by the ink (h, w) from its upper left corner x, y on."""
+    x, y = corner
     region = picture[y : y + ink.shape[0], x : x + ink.shape[1]]
     share = ink[: region.shape[0], : region.shape[1], None]
-    background = np.array(plate, np.float32)
-    region[:] = (background + share * (np.array(text, np.float32) - background)).round().astype(np.uint8)
+    region[:] = (region + share * (np.array(color, np.float32) - region)).round().astype(np.uint8)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,7 +17,7 @@ from posekit.data.coco.split import coco_folder_keys
 from posekit.data.description import SPLITS
 from posekit.data.figures.backdrop import SceneSettings
 from posekit.data.figures.scene import DEFAULTS, make_scene
-from posekit.data.find_dataset import FoundKeys, read_keys
+from posekit.data.find_dataset import DatasetYaml, read_dataset_yaml
 from posekit.errors import DatasetError, DatasetTypeError, OutputError, SettingError
 from posekit.files.pictures import encode_picture
 from posekit.files.values import quote
@@ -61,7 +61,7 @@ class FigureSet:
         return f"figures-train{self.train}-val{self.val}-imgsz{self.imgsz}-seed{self.seed}"
 
 
-def drawn_keys(found: FoundKeys, *, task: str, datasets_dir: Path) -> FoundKeys:
+def drawn_keys(found: DatasetYaml, *, task: str, datasets_dir: Path) -> DatasetYaml:
     """Draw the scenes that a YAML with the key ``figures`` asks for, unless they are there, and return their keys.
 
     Args:
@@ -78,16 +78,16 @@ def drawn_keys(found: FoundKeys, *, task: str, datasets_dir: Path) -> FoundKeys:
     if task in TASKS_WITH_OUTLINES:
         folder = datasets_dir.absolute() / f"{wanted.folder_name}-coco"
         _draw(wanted, folder, write_coco_dataset)
-        return FoundKeys(source=found.source, keys=coco_folder_keys(folder, task) or {}, folder=folder)
+        return DatasetYaml(source=found.source, content=coco_folder_keys(folder, task) or {}, folder=folder)
     folder = datasets_dir.absolute() / wanted.folder_name
     _draw(wanted, folder, write_yolo_dataset)
-    return FoundKeys(source=found.source, keys=read_keys(folder / "data.yaml"), folder=folder)
+    return replace(read_dataset_yaml(folder / "data.yaml"), source=found.source)
 
 
-def _wanted(found: FoundKeys) -> FigureSet:
-    value, where = found.keys["figures"], found.source
+def _wanted(found: DatasetYaml) -> FigureSet:
+    value, where = found.content["figures"], found.source
     for key in _EXCLUDED:
-        if found.keys.get(key) is not None:
+        if found.content.get(key) is not None:
             raise DatasetError(f"{where}: `{key}` and `figures` exclude each other: figures are drawn, with names")
     if not isinstance(value, Mapping):
         expected = "numbers such as {train: 512, val: 64, imgsz: 320, seed: 0}"
