@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from posekit.data.annotation import Box, Points
 from posekit.errors import DatasetError
 from posekit.files.reading import read_json
-from posekit.files.values import UnusableValueError, is_number, quote, read_numbers
+from posekit.files.values import UnusableValueError, is_number, quote, read_key, read_numbers
 from posekit.io.decode import MAX_PIXELS
 
 _EXPECTED = "COCO JSON is a dictionary with the lists images, annotations and categories"
@@ -187,6 +187,14 @@ def list_length(entry: Any, count: int) -> int | None:
     return len(value) if isinstance(value, list) and value else None
 
 
+def key_of(value: Any) -> int | str | None:
+    """Return an id, a whole number or text; None for anything else."""
+    try:
+        return read_key(value, "id", "")
+    except UnusableValueError:
+        return None
+
+
 def read_box(value: Any) -> Box | None:
     """Return the corners x1, y1, x2, y2 of a box x, y, width, height in pixels; None for null and [].
 
@@ -230,11 +238,14 @@ def read_parts(value: Any, size: tuple[int, int]) -> tuple[Points, ...]:
         return _outlines(_decode(value, size)) if value else ()
     if not isinstance(value, list):
         raise UnusableValueError("segmentation", f"is {quote(value)}, not polygons or an RLE mask", "bad_segmentation")
-    if value and is_number(value[0]):
-        value = [value]  # some programs write a single polygon without the list around it
-    parts = [read_numbers(part, f"segmentation[{i}]", "bad_segmentation") for i, part in enumerate(value)]
+    parts = [read_numbers(part, f"segmentation[{i}]", "bad_segmentation") for i, part in enumerate(as_polygons(value))]
     usable = (part for part in parts if len(part) >= _FEWEST_NUMBERS and len(part) % 2 == 0)
     return tuple(part.reshape(-1, 2) for part in usable)
+
+
+def as_polygons(value: list[Any]) -> list[Any]:
+    """Return a list of polygons; some programs write a single one without the list around it."""
+    return [value] if value and (is_number(value[0]) or isinstance(value[0], np.floating)) else value
 
 
 def _decode(rle: Mapping[str, Any], size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -272,7 +272,7 @@ ANIMAL = "animal"
 SINGLE = "single"
 
 
-_LABEL_FOLDERS = "labeled-data"
+LABEL_FOLDERS = "labeled-data"
 
 
 def read_deeplabcut(source: Path, *, images: Path | None = None) -> AnnotationSet:
@@ -316,12 +316,10 @@ def _label_files(source: Path) -> list[Path]:
         return [source]
     if not folder.is_dir():
         raise DatasetNotFoundError(f"{source}: there is no such file or folder")
-    folders = [folder, *sorted(path for path in folder.glob(f"{_LABEL_FOLDERS}/*") if path.is_dir())]
+    folders = [folder, *sorted(path for path in folder.glob(f"{LABEL_FOLDERS}/*") if path.is_dir())]
     files = [path for place in folders if (path := _only_file(place)) is not None]
     if not files:
-        raise DatasetNotFoundError(
-            f"{source}: holds no {LABEL_FILES}.csv or .h5, neither itself nor {_LABEL_FOLDERS}/*"
-        )
+        raise DatasetNotFoundError(f"{source}: holds no {LABEL_FILES}.csv or .h5, neither itself nor {LABEL_FOLDERS}/*")
     return files
 
 
