@@ -50,7 +50,6 @@ TASKS = {
     )
 }
 
-
 MODES = {
     mode.name: mode
     for mode in (
@@ -63,11 +62,8 @@ MODES = {
     )
 }
 
-
 # What a command does when the user names no task or no mode.
 DEFAULT_TASK = "pose"
-
-
 DEFAULT_MODE = "predict"
 
 
@@ -167,6 +163,4 @@ class MergeWeightsSettings(Settings):
 
 
 TASKS_WITH_KEYPOINTS = frozenset({"pose", "multitask"})
-
-
 TASKS_WITH_OUTLINES = frozenset({"segment", "multitask"})

@@ -7,14 +7,14 @@ from typing import Literal
 
 import numpy as np
 
-from posekit.data.annotation import Corners, box_overlaps
 from posekit.data.yolo.rows import LAYOUTS, Floats, Rows, cut_rows, read_label_bytes, read_numbers
 from posekit.errors import DatasetError, DatasetNotFoundError, SettingError
 from posekit.files.problems import Problem
 from posekit.files.writing import new_folder
+from posekit.ops.boxes import exact_iou
 
 
-def match_boxes(first: Corners, second: Corners, *, iou: float) -> list[tuple[int, int]]:
+def match_boxes(first: Floats, second: Floats, *, iou: float) -> list[tuple[int, int]]:
     """Return pairs of boxes so that their overlaps add up to the largest possible sum.
 
     Args:
@@ -27,7 +27,7 @@ def match_boxes(first: Corners, second: Corners, *, iou: float) -> list[tuple[in
     """
     from scipy.optimize import linear_sum_assignment
 
-    overlaps = box_overlaps(first, second)
+    overlaps = exact_iou(first, second)
     overlaps[overlaps < iou] = 0
     rows, columns = linear_sum_assignment(overlaps, maximize=True)
     return [(row, column) for row, column in zip(rows.tolist(), columns.tolist(), strict=True) if overlaps[row, column]]
