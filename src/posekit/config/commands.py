@@ -53,7 +53,6 @@ TASKS = {
     )
 }
 
-
 MODES = {
     mode.name: mode
     for mode in (
@@ -66,11 +65,8 @@ MODES = {
     )
 }
 
-
 # What a command does when the user names no task or no mode.
 DEFAULT_TASK = "pose"
-
-
 DEFAULT_MODE = "predict"
 
 
@@ -226,8 +222,5 @@ SPECIALS = {
     )
 }
 
-
 TASKS_WITH_KEYPOINTS = frozenset({"pose", "multitask"})
-
-
 TASKS_WITH_OUTLINES = frozenset({"segment", "multitask"})

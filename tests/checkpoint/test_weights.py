@@ -1,10 +1,69 @@
+"""Names of weights become files: catalogue, folders, package."""
+
 import logging
+import re
 
 import pytest
 
-from posekit.checkpoint.weights import locate_weights, published
+from posekit.checkpoint.checkpoint import read_checkpoint
+from posekit.checkpoint.weights import (
+    FIGURES_POSE,
+    catalogue,
+    locate_weights,
+    packaged_weights,
+    published,
+    similar_names,
+)
 from posekit.errors import DownloadError, WeightsNotFoundError
 from posekit.files.download import sha256_of, write_record
+
+
+def test_every_family_scale_and_task_is_listed():
+    names = set(catalogue())
+    assert len(names) == 46 + 6
+    assert {"yolov8n-pose", "yolov8x-pose-p6", "yolo11m-seg", "yolo26x-pose", "yolo11s"} <= names
+    assert {"yolo11x-pose-p6", "yolov8n-cls"}.isdisjoint(names)
+
+
+def test_entries_say_where_the_file_is_and_under_which_licence():
+    for name, entry in catalogue().items():
+        if name.startswith("yolo"):
+            assert entry.url.startswith("https://github.com/")
+            assert entry.url.endswith(f"/{name}.pt")
+            assert entry.license == "AGPL-3.0"
+            assert entry.sha256 is None or re.fullmatch("[0-9a-f]{64}", entry.sha256)
+        else:
+            assert entry.url.startswith("https://storage.googleapis.com/rfdetr/")
+            assert entry.url.endswith(entry.suffix)
+            assert entry.license == "Apache-2.0"
+            assert re.fullmatch("[0-9a-f]{32}", entry.md5)
+
+
+@pytest.mark.parametrize("name", ["yolo11n-pose", "yolo11n-pose.pt"])
+def test_names_are_found_with_and_without_suffix(name):
+    assert published(name).filename == "yolo11n-pose.pt"
+
+
+def test_rfdetr_files_end_in_pth():
+    assert published("rf-detr-nano").filename == "rf-detr-nano.pth"
+    assert published("rf-detr-nano.pth") == published("rf-detr-nano")
+    assert similar_names("rf-detr-nanno.pth")[0] == "rf-detr-nano.pth"
+
+
+@pytest.mark.parametrize(
+    "name", ["yolo11q-pose.pt", "weights/yolo11n-pose.pt", "yolo11n-pose.onnx", "rf-detr-nano.pt", ""]
+)
+def test_other_names_are_not_published(name):
+    assert published(name) is None
+
+
+@pytest.mark.parametrize("typo", ["yolov11n-pose.pt", "yolo11n_pose", "Yolo11n-Pose.pt"])
+def test_typos_are_recognised(typo):
+    assert "yolo11n-pose.pt" in similar_names(typo)
+
+
+def test_foreign_names_resemble_nothing():
+    assert similar_names("my-network.pt") == []
 
 
 @pytest.fixture
@@ -126,3 +185,36 @@ def test_a_downloaded_file_that_has_changed_is_noticed(folders):
     path.write_bytes(b"swapped")
     with pytest.raises(DownloadError, match="is not the file that was downloaded"):
         locate_weights("yolo11n-pose.pt", weights_dir=weights)
+
+
+@pytest.mark.parametrize("name", [FIGURES_POSE, "figures-pose"])
+def test_the_network_of_the_package_is_found_by_its_name(name):
+    assert packaged_weights(name).is_file()
+
+
+@pytest.mark.parametrize("name", ["yolo11n-pose.pt", "weights/figures-pose.pt", "figures-pose.safetensors"])
+def test_other_names_are_not_of_the_package(name):
+    assert packaged_weights(name) is None
+
+
+def test_the_file_says_what_it_is_and_is_ours_to_give():
+    checkpoint = read_checkpoint(packaged_weights(FIGURES_POSE))
+    assert (checkpoint.task, checkpoint.license, checkpoint.names) == ("pose", "Apache-2.0", {0: "person"})
+    assert checkpoint.schema.shape == (17, 3)
+    assert checkpoint.settings == {"imgsz": 160, "data": "figures", "task": "pose"}
+
+
+def test_the_card_gives_the_scores_that_the_file_holds():
+    path = packaged_weights(FIGURES_POSE)
+    metrics, card = read_checkpoint(path).metrics, path.with_suffix(".md").read_text(encoding="utf-8")
+    for key in ("mAP50-95(B)", "mAP50(B)", "mAP50-95(P)", "mAP50(P)"):
+        assert f"{metrics[f'metrics/{key}']:.3f}" in card
+
+
+def test_a_file_of_that_name_in_the_current_folder_comes_first(tmp_path, monkeypatch):
+    from posekit.checkpoint.weights import locate_weights
+
+    monkeypatch.chdir(tmp_path)
+    assert locate_weights(FIGURES_POSE, weights_dir=tmp_path / "none") == packaged_weights(FIGURES_POSE)
+    (tmp_path / FIGURES_POSE).touch()
+    assert locate_weights(FIGURES_POSE, weights_dir=tmp_path / "none").resolve() == (tmp_path / FIGURES_POSE).resolve()

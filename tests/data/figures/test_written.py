@@ -101,7 +101,9 @@ def test_polygons_of_a_mask_with_holes_and_islands_fill_to_the_mask():
     mask[22:25, 20:27] = False
     mask[35, 40] = True
     mask[0, :3] = True
-    filled = coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(mask_polygons(mask), 40, 50)))
+    filled = coco_mask.decode(
+        coco_mask.merge(coco_mask.frPyObjects([part.ravel().tolist() for part in mask_polygons(mask)], 40, 50))
+    )
     assert np.array_equal(filled.astype(bool), mask)
     assert mask_polygons(np.zeros((4, 4), np.bool_)) == []
 

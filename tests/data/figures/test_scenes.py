@@ -1,4 +1,4 @@
-"""Laws of made scenes: determinism, exact boxes and masks, keypoints that agree with what is drawn."""
+"""Made scenes and the source of them: determinism, exact boxes and masks, keypoints that agree with what is drawn."""
 
 import hashlib
 import subprocess
@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from posekit.data.figures.backdrop import SceneSettings
-from posekit.data.figures.scene import make_scene, scenes
-from posekit.errors import SettingError
+from posekit.data.figures.scene import is_figures, make_scene, parse_figures, scenes
+from posekit.errors import SettingError, SourceValueError
 
 SMALL = SceneSettings(size=(160, 200))
 SIZES = [(32, 48), (33, 57), (160, 160), (97, 301), (301, 97), (480, 640)]
@@ -136,3 +136,37 @@ def test_a_setting_outside_its_range_is_refused_by_name(bad):
 def test_a_negative_seed_is_refused():
     with pytest.raises(SettingError, match="seed -1"):
         make_scene(-1)
+
+
+def test_pictures_come_in_batches_without_their_labels():
+    with parse_figures("figures:3:7", batch=2) as source:
+        assert (source.count, source.live, source.is_video) == (3, False, False)
+        batches = list(source)
+    assert [len(batch) for batch in batches] == [2, 1]
+    for index, sample in enumerate((sample for batch in batches for sample in batch), start=1):
+        assert (len(sample.boxes), sample.keypoints, sample.masks) == (0, None, None)
+        assert (sample.origin.kind, sample.origin.index, sample.origin.count) == ("image", index, 3)
+        assert sample.path.endswith(".png")
+
+
+def test_the_seed_decides_the_pictures():
+    [[first]], [[again]], [[other]] = (list(parse_figures(f"figures:1:{seed}")) for seed in (4, 4, 5))
+    assert np.array_equal(first.image, again.image)
+    assert not np.array_equal(first.image, other.image)
+
+
+def test_the_word_alone_is_eight_pictures():
+    assert parse_figures("figures").count == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("figures", True), ("figures:2", True), ("figures2", False), ("x", False)]
+)
+def test_the_word_is_recognised(text, expected):
+    assert is_figures(text) == expected
+
+
+@pytest.mark.parametrize("text", ["figures:", "figures:0", "figures:x", "figures:1:2:3", "figures:-1"])
+def test_other_forms_are_refused(text):
+    with pytest.raises(SourceValueError, match="figures:COUNT:SEED"):
+        parse_figures(text)
