@@ -1,6 +1,8 @@
+"""What a file is, by its first bytes and by its suffix."""
+
 import pytest
 
-from posekit.files.magic import HEAD_BYTES, identify
+from posekit.files.magic import HEAD_BYTES, IMAGE_SUFFIXES, VIDEO_SUFFIXES, identify, list_formats, media_kind
 
 
 def ftyp(*brands: bytes) -> bytes:
@@ -45,3 +47,22 @@ def test_format_is_the_name_alone():
     content = identify(ftyp(b"avif"))
     assert content is not None
     assert content.format == "AVIF"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.jpg", "image"), ("A.JPEG", "image"), ("x/y.b.WebP", "image"), ("a.heic", "image"), ("a.dng", "image"),
+        ("a.gif", "video"), ("a.MP4", "video"), ("a.ts", "video"), ("a.txt", None), ("jpg", None), ("", None),
+    ],
+)  # fmt: skip
+def test_the_suffix_tells_the_kind_in_any_case(name, kind):
+    assert media_kind(name) == kind
+
+
+def test_every_promised_format_is_known_and_listed():
+    images = ["avif", "bmp", "dng", "heic", "heif", "jp2", "jpeg", "jpg", "mpo", "png", "tif", "tiff", "webp"]
+    videos = ["asf", "avi", "gif", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "ts", "wmv", "webm"]
+    assert {f".{name}" for name in images} == IMAGE_SUFFIXES
+    assert {f".{name}" for name in videos} == VIDEO_SUFFIXES
+    assert all(name in list_formats() for name in images + videos)
