@@ -52,7 +52,7 @@ def settings_file() -> Path:
 
 
 def load_user_settings() -> UserSettings:
-    """Return the user's settings, defaults where no file or entry says otherwise; a damaged file is a `SettingError`."""
+    """Return the user's settings, defaults where no entry of the file says otherwise; a damaged file is refused."""
     return UserSettings(**_known(_read(), str(settings_file())))
 
 

@@ -169,8 +169,6 @@ def _normalised_points(keypoints: Keypoints) -> list[list[float]]:
 
 # How a box is enlarged before it is cut out: a factor on its sides, then pixels added to them.
 CROP_GAIN = 1.02
-
-
 CROP_MARGIN_PIXELS = 10
 
 
