@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from posekit.checkpoint.checkpoint import read_checkpoint
-from posekit.checkpoint.record import Checkpoint, remembered_settings
+from posekit.checkpoint.record import Checkpoint
 from posekit.checkpoint.weights import locate_weights
 from posekit.config.user import load_user_settings
 from posekit.errors import CheckpointError, ModelDefinitionError
@@ -69,7 +69,7 @@ def load(checkpoint: Checkpoint) -> RFDETRModel | None:
         layout=layout,
         names=dict(checkpoint.names),
         schema=checkpoint.schema,
-        settings=remembered_settings(checkpoint),
+        settings=checkpoint.remembered(),
         license=checkpoint.license,
     )
 

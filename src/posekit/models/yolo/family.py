@@ -8,7 +8,7 @@ from typing import Any, Literal, cast
 import torch
 from torch import nn
 
-from posekit.checkpoint.record import Checkpoint, remembered_settings
+from posekit.checkpoint.record import Checkpoint
 from posekit.config.settings import PredictSettings, TrainSettings, ValSettings
 from posekit.errors import ModelDefinitionError, SettingError
 from posekit.files.reading import read_yaml
@@ -159,7 +159,7 @@ def load(checkpoint: Checkpoint) -> LoadedModel:
     return LoadedModel(
         network=network,
         schema=checkpoint.schema or _schema_for(network.definition),
-        settings=remembered_settings(checkpoint),
+        settings=checkpoint.remembered(),
         license=checkpoint.license,
     )
 

@@ -13,7 +13,7 @@ from posekit.models.contract import Criterion, Recipe
 from posekit.models.shared import freeze
 from posekit.models.yolo.heads import PREFIX
 from posekit.models.yolo.inference import YoloInference, placing_of, points_of_classes
-from posekit.models.yolo.losses.criterion import LossGains, class_weights, make_criterion
+from posekit.models.yolo.losses.criterion import class_weights, make_criterion
 from posekit.models.yolo.network import YoloNetwork
 from posekit.models.yolo.weights import checkpoint_of
 from posekit.placing import Placing
@@ -43,22 +43,9 @@ class YoloTraining:
 
     def criterion(self, settings: TrainSettings, sigmas: Sequence[float] | None, class_counts: Tensor) -> Criterion:
         """See `Trainable`."""
-        gains = LossGains(
-            box=settings.box,
-            cls=settings.cls,
-            dfl=settings.dfl,
-            pose=settings.pose,
-            kobj=settings.kobj,
-            rle=settings.rle,
-        )
-        return make_criterion(
-            self.network,
-            gains=gains,
-            sigmas=sigmas,
-            class_weights=class_weights(class_counts, settings.cls_pw) if settings.cls_pw else None,
-            skip_unlabelled=settings.skip_unlabelled,
-            class_points=points_of_classes(self.schema, len(self.names)),
-        )
+        weights = class_weights(class_counts, settings.cls_pw) if settings.cls_pw else None
+        points = points_of_classes(self.schema, len(self.names))
+        return make_criterion(self.network, settings, sigmas, class_weights=weights, class_points=points)
 
     def freeze(self, layers: int | Sequence[int | str] | None) -> None:
         """See `Trainable`: layers are the first so many, or named by index or dotted name, such as ``"23.cv2"``.
