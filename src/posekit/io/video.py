@@ -14,6 +14,7 @@ import numpy as np
 from posekit.errors import OutputError, UnreadableImageError
 from posekit.files.magic import HEAD_BYTES, identify, list_formats, media_kind
 from posekit.files.reading import read_bytes
+from posekit.files.writing import naming_errors
 from posekit.io.convert import from_array
 from posekit.io.write import OutputNames
 from posekit.log import LOGGER
@@ -230,10 +231,8 @@ class VideoWriter:
         path = self.folder / f"{stem}.mp4"
         height, width = image.shape[:2]
         rate = max(Fraction(fps / self._vid_stride).limit_denominator(1001), _SLOWEST)
-        try:
+        with naming_errors(f"{path}:"):
             self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
         try:
             container = av.open(str(path), "w", options=_CONTAINER)
             stream = container.add_stream("h264", rate=rate, options=_ENCODING)
