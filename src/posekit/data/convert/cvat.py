@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
-import cv2
 import numpy as np
 
-from posekit.data.annotation import AnnotationSet, Box
+from posekit.data.annotation import AnnotationSet, Box, PictureAnnotation
 from posekit.data.convert.objects import (
     UNGROUPED,
     NamedPicture,
@@ -28,6 +27,7 @@ from posekit.errors import DatasetError, DatasetNotFoundError
 from posekit.files.problems import ProblemList
 from posekit.files.values import UnusableValueError, is_number, quote
 from posekit.io.decode import MAX_PIXELS
+from posekit.ops.polygons import outer_contours
 
 _OCCLUDED, _VISIBLE = 1, 2
 
@@ -133,9 +133,6 @@ def _number_of_text(text: str | None) -> float | None:
     return number if math.isfinite(number) and is_number(number) else None
 
 
-_FEWEST_CORNERS = 3
-
-
 def read_mask(element: "Element") -> tuple[Outline, ...]:
     """Return the outer contours (P, 2) of a mask, in pixels of the picture, through pixel centres.
 
@@ -148,9 +145,7 @@ def read_mask(element: "Element") -> tuple[Outline, ...]:
         text = f"is {width} with a height of {height}: more than the {MAX_PIXELS:,} pixels allowed"
         raise UnusableValueError("width", text, "bad_mask")
     mask = _fill(element.get("rle") or "", width * height).reshape(height, width)
-    found, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    contours = (np.asarray(contour, np.float64).reshape(-1, 2) for contour in found)
-    return tuple(np.add(contour, (left, top)) for contour in contours if len(contour) >= _FEWEST_CORNERS)
+    return tuple(np.add(contour, (left, top)) for contour in outer_contours(mask))
 
 
 def _fill(text: str, pixels: int) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":
@@ -434,7 +429,7 @@ def read_cvat(source: Path, *, images: Path | None = None) -> AnnotationSet:
 
 
 def _pictures(elements: Iterable[Element], search: PictureSearch, problems: ProblemList) -> list[NamedPicture]:
-    pictures = []
+    pictures: list[NamedPicture] = []
     for number, element in enumerate(elements):
         name = (element.get("name") or "").replace("\\", "/")
         place = f"image {element.get('id') or number} ({quote(name)})"
@@ -446,10 +441,8 @@ def _pictures(elements: Iterable[Element], search: PictureSearch, problems: Prob
             text = f"{error.field} {error.message}: the picture is left out"
             problems.add(place, text, error.code, objects=len(element), picture=True)
             continue
-        objects = join_shapes(read_shapes(element, place, problems), problems)
-        pictures.append(
-            NamedPicture(file_name=name, path=search.find(name), size=size, objects=tuple(objects), image_id=number)
-        )
+        picture = PictureAnnotation(file_name=name, path=search.find(name), size=size, image_id=number)
+        pictures.append((picture, join_shapes(read_shapes(element, place, problems), problems)))
     return pictures
 
 
@@ -464,26 +457,19 @@ def _frames(root: Element, path: Path, search: PictureSearch, problems: ProblemL
         )
     except UnusableValueError as error:
         raise DatasetError(f"{path}: {error.field} of original_size {error.message}") from error
-    pictures = []
+    pictures: list[NamedPicture] = []
     for frame, elements in shapes_by_frame(root, problems).items():
         stem = f"frame_{frame:06d}"
         found = find_frame(search, stem)
-        objects = join_shapes(read_shapes(elements, f"frame {frame}", problems), problems)
-        pictures.append(
-            NamedPicture(
-                file_name=found.name if found else f"{stem}.png",
-                path=found,
-                size=(size[0], size[1]),
-                objects=tuple(objects),
-                image_id=frame,
-            )
-        )
+        name = found.name if found else f"{stem}.png"
+        picture = PictureAnnotation(file_name=name, path=found, size=(size[0], size[1]), image_id=frame)
+        pictures.append((picture, join_shapes(read_shapes(elements, f"frame {frame}", problems), problems)))
     return pictures
 
 
 def _used(named: NamedSchema, pictures: Iterable[NamedPicture]) -> NamedSchema:
     """Return the schema without classes that turned out to be keypoints drawn as single points."""
-    objects = [thing for picture in pictures for thing in picture.objects]
+    objects = [thing for _, things in pictures for thing in things]
     classes, points = {thing.label for thing in objects}, {name for thing in objects for name in thing.points}
     single = [name for name in named.classes if name in points and name not in classes]
     return replace(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.data.annotation import AnnotationSet
+from posekit.data.annotation import AnnotationSet, PictureAnnotation
 from posekit.data.convert.objects import NamedObject, NamedPicture, NamedPoint, NamedSchema, number_objects
 from posekit.data.convert.sleap import open_h5, read_array
 from posekit.data.find_pictures import PictureSearch
@@ -294,7 +294,7 @@ def read_deeplabcut(source: Path, *, images: Path | None = None) -> AnnotationSe
     """
     files = _label_files(source)
     problems = ProblemList(str(source))
-    pictures = []
+    pictures: list[NamedPicture] = []
     columns: list[Column] = []
     for path in files:
         table = read_h5_table(path) if path.suffix.lower() == ".h5" else read_csv_table(path)
@@ -341,7 +341,7 @@ class _Place:
 
 def _read_pictures(table: CoordinateTable, search: PictureSearch, problems: ProblemList) -> list[NamedPicture]:
     places = _places(table)
-    pictures = []
+    pictures: list[NamedPicture] = []
     for row, name in enumerate(table.pictures):
         place = f"{table.path.name} '{name}'"
         objects = [
@@ -363,7 +363,7 @@ def _read_pictures(table: CoordinateTable, search: PictureSearch, problems: Prob
             text = f"the picture {error}; its size is needed, so it is left out"
             problems.add(place, text, "no_picture", objects=len(objects), picture=True)
             continue
-        pictures.append(NamedPicture(file_name=name, path=path, size=size, objects=tuple(objects)))
+        pictures.append((PictureAnnotation(file_name=name, path=path, size=size), objects))
     return pictures
 
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
 
-from posekit.data.annotation import AnnotationSet
+from posekit.data.annotation import AnnotationSet, PictureAnnotation
 from posekit.data.convert.objects import (
     UNGROUPED,
     NamedPicture,
@@ -287,7 +287,7 @@ def read_label_studio(source: Path, *, images: Path | None = None) -> Annotation
     _check_form(tasks, source)
     problems = ProblemList(str(source))
     search = PictureSearch(source, [] if images is None else [images])
-    pictures = []
+    pictures: list[NamedPicture] = []
     for number, task in enumerate(tasks):
         task_id = task.get("id") if isinstance(task, dict) else None
         place = f"task {task_id if isinstance(task_id, int) else f'[{number}]'}"
@@ -298,7 +298,7 @@ def read_label_studio(source: Path, *, images: Path | None = None) -> Annotation
             problems.add(place, text, error.code, objects=_count_results(task), picture=True)
             continue
         pictures.append(picture)
-    objects = [thing for picture in pictures for thing in picture.objects]
+    objects = [thing for _, things in pictures for thing in things]
     named = NamedSchema(
         classes=sorted({thing.label for thing in objects}),
         points=sorted({name for thing in objects for name in thing.points}),
@@ -331,13 +331,9 @@ def _read_task(task: Any, place: str, search: PictureSearch, problems: ProblemLi
     size = pixels_of(results, path)
     regions = read_regions(results, size, place, problems)
     task_id = task.get("id")
-    return NamedPicture(
-        file_name=name,
-        path=path,
-        size=size,
-        objects=tuple(join_shapes(regions, problems)),
-        image_id=task_id if isinstance(task_id, int) else None,
-    )
+    image_id = task_id if isinstance(task_id, int) else None
+    picture = PictureAnnotation(file_name=name, path=path, size=size, image_id=image_id)
+    return picture, join_shapes(regions, problems)
 
 
 def _results(task: Mapping[str, Any], place: str, problems: ProblemList) -> Sequence[Any]:

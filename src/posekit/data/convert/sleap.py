@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from posekit.data.annotation import AnnotationSet
+from posekit.data.annotation import AnnotationSet, PictureAnnotation
 from posekit.data.convert.objects import NamedObject, NamedPicture, NamedPoint, NamedSchema, number_objects
 from posekit.data.find_pictures import PictureSearch
 from posekit.errors import DatasetError, DatasetNotFoundError, MissingExtraError, PosekitError
@@ -74,15 +74,6 @@ def read_array(group: "h5py.Group", name: str) -> Any:
 _CHANNEL_ORDER_SINCE = 1.4
 
 
-@dataclass(frozen=True, kw_only=True)
-class FoundPicture:
-    """A picture on disk, its name, and its (h, w) in pixels."""
-
-    file_name: str
-    path: Path
-    size: tuple[int, int]
-
-
 class SleapPictures:
     """Gives the pictures of frames.
 
@@ -98,7 +89,7 @@ class SleapPictures:
         self._extracted = extracted
         self._videos = [json.loads(text) for text in read_array(file, "videos_json")]
 
-    def find(self, video: int, frame: int) -> FoundPicture:
+    def find(self, video: int, frame: int) -> PictureAnnotation:
         """Return the picture of a frame, after writing it to disk if it is embedded.
 
         Args:
@@ -134,7 +125,7 @@ class SleapPictures:
             raise UnusableValueError("the picture", f"is of video {video}, which the file does not have", "no_video")
         return found
 
-    def _extract(self, dataset: str, video: int, frame: int) -> FoundPicture:
+    def _extract(self, dataset: str, video: int, frame: int) -> PictureAnnotation:
         stored = self._file[dataset]
         numbers = read_array(stored.parent, "frame_numbers").tolist()
         if frame not in numbers:
@@ -148,7 +139,7 @@ class SleapPictures:
         name = f"video{video}_frame{frame:06d}.png"
         path = self._extracted / name
         write_picture(path, image)
-        return FoundPicture(file_name=name, path=path, size=(image.shape[0], image.shape[1]))
+        return PictureAnnotation(file_name=name, path=path, size=(image.shape[0], image.shape[1]))
 
     def _decode(
         self, data: "np.ndarray[Any, np.dtype[Any]]", kind: str, attributes: Mapping[str, Any]
@@ -167,7 +158,7 @@ class SleapPictures:
         # "BGR" means: an RGB frame was encoded as if it were BGR, so that red and blue have changed places.
         return np.ascontiguousarray(image[..., ::-1]) if _text(order) == "BGR" else image
 
-    def _file_of(self, files: Sequence[Any], frame: int) -> FoundPicture:
+    def _file_of(self, files: Sequence[Any], frame: int) -> PictureAnnotation:
         if frame >= len(files) or not isinstance(files[frame], str):
             text = f"is number {frame} of a list of {len(files)} files"
             raise UnusableValueError("the picture", text, "frame_not_listed")
@@ -177,7 +168,7 @@ class SleapPictures:
             text = f"{name} is not there; name the folder of the pictures, images="
             raise UnusableValueError("the picture", text, "no_picture")
         try:
-            return FoundPicture(file_name=path.name, path=path, size=picture_size(str(path)))
+            return PictureAnnotation(file_name=path.name, path=path, size=picture_size(str(path)))
         except PosekitError as error:
             raise UnusableValueError("the picture", f"cannot be read ({error})", "unreadable_picture") from error
 
@@ -349,7 +340,7 @@ def _named(skeletons: list[SleapSkeleton]) -> NamedSchema:
 
 
 def _read_frames(tables: _Tables, source: SleapPictures, problems: ProblemList) -> list[NamedPicture]:
-    pictures = []
+    pictures: list[NamedPicture] = []
     for row in tables.frames:
         video, frame = int(row["video"]), int(row["frame_idx"])
         place = f"video {video} frame {frame}"
@@ -365,9 +356,7 @@ def _read_frames(tables: _Tables, source: SleapPictures, problems: ProblemList) 
             text = f"{error.field} {error.message}"
             problems.add(place, text, error.code, objects=len(objects), picture=True)
             continue
-        pictures.append(
-            NamedPicture(file_name=found.file_name, path=found.path, size=found.size, objects=tuple(objects))
-        )
+        pictures.append((found, objects))
     return pictures
 
 
