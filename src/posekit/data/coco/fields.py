@@ -105,11 +105,7 @@ def load_coco(path: Path) -> dict[str, Any]:
 
 
 def read_keypoints(entry: Mapping[str, Any], count: int) -> Points | None:
-    """Return the K keypoints (K, 3) of an annotation: x, y in pixels, visibility 0, 1 or 2; None when it has none.
-
-    Raises:
-        UnusableValueError: the list has another length, or holds something that cannot be.
-    """
+    """Return the K keypoints (K, 3) of an annotation: x, y in pixels, visibility 0, 1 or 2; None when it has none."""
     field = keypoint_field(entry, count)
     value = entry.get(field)
     if value is None or value == []:
@@ -148,11 +144,7 @@ def keypoint_field(entry: Mapping[str, Any], count: int) -> str:
 
 
 def read_triplets(value: Any, field: str, count: int) -> Points:
-    """Return a flat list of `count` times x, y and a third number as an array (count, 3).
-
-    Raises:
-        UnusableValueError: it is no list of that many finite numbers.
-    """
+    """Return a flat list of `count` times x, y and a third number as an array (count, 3)."""
     if isinstance(value, list) and len(value) != 3 * count:
         text = f"has {len(value)} values, not the {3 * count} of {count} points x, y, visibility"
         raise UnusableValueError(field, text, "wrong_keypoint_count")
@@ -174,11 +166,7 @@ def key_of(value: Any) -> int | str | None:
 
 
 def read_side(entry: Mapping[str, Any], key: str) -> int:
-    """Return the height or width of a picture in pixels.
-
-    Raises:
-        UnusableValueError: it is no whole number of at least 1.
-    """
+    """Return the height or width of a picture in pixels."""
     side = entry.get(key)
     if not is_number(side) or side < 1 or side != int(side):
         raise UnusableValueError(key, f"is {quote(side)}, not a number of pixels of at least 1", "bad_size")
@@ -186,11 +174,7 @@ def read_side(entry: Mapping[str, Any], key: str) -> int:
 
 
 def read_box(value: Any) -> Box | None:
-    """Return the corners x1, y1, x2, y2 of a box x, y, width, height in pixels; None for null and [].
-
-    Raises:
-        UnusableValueError: it is no list of four finite numbers, or has no area.
-    """
+    """Return the corners x1, y1, x2, y2 of a box x, y, width, height in pixels; None for null and []."""
     if value is None or value == []:
         return None
     numbers = read_numbers(value, "bbox", "bad_box")
@@ -217,9 +201,6 @@ def read_parts(value: Any, size: tuple[int, int]) -> tuple[Points, ...]:
     Returns:
         Outlines (P, 2) in pixels. Polygons of fewer than 6 or of an odd number of values are left out, as the
         conversion of COCO to YOLO labels does. Of masks these are the outer contours, through pixel centres.
-
-    Raises:
-        UnusableValueError: the entry is malformed.
     """
     if value is None:
         return ()

@@ -29,11 +29,8 @@ from posekit.io.decode import picture_size
 
 _USUAL_KEYS = ("image", "img")
 
-
 # Uploaded files get eight characters and a dash before their name.
 _PREFIX_LENGTH = 9
-
-
 _UPLOADS = "data/upload/"
 
 
@@ -41,9 +38,6 @@ def picture_name(task: Mapping[str, Any]) -> str:
     """Return the name of a task's picture without what is Label Studio's own, "/" between folders.
 
     ``/data/local-files/?d=dogs/1.jpg`` is ``dogs/1.jpg``; of addresses and bucket names the path is left.
-
-    Raises:
-        UnusableValueError: the task names no picture, or several.
     """
     data = task.get("data")
     values = data if isinstance(data, dict) else {}
@@ -68,12 +62,7 @@ def find_picture(search: PictureSearch, task: Mapping[str, Any], name: str) -> P
 
 
 def pixels_of(results: Sequence[Any], path: Path | None) -> tuple[int, int]:
-    """Return (h, w) of a picture as its regions state it, else as the file says.
-
-    Raises:
-        UnusableValueError: the regions do not say it, and the file is not there or cannot be read; or they say
-            that the picture was turned while it was labelled.
-    """
+    """Return (h, w) of a picture as its regions state it, else as the file says."""
     entries = [entry for entry in results if isinstance(entry, dict)]
     if any(entry.get("image_rotation") not in (None, 0) for entry in entries):
         text = "says that the picture was turned for labelling: posekit cannot tell its coordinates"
@@ -133,15 +122,10 @@ def _head(heads: dict[str, str], region: str) -> str:
 
 # Words of a choice beside a keypoint that call it hidden; Label Studio itself has no mark for that.
 HIDDEN_WORDS = frozenset({"hidden", "occluded", "invisible", "not visible"})
-
-
 _HIDDEN = 1
-
 
 # What says something of a region that another result draws, or of the whole picture; none of it is a shape.
 _NO_SHAPES = frozenset({"relation", "labels", "choices", "taxonomy", "textarea", "rating", "number", "datetime"})
-
-
 _LABELS = "labels"
 
 

@@ -34,11 +34,7 @@ def match_boxes(first: Corners, second: Corners, *, iou: float) -> list[tuple[in
 
 
 Kind = Literal["pose", "outline"]
-
-
 _BOX_COLUMNS = 5
-
-
 _FEWEST_OUTLINE_VALUES = 6
 
 

@@ -104,7 +104,6 @@ class Shape:
 
 
 NAMELESS = "object"  # the class of objects of which only single points were drawn
-
 Draft = list[Shape]  # the shapes of one object
 
 
