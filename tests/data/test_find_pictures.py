@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posekit.data.find_pictures import label_path, list_pictures, share
+from posekit.data.find_pictures import label_file_name, list_pictures, share
 from posekit.errors import DatasetNotFoundError, SettingError
 
 
@@ -21,19 +21,19 @@ def gallery(tmp_path):
     return folder
 
 
-def names(found):
-    return [path.name for path in found]
+def found_in(*places):
+    return [Path(name) for name in list_pictures(places)]
 
 
 def test_a_folder_is_listed_to_its_depth_in_order(gallery):
-    found = list_pictures([gallery])
+    found = found_in(gallery)
     assert found == [gallery / "a.PNG", gallery / "b.jpg", gallery / "within" / "deep" / "c.jpeg"]
 
 
 def test_a_folder_that_links_back_to_itself_ends(gallery):
     (gallery / "within" / "again").symlink_to(gallery, target_is_directory=True)
     (gallery / "within" / "other").symlink_to(gallery / "within" / "deep", target_is_directory=True)
-    found = list_pictures([gallery])
+    found = found_in(gallery)
     assert len(set(found)) == len(found)
     assert gallery / "within" / "other" / "c.jpeg" in found
 
@@ -46,29 +46,29 @@ def test_a_list_counts_from_its_own_folder_or_from_here(gallery, monkeypatch):
         f"./x.jpg\n\n  {gallery / 'b.jpg'}  \nimages/a.PNG\nelsewhere/y.png\nnotes.md\n", encoding="utf-8-sig"
     )
     lists = text.parent
-    assert list_pictures([text]) == sorted(
+    assert found_in(text) == sorted(
         [lists / "x.jpg", gallery / "b.jpg", gallery / "a.PNG", lists / "elsewhere" / "y.png"], key=str
     )
 
 
 def test_several_places_become_one_sorted_list(gallery, tmp_path):
     (tmp_path / "z.txt").write_text("./0.png\n")
-    assert list_pictures([gallery, tmp_path / "z.txt"])[0] == tmp_path / "0.png"
-    assert names(list_pictures([gallery / "b.jpg", gallery / "a.PNG"])) == ["a.PNG", "b.jpg"]
+    assert found_in(gallery, tmp_path / "z.txt")[0] == tmp_path / "0.png"
+    assert [path.name for path in found_in(gallery / "b.jpg", gallery / "a.PNG")] == ["a.PNG", "b.jpg"]
 
 
 def test_places_without_pictures_are_told(gallery, tmp_path):
     with pytest.raises(DatasetNotFoundError, match=r"nowhere: no such file or folder"):
-        list_pictures([gallery, tmp_path / "nowhere"])
+        found_in(gallery, tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetNotFoundError, match=r"empty: the folder holds no picture; .* jpg"):
-        list_pictures([tmp_path / "empty"])
+        found_in(tmp_path / "empty")
     (tmp_path / "list.txt").write_text("a.mp4\n")
     with pytest.raises(DatasetNotFoundError, match=r"list\.txt: the list names no picture"):
-        list_pictures([tmp_path / "list.txt"])
+        found_in(tmp_path / "list.txt")
     (tmp_path / "archive.zip").write_bytes(b"PK\x03\x04\xff\xfe")
     with pytest.raises(DatasetNotFoundError, match=r"archive\.zip: .* not UTF-8 .* a text file that lists them"):
-        list_pictures([tmp_path / "archive.zip"])
+        found_in(tmp_path / "archive.zip")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_fraction_that_is_neither_share_nor_count_is_refused(fraction):
 @given(st.lists(st.sampled_from(["images", "labels", "a", "images2", "c.d"]), min_size=1, max_size=6))
 def test_only_the_last_folder_named_images_becomes_labels(folders):
     picture = Path(os.sep, *folders, "x.y.jpg")
-    label = label_path(picture)
+    label = Path(label_file_name(str(picture)))
     assert label.name == "x.y.txt"
     if "images" in folders:
         last = len(folders) - 1 - folders[::-1].index("images")
@@ -97,4 +97,4 @@ def test_only_the_last_folder_named_images_becomes_labels(folders):
 
 def test_a_link_to_itself_is_listed_so_that_reading_it_says_what_is_wrong(tmp_path):
     (tmp_path / "round.jpg").symlink_to("round.jpg")
-    assert list_pictures([tmp_path]) == [tmp_path / "round.jpg"]
+    assert found_in(tmp_path) == [tmp_path / "round.jpg"]

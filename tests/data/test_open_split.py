@@ -10,7 +10,7 @@ import pytest
 from posekit.data.coco.split import find_truth
 from posekit.data.description import DatasetDescription
 from posekit.data.labels import Labels, PictureLabels, Split
-from posekit.data.open_split import SHOWN_PROBLEMS, number_like, open_split, settle_outlines, without_padding
+from posekit.data.open_split import SHOWN_PROBLEMS, number_like, open_split, settle_polygons, without_padding
 from posekit.errors import DatasetError, DatasetKeyError, DatasetNotFoundError
 from posekit.schema.schema import KeypointSchema
 
@@ -223,7 +223,7 @@ def labels(name, polygons, count=None):
 
 def settle(pictures, task):
     """Return how many polygons each picture has."""
-    settled = settle_outlines(Labels.join(pictures, polygons=task == "segment"), task=task, source="d.yaml")
+    settled = settle_polygons(Labels.join(pictures, polygons=task == "segment"), task=task, source="d.yaml")
     return [None if one.polygons is None else len(one.polygons) for one in settled]
 
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-Size = tuple[int, int]
-
+Array = NDArray[Any]
+Join = Callable[[Sequence[Array]], Array]
 
 LARGEST_BYTE = 255
 
@@ -71,12 +71,12 @@ class FormattedSample:
 
 
 def format_sample(sample: Sample, *, masks: MaskForm | None = None, swap_colours: bool = False) -> FormattedSample:
-    """Bring a sample into the form of training targets.
+    """Bring a sample, whose objects are within the picture, into the form of training targets.
 
     Args:
-        sample: boxes, keypoints and outlines within the picture, in pixels.
-        masks: draw masks in this form; with an index map the objects come out from the largest mask to the smallest.
-            None when the task needs none.
+        sample: boxes, keypoints and outlines in pixels.
+        masks: form of the masks; None when the task needs none. With an index map the objects come out from the
+            largest mask to the smallest.
         swap_colours: leave the planes as BGR.
     """
     drawn, semantic, overlap = None, None, True
@@ -160,12 +160,6 @@ def _classes_over(index_map: NDArray[Any], classes: NDArray[np.int64]) -> Floats
     return semantic
 
 
-Array = NDArray[Any]
-
-
-Join = Callable[[Sequence[Array]], Array]
-
-
 def collate(formatted: Sequence[FormattedSample]) -> Batch:
     """Stack B pictures of one size and join their objects, those of one picture together, in order.
 
@@ -177,7 +171,9 @@ def collate(formatted: Sequence[FormattedSample]) -> Batch:
     """
     if not formatted:
         raise ShapeError("a batch needs at least one picture")
-    _check_sizes(formatted)
+    sizes = {one.sample.size for one in formatted}
+    if len(sizes) > 1:
+        raise ShapeError(f"pictures of one batch must be of one size, but they have {sorted(sizes)} pixels")
     targets = Targets(
         pictures=_tensor([np.repeat(np.arange(len(formatted)), [len(one.boxes) for one in formatted])], np.concatenate),
         classes=_tensor([one.sample.classes for one in formatted], np.concatenate),
@@ -190,12 +186,6 @@ def collate(formatted: Sequence[FormattedSample]) -> Batch:
     )
     images = _tensor([one.image for one in formatted], np.stack)
     return Batch(images=images, samples=[one.sample for one in formatted], letterboxes=[], targets=targets)
-
-
-def _check_sizes(formatted: Sequence[FormattedSample]) -> None:
-    sizes = {one.sample.size for one in formatted}
-    if len(sizes) > 1:
-        raise ShapeError(f"pictures of one batch must be of one size, but they have {sorted(sizes)} pixels")
 
 
 def _optional(name: str, parts: Sequence[Array | None], join: Join) -> "Tensor | None":

@@ -94,8 +94,6 @@ def _shifted(sample: Sample, shift: Point) -> Sample:
 
 
 CONCENTRATION = 32.0  # of the beta distribution of the share: mostly near one half
-
-
 # OpenCV rounds levels where the recipe cuts their fractions. A little less than one half, so that whole levels stay.
 CUT_NOT_ROUND = -0.499
 

@@ -20,23 +20,13 @@ if TYPE_CHECKING:
     import torch
 
 
+# Largest object graph that is read; nano networks need 0.1 to 0.4 MB.
 MAX_PICKLE_BYTES = 64 * 2**20
 
-
-"""Largest object graph that is read; nano networks need 0.1 to 0.4 MB."""
-
-
+# Largest table of contents of the archive, enough for about 100 000 members.
 MAX_DIRECTORY_BYTES = 8 * 2**20
-
-
-"""Largest table of contents of the archive, enough for about 100 000 members."""
-
-
 _STORAGE_KEY = re.compile(r"[0-9]{1,18}")
-
-
 _ENCRYPTED = 0x1
-
 
 # What zipfile raises on damaged or crafted archives, besides BadZipFile.
 _ZIP_PROBLEMS = (
@@ -85,15 +75,7 @@ class Archive:
         return self._read("data.pkl", MAX_PICKLE_BYTES)
 
     def storage(self, key: str, byte_count: int) -> bytes:
-        """Return the bytes of one tensor storage.
-
-        Args:
-            key: the storage's name in the file, a decimal number.
-            byte_count: the length that the object graph states for it.
-
-        Raises:
-            CheckpointError: if there is no such storage, or it has another length.
-        """
+        """Return the bytes of the tensor storage `key`, which must be as many as the object graph states."""
         info = self._members.get(f"data/{key}") if _STORAGE_KEY.fullmatch(key) else None
         if info is None:
             raise CheckpointError(f"the tensor storage {key[:40]!r} is missing from the file")
@@ -204,16 +186,14 @@ def _refuse_torchscript(names: list[str]) -> None:
 
 
 _MAX_AXES = 16
-
-
 _MAX_LENGTH = 2**40
 
 
 class TensorReader:
     """Turns references into tensors that own their memory.
 
-    Args:
-        archive: the open file that the references come from.
+    A `CheckpointError` refuses views that leave their storage, storages that are missing or of another size than
+    declared, and tensors that together are larger than the file.
     """
 
     def __init__(self, archive: Archive) -> None:
@@ -223,12 +203,7 @@ class TensorReader:
         self._elements_left = archive.file_size
 
     def read(self, ref: TensorRef) -> "torch.Tensor":
-        """Return the tensor of `ref` in its stored dtype, contiguous, on the CPU.
-
-        Raises:
-            CheckpointError: if the view leaves its storage, the storage is missing or of another
-                size than declared, or all tensors together are larger than the file.
-        """
+        """Return the tensor of `ref` in its stored dtype, contiguous, on the CPU."""
         import torch
 
         count = _checked_count(ref)

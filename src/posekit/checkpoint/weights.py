@@ -10,19 +10,10 @@ from posekit.files.download import check_record, download
 from posekit.log import LOGGER
 
 _RELEASE = "https://github.com/ultralytics/assets/releases/download/v8.4.0"
-
-
 _FAMILIES = ("yolov8", "yolo11", "yolo26")
-
-
 _SCALES = ("n", "s", "m", "l", "x")
-
-
 _TASKS = ("", "-seg", "-pose")
-
-
 _RFDETR = "https://storage.googleapis.com/rfdetr"
-
 
 # Path below that address, and the MD5 that its publisher states.
 _RFDETR_FILES = {
@@ -36,7 +27,6 @@ _RFDETR_FILES = {
         "6de511943ee85a547d4c5cb527daf0eb",
     ),
 }
-
 
 # Only sums that were computed from the published file; the others are recorded at the first download.
 _SHA256 = {"yolo11n-pose": "869e83fcdffdc7371fa4e34cd8e51c838cc729571d1635e5141e3075e9319dc0"}
@@ -98,8 +88,6 @@ def _rfdetr_entry(name: str) -> PublishedWeights:
 
 
 FIGURES_POSE: Final = "figures-pose.pt"
-
-
 _FOLDER = Path(__file__).parent.parent / "weights"
 
 

@@ -304,8 +304,6 @@ class BenchmarkSettings(RunSettings):
 
 
 FORMS = ("coco", "cvat", "labelstudio", "deeplabcut", "sleap", "stanfordextra", "yolo")
-
-
 TARGETS = ("yolo", "coco")
 
 

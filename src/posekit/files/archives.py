@@ -18,15 +18,10 @@ from posekit.errors import DatasetError, OutputError
 from posekit.files.magic import HEAD_BYTES, identify
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-
-
 _OPENERS: dict[str, Callable[..., Any]] = {
     "gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open, "tar": Path.open,
 }  # fmt: skip
-
-
 _BLOCK = 512
-
 
 # The longest run that tarfile reads at once for a header; a hostile header asks for gigabytes.
 _LONGEST_READ = 1 << 20
@@ -150,16 +145,12 @@ def too_large(path: Path, size: int) -> DatasetError:
 
 # Pictures hardly shrink and label files to a quarter; archives made to fill a disk reach a thousand and more.
 LARGEST_RATIO = 200
-
-
 ALWAYS_ALLOWED_BYTES = 1 << 30
-
 
 _DAMAGED = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, ValueError, OverflowError,
     RuntimeError,  # an encrypted zip, or a compression that Python does not know
 )  # fmt: skip
-
 
 _LITTER = ("__MACOSX", ".DS_Store")
 

@@ -22,17 +22,9 @@ if TYPE_CHECKING:
 
 # How long a server may stay silent.
 TIMEOUT_SECONDS = 30.0
-
-
 _AT_ONCE = 1 << 18
-
-
 _WEB = ("http://", "https://")
-
-
 _LIVE = ("rtsp://", "rtsps://", "rtmp://", "tcp://")
-
-
 _PASSWORD = re.compile(r"^(\w+://[^/:@]*):[^/]*@")
 
 

@@ -29,7 +29,6 @@ class Content:
 
 _UNPACK, _EXPORTED = ": unpack it first", ": exported networks are run, not loaded as weights"
 
-
 _SIGNATURES: tuple[tuple[int, bytes, Content], ...] = (
     (0, b"\xff\xd8\xff", Content("image", "a JPEG picture")),
     (0, b"\x89PNG\r\n\x1a\n", Content("image", "a PNG picture")),
@@ -77,10 +76,8 @@ _SIGNATURES: tuple[tuple[int, bytes, Content], ...] = (
     ),
 )
 
-
 # Behind the length of the header; looked for last, as a text may have a brace there.
 _SAFETENSORS = Content("other", "a safetensors file", " under another name: rename it to end in .safetensors")
-
 
 _RIFF_KINDS = {
     b"AVI ": Content("video", "an AVI video"),
@@ -88,10 +85,7 @@ _RIFF_KINDS = {
     b"WEBP": Content("image", "a WebP picture"),
 }
 
-
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
-
-
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 
 
@@ -144,13 +138,9 @@ def _identify_text(head: bytes) -> Content | None:
 
 
 MediaKind = Literal["image", "video"]
-
-
 IMAGE_SUFFIXES = frozenset(
     {".avif", ".bmp", ".dng", ".heic", ".heif", ".jp2", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"}
 )
-
-
 VIDEO_SUFFIXES = frozenset(
     {".asf", ".avi", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".wmv", ".webm"}
 )

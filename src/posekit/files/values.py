@@ -13,14 +13,8 @@ if TYPE_CHECKING:
 
 # No picture is that large; beyond it, sums and float32 overflow.
 LARGEST = 1e9
-
-
 _LONGEST_QUOTE, _LONGEST_LIST = 40, 6
-
-
 _LARGEST_INDEX = 2**31  # far above any count
-
-
 _NUMBERS = frozenset({int, float})
 
 

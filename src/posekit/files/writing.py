@@ -120,7 +120,6 @@ def _make(folder: Path) -> bool:
 
 _UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')
 
-
 # File systems allow 255 bytes; suffixes and numbers need some.
 _LONGEST_NAME = 200
 

@@ -156,11 +156,7 @@ InMemory: TypeAlias = Union["Image", NDArray[Any]]
 class MemorySource(Source):
     """One batch of PIL images and arrays, and of picture files (paths, URLs) given along with them.
 
-    Of several pictures one that cannot be decoded is skipped with one warning.
-
-    Raises (when iterated):
-        SourceTypeError, SourceValueError: an array is no picture.
-        UnreadableImageError: no picture can be decoded.
+    Of several pictures one that cannot be decoded is skipped with one warning; an array that is no picture is an error.
     """
 
     def __init__(self, pictures: Sequence[InMemory | Path | str], *, download_dir: Path) -> None:
@@ -189,11 +185,7 @@ class MemorySource(Source):
 
 
 class TensorSource(Source):
-    """One batch of ready network inputs; see `from_tensor`.
-
-    Raises:
-        SourceValueError: another shape or size.
-    """
+    """One batch of ready network inputs; see `from_tensor`."""
 
     def __init__(self, tensor: "Tensor") -> None:
         self._samples = from_tensor(tensor)

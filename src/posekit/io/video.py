@@ -28,10 +28,6 @@ def holds_video(path: Path) -> bool:
     """Tell whether a file is to be read as a video: by its content first, by its suffix where that says nothing.
 
     A GIF is a video when its suffix is one of a video, and a picture otherwise.
-
-    Raises:
-        SourceNotFoundError: there is no such file.
-        UnreadableImageError: it may not be read.
     """
     content = identify(read_bytes(path, HEAD_BYTES))
     promised = media_kind(path) == "video"
@@ -41,12 +37,7 @@ def holds_video(path: Path) -> bool:
 
 
 def check_video(path: Path) -> None:
-    """Refuse what the decoder would take for something else, such as a playlist of other files.
-
-    Raises:
-        SourceNotFoundError: there is no such file.
-        UnreadableImageError: the file is empty, or no known kind of video.
-    """
+    """Refuse what the decoder would take for something else, such as a playlist of other files."""
     head = read_bytes(path, HEAD_BYTES)
     if not head:
         raise UnreadableImageError(f"{path}: the file is empty (0 bytes)")
@@ -65,13 +56,8 @@ _EXPECTED_SHARE = 0.98
 def read_video(path: Path, *, index: int, count: int, vid_stride: int = 1) -> Generator[Sample, None, None]:
     """Yield frames 1, 1 + vid_stride, 1 + 2 * vid_stride, ... of a video, turned upright, decoding as it goes.
 
-    A video that breaks off yields what can be decoded, then one warning that tells how much came.
-
-    Args:
-        path: the file.
-        index: its 1-based number among the files of the source.
-        count: how many files the source has.
-        vid_stride: of how many frames one is kept.
+    A video that breaks off yields what can be decoded, then one warning that tells how much came. `index` is the
+    1-based number of the file among the `count` of its source.
 
     Raises:
         SourceNotFoundError: there is no such file.

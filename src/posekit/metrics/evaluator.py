@@ -21,15 +21,10 @@ from posekit.schema.schema import SigmaChoice
 def picture_scores(
     names: Sequence[str], right: NDArray[np.integer], found: NDArray[np.integer], labels: NDArray[np.integer]
 ) -> dict[str, dict[str, Any]]:
-    """Return for each picture ``precision recall f1 tp fp fn``, at the threshold 0.5 over all kept detections.
+    """Return for each picture ``precision recall f1 tp fp fn`` from (P,) counts of right, of all and of labels.
 
-    A picture without labels and without detections scores 1.0; what divides by zero otherwise is 0.0.
-
-    Args:
-        names: of the P pictures; of equal names the last counts.
-        right: (P,) right detections.
-        found: (P,) detections.
-        labels: (P,) labelled objects.
+    A picture without labels and without detections scores 1.0; what divides by zero otherwise is 0.0. Of equal names
+    the last counts.
     """
     rows = zip(names, right.tolist(), found.tolist(), labels.tolist(), strict=True)
     return {name: _scores(tp, detections - tp, objects - tp) for name, tp, detections, objects in rows}

@@ -237,11 +237,8 @@ class Metrics(Tabular):
     def summary(self, normalize: bool = False, decimals: int = 5) -> list[Row]:
         """Return one row per labelled class; the mAP columns are those of the boxes.
 
-        Values are None where a part has nothing to score, such as keypoints of a class without any.
-
-        Args:
-            normalize: without effect: all values are shares already.
-            decimals: of the values.
+        Values are None where a part has nothing to score, such as keypoints of a class without any. `normalize` is
+        without effect: all values are shares already.
         """
         return [self._row(i, int(number), decimals) for i, number in enumerate(self.ap_class_index)]
 

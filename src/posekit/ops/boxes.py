@@ -1,6 +1,6 @@
 """Boxes (..., 4) and points (..., 2 or 3) between formats and between coordinate frames, and areas of boxes."""
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,3 +69,11 @@ def box_iou(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[
         shared = shared_areas(first, second)
         union = box_areas(first)[:, None] + box_areas(second) - shared
         return np.asarray(shared / (union + np.float32(1e-7)), np.float32)
+
+
+def exact_iou(first: NDArray[np.floating[Any]], second: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Return the (M, N) IoU as `box_iou`, in double precision; 0 for boxes without area."""
+    a, b = first.astype(np.float64), second.astype(np.float64)
+    shared = shared_areas(a, b)
+    union = box_areas(a)[:, None] + box_areas(b) - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)

@@ -11,24 +11,15 @@ from numpy.typing import NDArray
 from posekit.ops.letterbox import Letterbox
 
 Points = NDArray[np.float32]
-
-
 Contour = TypeVar("Contour", NDArray[np.int32], NDArray[np.float64])
-
-
 # Distances held at once while the closest points of two contours are looked for.
 _MOST_DISTANCES = 4_000_000
 
 
 def mask_to_polygon(mask: NDArray[np.uint8] | NDArray[np.bool_]) -> Points:
-    """Return the outline of a mask; the outlines of several parts are joined to one.
+    """Return the outline (P, 2) float32 of a mask (H, W); the outlines of several parts are joined to one.
 
-    Args:
-        mask: (H, W), nonzero inside the object.
-
-    Returns:
-        (P, 2) float32 x, y in pixels of the mask: outer contours only, straight runs reduced to
-        their ends; (0, 2) for an empty mask.
+    Only outer contours count, and straight runs are reduced to their ends; an empty mask gives (0, 2).
     """
     contours = _contours(mask)
     if not contours:
@@ -50,13 +41,8 @@ def join_contours(contours: Sequence[Contour]) -> Contour:
     """Join closed contours to one polygon by bridges between neighbours in the sequence.
 
     Each bridge runs between the closest points of contour i - 1 and i. The polygon walks along one
-    side of the middle contours to the last one, around it, and back along their other side.
-
-    Args:
-        contours: at least one (P_i, 2), int32 or float64.
-
-    Returns:
-        (P, 2) of the same type; the contour itself when there is only one.
+    side of the middle contours to the last one, around it, and back along their other side. Contours are (P_i, 2), at
+    least one; a single one is returned as it is.
     """
     if len(contours) == 1:
         return contours[0]
@@ -82,14 +68,9 @@ def polygon_area(points: NDArray[np.floating[Any]]) -> float:
 
 
 def polygon_to_original(polygon: Points, letterbox: Letterbox) -> Points:
-    """Move a polygon from a letterboxed mask to the original picture, and clip it to that picture.
+    """Move a polygon (P, 2) from a letterboxed mask to the original picture, and clip it to that picture.
 
-    Args:
-        polygon: (P, 2) float32 x, y in pixels of the mask.
-        letterbox: how the picture lies in the mask, from ``Letterbox.between(mask_hw, original_hw)``.
-
-    Returns:
-        (P, 2) float32 x, y in pixels of the original picture.
+    `letterbox` says how the picture lies in the mask: ``Letterbox.between(mask_hw, original_hw)``.
     """
     shift, gain, size = (
         np.array(pair[::-1], np.float32) for pair in (letterbox.pad, letterbox.gain, letterbox.original)
@@ -132,14 +113,9 @@ RESAMPLED = 1000  # points per outline
 
 
 def resample_polygon(polygon: Points, count: int = RESAMPLED) -> Points:
-    """Return a closed outline with `count` points: its own, and others evenly spaced by point number.
+    """Return a closed outline with `count` points: those of the polygon (P, 2), and others evenly spaced by number.
 
-    Args:
-        polygon: (P, 2) float32, P of at least 1.
-        count: wanted points; an outline of as many or more keeps its own and repeats the first.
-
-    Returns:
-        (max(count, P + 1), 2) float32.
+    An outline of as many points or more keeps its own and repeats the first: (max(count, P + 1), 2).
     """
     closed = np.concatenate((polygon, polygon[:1]))
     if len(closed) >= count:
@@ -150,15 +126,12 @@ def resample_polygon(polygon: Points, count: int = RESAMPLED) -> Points:
 
 
 def separate_masks(polygons: Sequence[Points], shape: tuple[int, int], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return one mask per outline.
+    """Return one mask per outline, (N, h, w) uint8, 0 or 1.
 
     Args:
         polygons: N outlines (P, 2) in pixels of `shape`; coordinates are cut to whole pixels.
         shape: (H, W) to draw at.
         size: (h, w) of the masks; they are reduced bilinearly in bytes, so a pixel that is mostly outside is 0.
-
-    Returns:
-        (N, h, w) uint8, 0 or 1.
     """
     masks: NDArray[np.uint8] = np.zeros((len(polygons), *size), np.uint8)
     for mask, polygon in zip(masks, polygons, strict=True):

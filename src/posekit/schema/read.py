@@ -1,4 +1,4 @@
-"""Builds the keypoint schema from a dataset YAML."""
+"""The keypoint schema of a dataset YAML, and of the categories of a COCO JSON file."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,10 +11,8 @@ from posekit.schema.known_sets import COCO_FLIP, recognise
 from posekit.schema.schema import COCO_PERSON, KeypointSchema
 from posekit.schema.sides import carries_sides, flip_from_names, repeated, unpaired_names, words
 
+# Takes one line of text, without the name of the file, which the caller knows: ``list.append``, a logger.
 Warn = Callable[[str], object]
-
-
-"""Takes one line of text, without the name of the file, which the caller knows: ``list.append``, a logger."""
 
 
 def unheard(text: str) -> None:
@@ -101,22 +99,17 @@ class YamlNames:
 
 
 def read_kpt_names(data: Mapping[str, Any], count: int, where: str) -> YamlNames:
-    """Read ``kpt_names``.
+    """Read ``kpt_names``: a list of K names, or such lists, perhaps shorter ones, by class number.
 
-    Args:
-        data: the dataset YAML.
-        count: K of ``kpt_shape``.
-        where: the file, for messages about types; those about contradictions leave it to the caller.
-
-    Raises:
-        DatasetTypeError: if it is neither a list of names nor such lists by class number.
-        SchemaError: if no list has K names, one has more, or there is no such class.
+    `where` is the file, for messages about types; those about contradictions leave it to the caller.
     """
     value = data.get("kpt_names")
     if value is None:
         return YamlNames()
     if not isinstance(value, Mapping):
-        return YamlNames(lists=(_list_of(value, "kpt_names", count, where),))
+        names = read_names(value, "kpt_names", where)
+        _check_count(names, "kpt_names", count)
+        return YamlNames(lists=(names,))
     if not value or not all(is_index(label) and label >= 0 for label in value):
         raise DatasetTypeError(
             f"{where}: kpt_names must be one list of names, or one list per class number, such as {{0: [nose, tail]}}"
@@ -148,12 +141,6 @@ def _pairs(value: Any, where: str) -> tuple[tuple[int, int], ...]:
 def _sigmas(value: Any, where: str) -> tuple[float, ...]:
     expected = "a list of plain numbers, such as [0.05, 0.1] (YAML takes 5e-2 for text)"
     return tuple(map(float, read_list(value, is_plain_number, "kpt_oks_sigmas", where, expected)))
-
-
-def _list_of(value: Any, key: str, count: int, where: str) -> tuple[str, ...]:
-    names = read_names(value, key, where)
-    _check_count(names, key, count)
-    return names
 
 
 def _check_count(names: tuple[str, ...], key: str, count: int) -> None:
@@ -231,12 +218,8 @@ def _given(data: Mapping[str, Any], shape: tuple[int, int], names: YamlNames, wh
     """Return the schema as far as the YAML gives it."""
 
     def flip(key: str) -> tuple[int, ...] | None:
-        value = data.get(key)
-        return (
-            None
-            if value is None
-            else read_list(value, is_index, key, where, f"a list of {shape[0]} point indices from 0")
-        )
+        value, expected = data.get(key), f"a list of {shape[0]} point indices from 0"
+        return None if value is None else read_list(value, is_index, key, where, expected)
 
     limbs, sigmas = data.get("skeleton"), data.get("kpt_oks_sigmas")
     return KeypointSchema(

@@ -47,10 +47,7 @@ class Side(Enum):
 
 
 Words = tuple[str | Side, ...]
-
-
 _LETTERS = {"l": Side.LEFT, "r": Side.RIGHT}
-
 
 # Letters beside l and r that make them part of an enumeration (a, b, ... l, ... r); m and c may mean the middle.
 _OTHER_LETTERS = [letter for letter in ascii_lowercase if letter not in "lrmc"]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.label_files.mutations import parse
-from posekit.data.find_pictures import label_path
+from posekit.data.find_pictures import label_file_name
 from posekit.data.yolo.parse import MAX_PROBLEMS, UNAVAILABLE, scan_label_files
 from posekit.data.yolo.rows import LabelRule, read_label_bytes
 from posekit.errors import DatasetError
@@ -237,7 +237,7 @@ def expect_objects(name, labels):
 
 def test_label_files_lie_where_the_reference_looks_for_them():
     for picture, label in zip(GOLDEN["label_path/in"], GOLDEN["label_path/out"], strict=True):
-        assert label_path(Path(str(picture))).as_posix() == str(label)
+        assert Path(label_file_name(str(picture))).as_posix() == str(label)
 
 
 # Both layouts of multitask rows, told apart per file or named.

@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.data.annotation import box_overlaps
 from posekit.data.checks.findings import EXAMPLES, Example, Finding, finding
 from posekit.data.checks.table import Floats, Indices, ObjectTable, Statistics
 from posekit.data.labels import Split
 from posekit.io.decode import read_image
+from posekit.ops.boxes import exact_iou
 from posekit.schema.schema import KeypointSchema
 
 Marks = NDArray[np.bool_]
@@ -311,5 +311,5 @@ def _copies(groups: Sequence[Sequence[Place]]) -> list[Example]:
 
 def _same_boxes(table: ObjectTable, rows: list[int]) -> list[tuple[int, int]]:
     boxes, classes = table.boxes[rows], table.classes[rows]
-    same = np.triu((box_overlaps(boxes, boxes) >= SAME_BOX) & (classes[:, None] == classes[None]), 1)
+    same = np.triu((exact_iou(boxes, boxes) >= SAME_BOX) & (classes[:, None] == classes[None]), 1)
     return [(rows[first], rows[second]) for first, second in np.argwhere(same).tolist()]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from posekit.config.commands import TASKS_WITH_KEYPOINTS, TASKS_WITH_OUTLINES
-from posekit.data.annotation import AnnotationSet, differing_part
+from posekit.data.annotation import AnnotationSet
 from posekit.data.coco.categories import ClassNumbers
 from posekit.data.coco.read import read_coco
 from posekit.data.find_pictures import PictureSearch
@@ -77,7 +77,7 @@ def read_coco_split(
 
 
 def _check_same(first_path: Path, first: AnnotationSet, path: Path, annotations: AnnotationSet) -> None:
-    difference = differing_part(first, annotations)
+    difference = first.difference(annotations)
     if difference:
         raise DatasetError(f"{path}: has other {difference} than {first_path}; the files of one split must agree")
 

@@ -23,22 +23,14 @@ SKIN: tuple[Color, ...] = (
     (66, 94, 142), (50, 74, 116), (40, 58, 92), (30, 42, 68),
 )  # fmt: skip
 
-
 HAIR: tuple[Color, ...] = (
     (18, 18, 22), (26, 28, 36), (30, 42, 60), (40, 62, 92), (58, 92, 132), (96, 150, 190), (130, 190, 222),
     (44, 70, 140), (150, 152, 156), (212, 214, 216),
 )  # fmt: skip
 
-
 HAIR_CUTS = ("short", "short", "cropped", "bob", "long", "bun", "tail", "bald", "curly")
-
-
 HATS = ("none", "none", "none", "none", "cap", "beanie", "brim")
-
-
 TOP_PATTERNS = ("plain", "plain", "plain", *PATTERNS)
-
-
 BOTTOM_PATTERNS = ("plain", "plain", "plain", "plain", "fade", "across", "checks")
 
 
@@ -129,11 +121,7 @@ def _bgr(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Color:
 
 
 EYE_WHITE = Paint(base=(225.0, 228.0, 230.0))
-
-
 PUPIL = Paint(base=(28.0, 30.0, 34.0))
-
-
 Offset = tuple[float, float, float]
 
 
@@ -288,30 +276,17 @@ HAIR_PARTS: dict[str, Callable[[Skeleton, Looks], Sequence[Part]]] = {
     "bun": _bun, "tail": _tail,
 }  # fmt: skip
 
-
 UNDER_HAT = {"short": "cropped", "curly": "cropped", "bun": "cropped"}
-
 
 HAT_PARTS: dict[str, Callable[[Skeleton, Looks], Sequence[Part]]] = {
     "none": _no_hat, "cap": _cap, "beanie": _beanie, "brim": _brim,
 }  # fmt: skip
 
-
 SLEEVE_EASE = 0.007
-
-
 TROUSER_EASE = 0.009
-
-
 UPPER_ARM: Widths = (0.039, 0.038, 0.034, 0.029)
-
-
 FOREARM: Widths = (0.029, 0.03, 0.025, 0.019)
-
-
 THIGH: Widths = (0.06, 0.06, 0.051, 0.041)
-
-
 SHIN: Widths = (0.039, 0.043, 0.035, 0.024)
 
 

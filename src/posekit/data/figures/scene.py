@@ -17,16 +17,10 @@ from posekit.sample import Origin, Picture, Sample
 
 DEFAULTS = SceneSettings()
 
-
 # A figure stays in the scene if at least this much of it can be seen.
 FEWEST_PIXELS = 30
-
-
 SMALLEST_SHARE = 0.2
-
-
 FEWEST_KEYPOINTS = 3
-
 
 # No figure's top lies lower in the picture than this share of its height.
 LOWEST_TOP = 0.65
@@ -189,8 +183,6 @@ def _extent(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
 
 
 _WORD = "figures"
-
-
 _DEFAULT_COUNT = 8
 
 

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from posekit.sample import Floats
 
 Vector = NDArray[np.float64]
-
-
 Matrix = NDArray[np.float64]
 
 
@@ -82,8 +80,6 @@ class View:
 
 
 Color = tuple[float, float, float]
-
-
 Widths = tuple[float, float, float, float]
 
 

@@ -90,7 +90,7 @@ class Matching:
 
 @torch.no_grad()
 def match(predictions: Predictions, targets: Targets, groups: int, cost: PairCost) -> Matching:
-    """Return the cheapest one-to-one matching of each picture and group.
+    """Return the cheapest one-to-one matching of each picture and group (Carion et al. 2020, arXiv:2005.12872).
 
     Args:
         predictions: of B pictures, groups * N queries each.

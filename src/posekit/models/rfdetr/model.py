@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from posekit.checkpoint.checkpoint import read_checkpoint
-from posekit.checkpoint.record import Checkpoint, remembered_settings
+from posekit.checkpoint.record import Checkpoint
 from posekit.checkpoint.weights import locate_weights
 from posekit.config.user import load_user_settings
 from posekit.errors import CheckpointError, SettingError
@@ -44,7 +44,7 @@ class RFDETRModel:
         layout: what it was built from.
         names: class names by index; class rows without a name are never reported.
         schema: its keypoints; None without.
-        settings: training settings that are remembered (see `models.remembered`).
+        settings: training settings that are remembered (see `Checkpoint.remembered`).
         license: licence of the weights; None when unknown.
     """
 
@@ -93,7 +93,7 @@ def model_from_checkpoint(checkpoint: Checkpoint) -> RFDETRModel:
         layout=layout,
         names=dict(checkpoint.names),
         schema=checkpoint.schema,
-        settings=remembered_settings(checkpoint),
+        settings=checkpoint.remembered(),
         license=checkpoint.license,
     )
 

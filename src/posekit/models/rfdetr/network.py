@@ -22,7 +22,7 @@ class Predictions(NamedTuple):
         logits: (B, Q, C) of classes; each class stands for itself.
         boxes: (B, Q, 4).
         keypoints: (B, Q, K, 3) of a pose head, x, y as fractions of the picture and a visibility logit;
-            (B, Q, slots * K, 8) of the keypoint preview (channels: see `decode`); None without keypoints.
+            (B, Q, slots * K, 8) of the keypoint preview (see `preview`); None without keypoints.
     """
 
     logits: Tensor

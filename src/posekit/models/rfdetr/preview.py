@@ -1,4 +1,15 @@
-"""The keypoint preview network: queries and their keypoints side by side, with a spread for every keypoint."""
+"""The keypoint preview network: a stream of keypoint tokens beside the queries, with uncertainty.
+
+The eight values of a keypoint (their names are in `decode`):
+
+| channel | content |
+|---|---|
+| 0, 1 | x, y as fractions of the picture |
+| 2 | logit of being findable (labelled at all) |
+| 3 | logit of being visible |
+| 4, 5, 6 | logarithm of l11, l21, logarithm of l22 of the precision's Cholesky factor |
+| 7 | what the keypoint adds to the logit of its class |
+"""
 
 from typing import NamedTuple, cast
 

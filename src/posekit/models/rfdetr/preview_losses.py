@@ -44,7 +44,7 @@ def keypoint_errors(found: Tensor, true: Tensor, areas: Tensor, used: Tensor) ->
     """Compare keypoints; shapes broadcast.
 
     Args:
-        found: (..., K, 8) predictions (see `channels`).
+        found: (..., K, 8) predictions (see `preview`).
         true: (..., K, 3) x, y as fractions of the picture, visibility.
         areas: (...) of the objects' boxes as fractions of the picture.
         used: (..., K) bool, False for places that the object's class has no keypoint for.

@@ -14,7 +14,7 @@ from posekit.log import LOGGER
 from posekit.models.contract import Criterion, Detected, Recipe
 from posekit.models.yolo.heads import PREFIX, Outputs
 from posekit.models.yolo.inference import MIN_STRIDE, YoloInference, YoloValidation, points_of_classes, wait_for
-from posekit.models.yolo.losses.criterion import LossGains, class_weights, make_criterion
+from posekit.models.yolo.losses.criterion import class_weights, make_criterion
 from posekit.models.yolo.network import YoloNetwork
 from posekit.models.yolo.weights import LoadedModel, build_for_training, contents_of, transfer_weights
 from posekit.sample import Batch
@@ -143,22 +143,8 @@ class YoloTraining:
     def criterion(self, settings: TrainSettings, sigmas: Sequence[float] | None, class_counts: Tensor) -> Criterion:
         """Return the losses of the task; `class_counts` (nc,) are labelled objects per class."""
         weights = class_weights(class_counts, settings.cls_pw) if settings.cls_pw else None
-        gains = LossGains(
-            box=settings.box,
-            cls=settings.cls,
-            dfl=settings.dfl,
-            pose=settings.pose,
-            kobj=settings.kobj,
-            rle=settings.rle,
-        )
-        return make_criterion(
-            self.network,
-            gains=gains,
-            sigmas=sigmas,
-            class_weights=weights,
-            skip_unlabelled=settings.skip_unlabelled,
-            class_points=points_of_classes(self.schema, len(self.names)),
-        )
+        points = points_of_classes(self.schema, len(self.names))
+        return make_criterion(self.network, settings, sigmas, class_weights=weights, class_points=points)
 
     def boosted(self) -> Collection[str]:
         """Return the full names of the parameters of the class branches."""

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 import torch
 from torch import Tensor, nn
 
-from posekit.checkpoint.record import Checkpoint, remembered_settings
+from posekit.checkpoint.record import Checkpoint
 from posekit.errors import CheckpointError, ModelDefinitionError
 from posekit.files.reading import read_yaml
 from posekit.log import LOGGER
@@ -334,7 +334,7 @@ class LoadedModel:
     Attributes:
         network: the network, in evaluation mode.
         schema: its keypoints; None without.
-        settings: training settings that are remembered (see `models.remembered`).
+        settings: training settings that are remembered (see `Checkpoint.remembered`).
         license: licence of the weights; None when unknown.
     """
 
@@ -376,7 +376,7 @@ def load_model(checkpoint: Checkpoint) -> LoadedModel:
     return LoadedModel(
         network=network,
         schema=checkpoint.schema or _schema_for(network.definition),
-        settings=remembered_settings(checkpoint),
+        settings=checkpoint.remembered(),
         license=checkpoint.license,
     )
 
