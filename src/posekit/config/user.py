@@ -52,11 +52,7 @@ def settings_file() -> Path:
 
 
 def load_user_settings() -> UserSettings:
-    """Return the user's settings; the defaults where no file or no entry says otherwise.
-
-    Raises:
-        SettingError: the file is damaged; the text says how to start afresh.
-    """
+    """Return the user's settings, defaults where no entry of the file says otherwise; a damaged file is refused."""
     return UserSettings(**_known(_read(), str(settings_file())))
 
 
@@ -75,11 +71,7 @@ def change_user_settings(values: Mapping[str, Any]) -> UserSettings:
 
 
 def reset_user_settings() -> UserSettings:
-    """Store and return the defaults, whatever the file held.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
+    """Store and return the defaults, whatever the file held."""
     _write({})
     return UserSettings()
 

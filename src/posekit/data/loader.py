@@ -22,23 +22,22 @@ from posekit.sample import Floats, Picture, Sample
 # Share of the free memory that kept pictures may take.
 MEMORY_SHARE = 0.5
 
-
+Size = tuple[int, int]  # (h, w)
 Read = Callable[[], Picture]
 
 
 class PictureStore(Protocol):
     """Where resized pictures come from."""
 
-    def get(self, path: str, size: tuple[int, int], read: Read) -> Picture:
-        """Return the picture at `path` in (h, w); `read` makes it when it is not kept."""
+    def get(self, path: str, size: Size, read: Read) -> Picture:
+        """Return the picture at `path` in `size`; `read` makes it when it is not kept. Callers must not write to it."""
         ...
 
 
 class NoStore:
     """Keeps nothing."""
 
-    def get(self, path: str, size: tuple[int, int], read: Read) -> Picture:
-        """Return what `read` makes."""
+    def get(self, path: str, size: Size, read: Read) -> Picture:  # noqa: D102 - see PictureStore
         return read()
 
 
@@ -46,10 +45,9 @@ class MemoryStore:
     """Keeps every picture in memory, as bytes."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, tuple[int, int]], Picture] = {}
+        self._kept: dict[tuple[str, Size], Picture] = {}
 
-    def get(self, path: str, size: tuple[int, int], read: Read) -> Picture:
-        """Return the kept picture; callers must not write to it."""
+    def get(self, path: str, size: Size, read: Read) -> Picture:  # noqa: D102 - see PictureStore
         key = (path, size)
         if key not in self._kept:
             self._kept[key] = read()
@@ -62,8 +60,8 @@ class DiskStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def get(self, path: str, size: tuple[int, int], read: Read) -> Picture:
-        """Return the kept picture; a changed picture file has another key."""
+    def get(self, path: str, size: Size, read: Read) -> Picture:
+        """As `PictureStore.get`; a changed picture file has another key."""
         state = Path(path).stat()
         key = blake2b(f"{path}\0{state.st_size}\0{state.st_mtime_ns}\0{size}".encode(), digest_size=16).hexdigest()
         kept = self._folder / key[:2] / f"{key}.npy"
@@ -90,13 +88,10 @@ class DiskStore:
             ) from error
 
 
-def open_store(cache: bool | str, sizes: Sequence[tuple[int, int]]) -> PictureStore:
-    """Return the store that the setting ``cache`` asks for.
+def open_store(cache: bool | str, sizes: Sequence[Size]) -> PictureStore:
+    """Return the store that the setting ``cache`` (False, True or "ram", "disk") asks for.
 
-    Args:
-        cache: False, True or "ram", or "disk".
-        sizes: (h, w) of all pictures as they will be kept; memory that would not hold them is not used,
-            with a warning.
+    Memory that would not hold pictures of all `sizes` is not used, with a warning.
     """
     if cache == "disk":
         return DiskStore(cache_folder() / "pictures")
@@ -121,9 +116,6 @@ def free_memory() -> int | None:
     lines = dict(line.split(":", 1) for line in meminfo.read_text(encoding="ascii").splitlines() if ":" in line)
     text = lines.get("MemAvailable", "").strip().removesuffix("kB").strip()
     return int(text) * 1024 if text.isdecimal() else None
-
-
-Size = tuple[int, int]
 
 
 class PictureLoader:

@@ -86,15 +86,9 @@ def new_folder(folder: Path) -> Iterator[Path]:
 
 
 def make_run_folder(base: Path, name: str, exist_ok: bool = False) -> Path:
-    """Make a folder for a run and return it; two runs that start together get one each.
+    """Make a folder for a run, such as ``runs/pose/predict``, and return it; two runs that start together get one each.
 
-    Args:
-        base: the folder of all runs, such as ``runs/pose``.
-        name: name of the run, such as ``predict``.
-        exist_ok: whether ``base/name`` itself is used even when it exists.
-
-    Returns:
-        ``base/name`` if that is free (or `exist_ok`), else the first free of ``name2``, ``name3``, ...
+    Taken is ``base/name`` if that is free (or `exist_ok`), else the first free of ``name2``, ``name3``, ...
 
     Raises:
         OutputError: it cannot be made.

@@ -23,11 +23,20 @@ def mask_to_polygon(mask: NDArray[np.uint8] | NDArray[np.bool_]) -> Points:
 
     Only outer contours count, and straight runs are reduced to their ends; an empty mask gives (0, 2).
     """
-    found, _ = cv2.findContours(np.ascontiguousarray(mask, np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    contours = [np.asarray(contour, np.int32).reshape(-1, 2) for contour in found]
+    contours = _contours(mask)
     if not contours:
         return np.zeros((0, 2), np.float32)
     return join_contours(contours).astype(np.float32)
+
+
+def outer_contours(mask: NDArray[np.uint8]) -> tuple[NDArray[np.float64], ...]:
+    """Return the outlines (P, 2) of a mask's parts, through pixel centres; those of less than 3 points are left out."""
+    return tuple(contour.astype(np.float64) for contour in _contours(mask) if len(contour) >= 3)
+
+
+def _contours(mask: NDArray[np.uint8] | NDArray[np.bool_]) -> list[NDArray[np.int32]]:
+    found, _ = cv2.findContours(np.ascontiguousarray(mask, np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    return [np.asarray(contour, np.int32).reshape(-1, 2) for contour in found]
 
 
 def join_contours(contours: Sequence[Contour]) -> Contour:
