@@ -16,6 +16,7 @@ from posekit.config.settings import DEFAULT_CFG, PredictSettings, TrainSettings,
 from posekit.config.user import load_user_settings
 from posekit.data.dataset import read_description
 from posekit.data.description import dataset_dict
+from posekit.data.open_split import ONE_CLASS
 from posekit.engine.callbacks import Callback, check_event
 from posekit.engine.checkpoints import CHANGEABLE, plain_settings, resumed
 from posekit.engine.device import select_device, warn_of_untested
@@ -300,9 +301,6 @@ class DetectionValidator(Validator):
 
 
 Labels = tuple[dict[int, str], KeypointSchema | None]
-
-
-ONE_CLASS = {0: "item"}
 
 
 class DetectionTrainer:
