@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 
 from posekit.data.labels import Labels, PictureLabels
-from posekit.errors import OutputError, UnreadableImageError
+from posekit.errors import UnreadableImageError
 from posekit.files.user_folders import cache_folder
-from posekit.files.writing import replacing
+from posekit.files.writing import naming_errors, replacing
 from posekit.io.decode import read_image
 from posekit.log import LOGGER
 from posekit.ops.polygons import resample_polygon
@@ -78,14 +78,9 @@ class DiskStore:
         return loaded
 
     def _keep(self, target: Path, picture: Picture) -> None:
-        try:
-            with replacing(target) as draft, draft.open("wb") as file:
-                np.save(file, picture)
-        except OSError as error:
-            raise OutputError(
-                f"cache=disk: {target} cannot be written ({error.strerror or error}); POSEKIT_CACHE_DIR names another "
-                "folder"
-            ) from error
+        advice = "; POSEKIT_CACHE_DIR names another folder"
+        with naming_errors(f"cache=disk: {target}", advice), replacing(target) as draft, draft.open("wb") as file:
+            np.save(file, picture)
 
 
 def open_store(cache: bool | str, sizes: Sequence[Size]) -> PictureStore:

@@ -179,7 +179,6 @@ def _field(row: Mapping[str, Any], key: str) -> Any:
 
 # The evaluator takes detections as Python objects; so many pictures' at once stay within some tens of megabytes.
 PICTURES_AT_ONCE = 256
-
 ABSENT = -1.0
 
 

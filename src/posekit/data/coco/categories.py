@@ -19,14 +19,9 @@ from posekit.schema.schema import KeypointSchema
 
 ClassNumbers = Literal["rank", "coco80", "id"]
 
-
 # Ids 1 to 90 of COCO's categories that no picture of its object sets uses.
 UNUSED_COCO_IDS = frozenset({12, 26, 29, 30, 45, 66, 68, 69, 71, 83, 91})
-
-
 _COCO_IDS = [category for category in range(1, 92) if category not in UNUSED_COCO_IDS]
-
-
 _MOST_CLASSES = 100_000
 
 
@@ -59,8 +54,6 @@ def class_count(numbers: Collection[int | None], rule: ClassNumbers) -> int:
 
 
 BODY = 17
-
-
 PARTS = (("foot", 6), ("face", 68), ("lefthand", 21), ("righthand", 21))
 
 
@@ -78,9 +71,6 @@ def read_whole_body(entry: Mapping[str, Any]) -> Points | None:
 
     Returns:
         (133, 3) x, y in pixels, visibility; None when none of the five lists is there.
-
-    Raises:
-        UnusableValueError: a list has another length, or holds something that cannot be.
     """
     body = read_keypoints(entry, BODY)
     if body is None and not any(entry.get(f"{part}_kpts") for part, _ in PARTS):

@@ -27,7 +27,6 @@ from posekit.files.magic import HEAD_BYTES, identify
 from posekit.files.reading import read_file
 
 ONLY_SPLIT = "train"  # of formats that know no splits
-
 Splits = dict[str, AnnotationSet]
 
 
@@ -107,7 +106,6 @@ FORMATS: Mapping[str, Format] = {
         Format(name="yolo", title="a data set in YOLO form", read=_read_yolo),
     )
 }
-
 
 _HEAD_BYTES = 65536
 _YAML = (".yaml", ".yml")
