@@ -114,14 +114,7 @@ def free_memory() -> int | None:
 
 
 class PictureLoader:
-    """Reads pictures, several at a time: decoding and resizing run outside Python's lock.
-
-    Args:
-        pictures: the data set.
-        sizes: (h, w) that each picture is resized to.
-        store: where decoded pictures are kept.
-        workers: threads; more than there are processors are of no use.
-    """
+    """Reads pictures in `sizes`, several at a time: decoding and resizing run outside Python's lock."""
 
     def __init__(self, pictures: Labels, sizes: Sequence[Size], store: PictureStore, *, workers: int) -> None:
         self._pictures = pictures
@@ -146,7 +139,7 @@ class PictureLoader:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
     def sample(self, index: int) -> Sample:
-        """Return one picture; see `load`."""
+        """Return one picture, as `load`."""
         labels, size = self._pictures[index], self._sizes[index]
         image = self._store.get(labels.path, size, lambda: _read(labels, size))
         return labelled_sample(image, labels)

@@ -39,7 +39,6 @@ def save_batch_picture(
 
     Raises:
         ShapeError: there are not as many scenes and titles as pictures.
-        OutputError: the file cannot be written.
     """
     write_whole(path, encode_picture(batch_mosaic(pictures, scenes, titles)))
 
@@ -175,23 +174,14 @@ class Verdict:
 
 
 def save_verdict_picture(picture: Picture, verdict: Verdict, path: str | Path) -> None:
-    """Write the picture of `draw_verdict` as a JPEG.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
+    """Write the picture of `draw_verdict` as a JPEG; folders are made."""
     write_whole(path, encode_picture(draw_verdict(picture, verdict)))
 
 
 def draw_verdict(picture: Picture, verdict: Verdict) -> Picture:
     """Return the picture with the objects in the colours of their verdict, over a legend that counts them.
 
-    Args:
-        picture: (H, W, 3) uint8 BGR; one smaller than 640 pixels is enlarged.
-        verdict: what was labelled and found.
-
-    Returns:
-        (H', W', 3) uint8 BGR.
+    Pictures are (H, W, 3) uint8 BGR; one smaller than 640 pixels is enlarged.
     """
     scale = max(LEAST_SIDE / max(picture.shape[:2]), 1.0)
     size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
@@ -271,9 +261,6 @@ def save_feature_maps(maps: Mapping[str, Tensor], folders: Sequence[Path]) -> No
     Args:
         maps: (B, C, H, W) by layer name; the first channels are drawn, each stretched to full contrast.
         folders: one per picture, B in all; made when missing.
-
-    Raises:
-        OutputError: a picture cannot be written.
     """
     for name, batch in maps.items():
         for folder, channels in zip(folders, batch.float().cpu().numpy(), strict=True):
