@@ -9,8 +9,8 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.errors import DatasetError, OutputError
-from posekit.files.writing import replacing
+from posekit.errors import DatasetError
+from posekit.files.writing import naming_errors, replacing
 from posekit.log import LOGGER
 
 Row = dict[str, Any]
@@ -159,7 +159,7 @@ class PredictionsFile:
             except ValueError:
                 self.left_out += 1
                 continue
-            with self._errors_named():
+            with naming_errors(self._path):
                 file = self._file or self._open()
                 file.write(f"{', ' if self.count else '['}{text}")
             self.count += 1
@@ -168,7 +168,7 @@ class PredictionsFile:
         """Close the list and put the file in place."""
         if self.left_out:
             LOGGER.warning(f"{self._path.name} lacks {self.left_out} detections with NaN or infinite numbers")
-        with self._errors_named():
+        with naming_errors(self._path):
             if self._file is not None:
                 self._file.write("]")
             self._stack.close()
@@ -177,10 +177,3 @@ class PredictionsFile:
         temporary = self._stack.enter_context(replacing(self._path))
         self._file = self._stack.enter_context(temporary.open("w", encoding="utf-8"))
         return self._file
-
-    @contextmanager
-    def _errors_named(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise OutputError(f"{self._path} cannot be written: {error.strerror or error}") from error

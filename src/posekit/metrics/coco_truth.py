@@ -39,12 +39,6 @@ def looked_up(table: Mapping[Key, int], value: Any) -> int | None:
     return table.get(other)
 
 
-def shown(value: Any) -> str:
-    """Return a value as an error message shows it: cut off after 60 characters."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
 @dataclass(frozen=True, kw_only=True)
 class TruthPicture:
     """One picture: its number 1, 2, ..., its id in the file, its name (empty without) and (h, w), if it is stated."""
