@@ -241,8 +241,7 @@ def read_coco_splits(
 
     Raises:
         DatasetNotFoundError: there is no such file, or no JSON in the folder.
-        DatasetError: a file is no COCO ground truth, or two files are the same split.
-        UnknownChoiceError: `class_numbers` is none of its choices.
+        DatasetError: two files are the same split.
     """
     splits: dict[str, AnnotationSet] = {}
     for path in _files_of(source):
