@@ -21,7 +21,7 @@ from posekit.engine.checkpoints import CHANGEABLE, plain_settings, resumed
 from posekit.engine.device import select_device, warn_of_untested
 from posekit.engine.distributed import first_goes_first, join_processes, rank
 from posekit.engine.launch import Job, devices_to_start_on, refuse_code, run_job
-from posekit.engine.loggers.switched_on import open_loggers
+from posekit.engine.loggers import open_loggers
 from posekit.engine.predictor import AnyPredictor, Predictor, open_run, results_list
 from posekit.engine.trainer import Trainer, TrainingProgress
 from posekit.engine.training_charts import save_training_batch
@@ -309,7 +309,7 @@ class DetectionTrainer:
     """Trains a network as ``model.train`` does, which takes a subclass of it as ``trainer=``.
 
     Nothing is read before it is needed. Once training has begun, the attributes of the training loop
-    (`posekit.engine.training.trainer.Trainer`) are found here, too: ``epoch``, ``save_dir``, ``best`` and so on.
+    (`posekit.engine.trainer.Trainer`) are found here, too: ``epoch``, ``save_dir``, ``best`` and so on.
     Callbacks receive that loop.
 
     Args:

@@ -1,4 +1,4 @@
-"""Transforms of albumentations move all parts of objects; lost points are unlabelled, mirrored ones swapped."""
+"""Transforms of albumentations: moved objects, and what files and checkpoints hold of them."""
 
 import json
 import subprocess

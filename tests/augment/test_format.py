@@ -1,4 +1,4 @@
-"""Targets of one picture: as recorded, in fractions, with masks at the reduced size."""
+"""Targets of one picture and of batches: as recorded, in fractions, with masks at the reduced size."""
 
 from dataclasses import replace
 from pathlib import Path

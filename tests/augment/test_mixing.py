@@ -1,4 +1,4 @@
-"""Four pictures meet where recorded; every object goes with its picture."""
+"""Pictures joined to one: mosaic, MixUp, CutMix, copy-paste; every object goes with its pixels."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Rows are chosen and joined with all their parts; cutting keeps labels honest."""
+"""Objects of a sample: chosen, joined, moved, cut to a frame, and left out where little of them remains."""
 
 from dataclasses import replace
 
@@ -15,10 +15,13 @@ from posekit.augment.objects import (
     join_objects,
     join_points,
     keep_candidates,
+    move_objects,
     select_objects,
+    settle_objects,
     split_points,
 )
 from posekit.augment.warps import warp_points
+from posekit.errors import ShapeError
 
 
 def test_recorded_boxes_and_keypoints_are_cut_as_recorded():
@@ -121,3 +124,46 @@ def test_an_outline_outside_has_no_extent_even_where_its_box_touches_the_picture
     corner = np.array([(-50, 20), (-50, -50), (30, -50)], np.float32)  # its slope passes outside the corner (0, 0)
     beside = np.array([(200, 10), (220, 10), (220, 30)], np.float32)
     np.testing.assert_array_equal(clipped_extents([corner, beside], SIZE), np.zeros((2, 4)))
+
+
+@given(samples(), st.integers(-50, 50), st.integers(-50, 50))
+def test_a_shift_moves_every_coordinate_alike(sample, x, y):
+    moved = move_objects(sample, lambda rows: rows + np.array([[x], [y]]))
+    back = move_objects(moved, lambda rows: rows - np.array([[x], [y]]))
+    assert_same_objects(back, sample, within=1e-4)
+    np.testing.assert_allclose(moved.boxes - sample.boxes, np.tile((x, y, x, y), (len(sample.boxes), 1)), atol=1e-4)
+
+
+@given(samples(), st.integers(-90, 90), st.integers(-90, 90))
+def test_settled_objects_are_well_formed(sample, x, y):
+    moved = move_objects(sample, lambda rows: rows + np.array([[x], [y]]))
+    assert_well_formed(settle_objects(moved, sample.boxes))
+
+
+def test_boxes_become_tight_around_outlines():
+    sample = made_sample(1, count=2)
+    loose = replace(sample, boxes=np.tile(np.array((0, 0, 80, 64), np.float32), (2, 1)))
+    settled = settle_objects(loose, sample.boxes)
+    extents = np.array([(*polygon.min(0), *polygon.max(0)) for polygon in sample.polygons])
+    np.testing.assert_allclose(settled.boxes, extents.clip(0, (80, 64, 80, 64)), atol=1e-3)
+
+
+def test_objects_without_an_outline_keep_their_boxes_beside_others():
+    sample = made_sample(2, count=2)
+    mixed = replace(sample, polygons=(sample.polygons[0], np.zeros((0, 2), np.float32)))
+    settled = settle_objects(mixed, sample.boxes)
+    np.testing.assert_array_equal(settled.boxes[1], sample.boxes[1])
+    assert [len(polygon) for polygon in settled.polygons] == [48, 0]
+
+
+def test_masks_are_refused_because_nothing_would_move_them():
+    sample = replace(made_sample(0), path="a.png", masks=np.zeros((3, 64, 80), bool))
+    with pytest.raises(ShapeError, match=r"a\.png: training moves outlines, not masks"):
+        move_objects(sample, lambda rows: rows)
+
+
+@pytest.mark.parametrize("part", ["classes", "keypoints", "polygons"])
+def test_parts_of_different_counts_are_refused(part):
+    sample = made_sample(0)
+    with pytest.raises(ShapeError, match=f"3 boxes, but 2 {part}: one for each object"):
+        move_objects(replace(sample, **{part: getattr(sample, part)[:2]}), lambda rows: rows)

@@ -1,4 +1,4 @@
-"""Matrices are the recorded ones; draws stay in range and never mirror."""
+"""Changes of one picture and its objects: affine maps, mirror images, stretched crops, colours."""
 
 from dataclasses import replace
 

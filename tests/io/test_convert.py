@@ -1,4 +1,4 @@
-"""Pictures in RGB become BGR."""
+"""Arrays, PIL images and tensors become BGR pictures, or are refused with advice."""
 
 import logging
 

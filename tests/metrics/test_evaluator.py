@@ -1,4 +1,4 @@
-"""Objects of which nobody knows the outline or the keypoints neither help nor hurt the scores of these."""
+"""Scores of many pictures, also where nobody knows a part of an object, and by several processes."""
 
 import logging
 import pickle

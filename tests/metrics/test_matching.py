@@ -1,4 +1,4 @@
-"""Pairs of detections and objects are those of the validator's matching."""
+"""How alike objects and detections are, and which belong together."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Boxes and points: recorded ways back to the original picture, and laws."""
+"""Boxes and points on their way back to the original picture, and suppression of overlapping boxes."""
 
 import json
 

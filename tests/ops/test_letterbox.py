@@ -1,4 +1,4 @@
-"""Letterbox: recorded geometry and pixels, and laws of the way back."""
+"""Letterboxes: recorded geometry and pixels, laws of the way back, and batches planned for them."""
 
 import hashlib
 import json

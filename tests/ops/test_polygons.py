@@ -1,4 +1,4 @@
-"""Outlines of masks: golden polygons, joining of parts, the way back to the original picture."""
+"""Outlines: of masks, joined, resampled, and drawn as masks."""
 
 import json
 from itertools import pairwise

@@ -6,28 +6,19 @@ from typing import Any, ClassVar, Literal
 from posekit.config.kinds import Choice, ImageSize, Kind, Settings, setting, settings_of
 from posekit.config.settings import (
     BenchmarkSettings,
-    ConvertSettings,
     ExportSettings,
-    MergeSettings,
     PredictSettings,
     TrackSettings,
     TrainSettings,
     ValSettings,
 )
-from posekit.config.user import UserSettings
 from posekit.errors import NotInThisReleaseError
 from posekit.version import __version__
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A task, with what is taken when the user names neither weights nor data.
-
-    Attributes:
-        name: the word users type.
-        model: default weight file, the newest nano size.
-        data: default data set for training and validation.
-    """
+    """A task, with the weights and the data that are taken when the user names none."""
 
     name: str
     model: str
@@ -102,8 +93,7 @@ class Anything(Kind):
 
     expected = "a file, folder, URL, pattern or camera number"
 
-    def read(self, key: str, value: Any) -> Any:
-        """Return the value as it is."""
+    def _read(self, key: str, value: Any) -> Any:
         return value
 
 
@@ -164,63 +154,6 @@ class MergeWeightsSettings(Settings):
     out: str = setting(MISSING, "multitask weights to write, .pt or .safetensors", what="a file")
     body: Literal["pose", "segment"] = setting("pose", "network whose other layers and classes are taken")
 
-
-@dataclass(frozen=True, kw_only=True)
-class Special:
-    """A command that runs no mode.
-
-    Attributes:
-        name: the word users type.
-        meaning: what it does, for the help text.
-        settings: what it takes besides `CommandSettings`.
-    """
-
-    name: str
-    meaning: str
-    settings: type[Settings] = NoSettings
-
-
-SPECIALS = {
-    special.name: special
-    for special in (
-        Special(name="help", meaning="this text; help MODE lists the settings of a mode"),
-        Special(name="version", meaning="the version number"),
-        Special(name="checks", meaning="the system: Python, memory, CUDA, package versions"),
-        Special(
-            name="settings",
-            meaning="your folders and loggers; KEY=VALUE changes one, reset restores all",
-            settings=UserSettings,
-        ),
-        Special(name="cfg", meaning="all default settings"),
-        Special(name="copy-cfg", meaning="write the default settings to default_copy.yaml, fit for cfg="),
-        Special(name="info", meaning="describe a model: model=FILE"),
-        Special(
-            name="figures",
-            meaning="make a synthetic data set: out=FOLDER [train= val= imgsz= seed= form=yolo or coco]",
-            settings=FiguresSettings,
-        ),
-        Special(
-            name="check",
-            meaning="check a data set and write a report: data=FILE [task= out=REPORT.html]",
-            settings=CheckSettings,
-        ),
-        Special(
-            name="convert",
-            meaning="convert annotations: source=PATH out=FOLDER [form= to= task= names= images= pictures=]",
-            settings=ConvertSettings,
-        ),
-        Special(
-            name="merge_kpt_seg",
-            meaning="merge keypoint and segment labels: kpt=FOLDER seg=FOLDER out=FOLDER [kpt_shape= iou= layout=]",
-            settings=MergeSettings,
-        ),
-        Special(
-            name="merge_weights",
-            meaning="put a pose and a segment network together: kpt=FILE seg=FILE out=FILE [body=pose or segment]",
-            settings=MergeWeightsSettings,
-        ),
-    )
-}
 
 TASKS_WITH_KEYPOINTS = frozenset({"pose", "multitask"})
 TASKS_WITH_OUTLINES = frozenset({"segment", "multitask"})

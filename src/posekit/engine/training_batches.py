@@ -4,8 +4,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ from posekit.log import LOGGER
 from posekit.models.contract import TrainableModel
 from posekit.ops.letterbox import BatchPlan, plan_rect_batches
 from posekit.sample import Batch
+
+PREFETCHED: Final = 3  # batches made ready ahead of the network
+SEED_STEP: Final = 2**32  # from one attempt at an epoch to the next
 
 
 def sides(side: int, change: float, stride: int) -> range:
@@ -51,14 +54,9 @@ def prepared_side(settings: TrainSettings, model: TrainableModel) -> int:
 
 
 def rescaled(images: Tensor, change: float, stride: int, seed: Sequence[int], side: int) -> Tensor:
-    """Return pictures resized at random, so that the longer side differs by up to a share from a given one.
+    """Return pictures (B, 3, H, W) float, resized so that their longer side is within a share `change` of `side`.
 
-    Args:
-        images: (B, 3, H, W) float.
-        change: the share.
-        stride: both sides will be multiples of it.
-        seed: decides the size.
-        side: the given one, pixels.
+    The size is drawn by `seed`; both sides are multiples of the stride.
     """
     given = max(images.shape[2:])
     choice = sides(side, change, stride)
@@ -69,20 +67,6 @@ def rescaled(images: Tensor, change: float, stride: int, seed: Sequence[int], si
     return interpolate(images, (height, width), mode="bilinear", align_corners=False)
 
 
-PREFETCHED = 3  # batches made ready ahead of the network
-
-
-SEED_STEP = 2**32  # from one attempt at an epoch to the next
-
-
-@dataclass(frozen=True, kw_only=True)
-class Share:
-    """Which part of each epoch's pictures a process takes: every `count`-th from `rank` on."""
-
-    rank: int = 0
-    count: int = 1
-
-
 class TrainingBatches:
     """The pictures of a training, augmented and in batches, in an order of their own in every epoch.
 
@@ -91,18 +75,19 @@ class TrainingBatches:
     Args:
         run: the training.
         batch: pictures per batch, of this process.
-        share: part of the pictures that this process takes.
+        rank: number of this process, which takes every `processes`-th picture of an epoch from there on.
+        processes: how many train together.
 
     Raises:
         SettingError: the last batch would be a single picture that is too small for batch norms.
     """
 
-    def __init__(self, run: TrainingRun, batch: int, share: Share | None = None) -> None:
+    def __init__(self, run: TrainingRun, batch: int, *, rank: int = 0, processes: int = 1) -> None:
         settings, pictures, crops = run.settings, run.train.pictures, run.model.recipe.crops
         self._imgsz = prepared_side(settings, run.model)
         self._seed = settings.seed
         self._batch = batch
-        self._share = share or Share()
+        self._rank, self._processes = rank, processes
         sizes = [run.model.load_size(size, self._imgsz) for size in pictures.picture_sizes]
         self._loader = PictureLoader(pictures, sizes, open_store(settings.cache, sizes), workers=1)
         threads = min(settings.workers, os.cpu_count() or 1)
@@ -124,7 +109,7 @@ class TrainingBatches:
         self._plans: list[BatchPlan] | None = None
         if settings.rect and crops is not None:
             LOGGER.warning("rect=True has no effect: this network takes pictures stretched to squares")
-        elif settings.rect and self._share.count > 1:  # they need as many batches as one another
+        elif settings.rect and processes > 1:  # they need as many batches as one another
             LOGGER.warning("rect=True has no effect: several processes train on squares")
         elif settings.rect:
             stride = run.model.stride
@@ -156,7 +141,7 @@ class TrainingBatches:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _per_process(self) -> int:
-        return -(-self._count // self._share.count)
+        return -(-self._count // self._processes)
 
     def _squares(self, seed: int, epoch: int, joined: bool) -> Iterator[Batch]:
         order = self._order(seed, epoch)
@@ -184,8 +169,7 @@ class TrainingBatches:
     def _order(self, seed: int, epoch: int) -> NDArray[np.int64]:
         """Return the numbers of this process' pictures; the last processes repeat some, so that all have as many."""
         order = np.random.default_rng((seed, epoch)).permutation(self._count)
-        share = self._share
-        return np.resize(order, self._per_process() * share.count)[share.rank :: share.count]
+        return np.resize(order, self._per_process() * self._processes)[self._rank :: self._processes]
 
     def _check_smallest_batch(self, run: TrainingRun) -> None:
         """A batch norm has nothing to normalise in a single value per channel."""

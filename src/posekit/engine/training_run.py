@@ -21,6 +21,11 @@ from posekit.log import LOGGER
 from posekit.models.contract import TrainableModel
 from posekit.schema.schema import KeypointSchema, SigmaChoice, resolve_sigmas
 
+DEFAULT_SIDE: Final = 640  # pixels
+NOT_YET: Final = ("compile", "distill_model")
+# Makes the network of a training for class names and keypoints of a data set.
+Build = Callable[[Mapping[int, str], KeypointSchema | None], TrainableModel]
+
 
 def with_classes(split: Split, classes: Sequence[int] | None) -> Split:
     """Return a split without the objects of other classes; all pictures stay. None keeps everything."""
@@ -28,19 +33,6 @@ def with_classes(split: Split, classes: Sequence[int] | None) -> Split:
         return split
     labels = split.pictures
     return replace(split, pictures=labels.keep(np.isin(labels.classes, classes)))
-
-
-DEFAULT_SIDE: Final = 640
-
-
-"""Pixels."""
-
-
-# Makes the network of a training for class names and keypoints of a data set.
-Build = Callable[[Mapping[int, str], KeypointSchema | None], TrainableModel]
-
-
-NOT_YET: Final = ("compile", "distill_model")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,11 +97,7 @@ def open_training(settings: TrainSettings, task: str, build: Build) -> TrainingR
 
 
 def open_splits(settings: TrainSettings, task: str) -> tuple[DatasetDescription, Split, Split]:
-    """Read the training and validation pictures of a data set.
-
-    Raises:
-        DatasetError: there is nothing to train on; and what `open_training` raises.
-    """
+    """Read the training and validation pictures of a data set."""
     data = settings.data
     if data is None:
         data = TASKS[task].data
@@ -134,14 +122,9 @@ def open_splits(settings: TrainSettings, task: str) -> tuple[DatasetDescription,
 
 
 def share_of(split: str, fraction: float | tuple[float, ...]) -> float:
-    """Return the part of a split that a training takes: one value is for the training pictures alone.
+    """Return the part of "train" or "val" that a training takes: one value is for the training pictures alone.
 
-    Args:
-        split: "train" or "val".
-        fraction: the setting: up to 1.0 a share, above 1 a number of pictures; or one of these per split.
-
-    Raises:
-        SettingError: the list is empty.
+    Up to 1.0 it is a share, above 1 a number of pictures.
     """
     if not isinstance(fraction, tuple):
         return fraction if split == "train" else 1.0
@@ -158,11 +141,7 @@ def _rounded_up(imgsz: int, stride: int) -> int:
 
 
 def warn_of_no_warmup(settings: TrainSettings) -> None:
-    """Warn of what one epoch does to weights that were trained before: there is no time for a warm-up.
-
-    Args:
-        settings: of a run that starts from such weights.
-    """
+    """Warn of what one epoch does to weights that were trained before: there is no time for a warm-up."""
     if settings.epochs > 1 or settings.time is not None or settings.optimizer != "auto":
         return
     LOGGER.warning(

@@ -11,8 +11,7 @@ from torch import Tensor
 from posekit.engine import distributed
 from posekit.engine.scoring import ScoredBatch
 from posekit.engine.validation_run import ValidationRun
-from posekit.errors import OutputError
-from posekit.files.writing import make_run_folder, write_whole
+from posekit.files.writing import make_run_folder, naming_errors, write_whole
 from posekit.metrics.coco_rows import PredictionsFile, Row, category_ids_of, prediction_rows, predictions_file
 from posekit.metrics.matching import matched_pairs
 from posekit.metrics.parts import Found, Truth
@@ -273,11 +272,9 @@ class ValidationWriter:
 
     def _write_labels(self, folder: Path, result: Results) -> None:
         path = folder / f"{self._label_names[result.path]}.txt"
-        try:
+        with naming_errors(f"{path}:"):
             path.unlink(missing_ok=True)  # a split may name a picture twice, and rows are appended
             result.save_txt(path, save_conf=self._settings.save_conf)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
 
     def _add_predictions(self, rows: Sequence[Row]) -> None:
         if self._predictions is not None:

@@ -108,7 +108,6 @@ def _report(sets: Sequence[AnnotationSet], labels: Labels, problems: Sequence[Pr
 
 # Words in names of files and folders -> the split that they tell.
 _SPLITS = {"train": "train", "valid": "val", "val": "val", "validation": "val", "minival": "val", "test": "test"}
-
 _FILE_IN_SPLIT = "_annotations.coco.json"
 
 # What tools put before the name of the split.
@@ -132,7 +131,6 @@ def split_of(path: Path) -> str:
 
 
 _KINDS = ("keypoints", "instances", "annotations")
-
 _FILE_NAME = re.compile(rb'"file_name"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 
@@ -251,8 +249,7 @@ def read_coco_splits(
 
     Raises:
         DatasetNotFoundError: there is no such file, or no JSON in the folder.
-        DatasetError: a file is no COCO ground truth, or two files are the same split.
-        UnknownChoiceError: `class_numbers` is none of its choices.
+        DatasetError: two files are the same split.
     """
     splits: dict[str, AnnotationSet] = {}
     for path in _files_of(source):

@@ -174,11 +174,13 @@ def _class_problems(rows: Rows, classes: Floats, rule: LabelRule) -> list[Proble
     end = _MAX_CLASS if rule.single_cls else rule.nc
     expected = "a whole number from 0" if rule.single_cls else f"0 to {rule.nc - 1} (nc is {rule.nc})"
     fractional = classes != np.floor(classes)
+    if not fractional.any() and classes.min() >= 0 and classes.max() < end:
+        return []
     problems = []
     for row in np.flatnonzero(fractional | (classes < 0) | (classes >= end)).tolist():
-        code, what = ("fractional_class", "is no whole number") if fractional[row] else (
-            "class_out_of_range", "does not exist"
-        )  # fmt: skip
+        code, what = "class_out_of_range", "does not exist"
+        if fractional[row]:
+            code, what = "fractional_class", "is no whole number"
         problems.append(rows.problem(row, 0, code, f"class {classes[row]:g} {what}; expected {expected}"))
     return problems
 
@@ -265,8 +267,9 @@ def _accepted(rows: Rows, objects: RawObjects, rule: LabelRule, background: Pict
     polygons = None
     if objects.polygons is not None and rule.task != "pose":
         polygons = tuple(objects.polygons[index] for index in order)
-    labels = replace(
-        background,
+    labels = PictureLabels(
+        path=background.path,
+        size=background.size,
         classes=objects.classes[order].astype(np.int64),
         boxes=objects.boxes[order],
         keypoints=keypoints,

@@ -160,7 +160,7 @@ def read_numbers(rows: Rows) -> tuple[Rows, list[Problem]]:
             pass  # some word is no number: found below
         else:
             if np.isfinite(flat).all():
-                return replace(rows, flat=flat), []
+                return Rows(rows.file, rows.lines, rows.numbers, rows.words, flat), []
     problems = []
     for row, words in enumerate(rows.words):
         complaints = enumerate(map(_complaint, words))
