@@ -1,4 +1,4 @@
-"""Any format becomes a data set: told by its content, points chosen by name, and each object that is lost is counted."""
+"""Any format becomes a data set: told by its content, points chosen by name, each object that is lost counted."""
 
 import copy
 import json
