@@ -19,6 +19,7 @@ from posekit.config.settings import DEFAULT_CFG, PredictSettings, TrainSettings,
 from posekit.config.user import load_user_settings
 from posekit.data.dataset import read_description
 from posekit.data.description import dataset_dict
+from posekit.data.open_split import ONE_CLASS
 from posekit.engine.callbacks import Callback, check_event
 from posekit.engine.checkpoints import CHANGEABLE, plain_settings, resumed
 from posekit.engine.device import select_device, warn_of_untested
@@ -47,7 +48,6 @@ Labels: TypeAlias = tuple[dict[int, str], KeypointSchema | None]
 
 NO_TASK = ("task", "mode")
 NO_SETTINGS = (*NO_TASK, "model", "source")
-ONE_CLASS = {0: "item"}
 
 
 @dataclass(frozen=True, kw_only=True)

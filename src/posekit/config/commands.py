@@ -93,8 +93,7 @@ class Anything(Kind):
 
     expected = "a file, folder, URL, pattern or camera number"
 
-    def read(self, key: str, value: Any) -> Any:
-        """Return the value as it is."""
+    def _read(self, key: str, value: Any) -> Any:
         return value
 
 

@@ -11,8 +11,7 @@ from torch import Tensor
 from posekit.engine import distributed
 from posekit.engine.scoring import ScoredBatch
 from posekit.engine.validation_run import ValidationRun
-from posekit.errors import OutputError
-from posekit.files.writing import make_run_folder, write_whole
+from posekit.files.writing import make_run_folder, naming_errors, write_whole
 from posekit.metrics.coco_rows import PredictionsFile, Row, category_ids_of, prediction_rows, predictions_file
 from posekit.metrics.matching import matched_pairs
 from posekit.metrics.parts import Truth
@@ -254,11 +253,9 @@ class ValidationWriter:
     def _write_labels(self, folder: Path, sample: Sample, detected: Arrays) -> None:
         path = folder / f"{self._label_names[sample.path]}.txt"
         result = results_of(detected, sample, self._model.names, self._model.schema)
-        try:
+        with naming_errors(f"{path}:"):
             path.unlink(missing_ok=True)  # a split may name a picture twice, and rows are appended
             result.save_txt(path, save_conf=self._settings.save_conf)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
 
     def _rows(self, sample: Sample, detected: Arrays) -> list[Row]:
         """Return the rows of ``predictions.json`` of one picture."""

@@ -179,7 +179,6 @@ def _field(row: Mapping[str, Any], key: str) -> Any:
 
 # The evaluator takes detections as Python objects; so many pictures' at once stay within some tens of megabytes.
 PICTURES_AT_ONCE = 256
-
 ABSENT = -1.0
 
 
@@ -218,13 +217,9 @@ class CategoryGroup:
 def evaluate(
     protocol: CocoProtocol, truth: CocoTruth, kept: Mapping[int, CocoDetections], sigmas: tuple[float, ...] | None
 ) -> CocoScores:
-    """Return the official numbers over some pictures of the truth.
+    """Return the official numbers over the pictures of which detections were `kept`, by picture number.
 
-    Args:
-        protocol: what is scored.
-        truth: ground truth.
-        kept: the detections of each picture that counts, by picture number.
-        sigmas: K OKS sigmas for keypoints, else None; categories with fewer points have the first of them.
+    `sigmas` are K for keypoints, else None; categories with fewer points have the first of them.
     """
     groups = _groups(truth, sigmas)
     curves = [
@@ -383,12 +378,10 @@ class CocoCollector:
         self._kept: dict[int, dict[str, CocoDetections]] = {}
 
     def add(self, picture: Key, detected: Arrays) -> None:
-        """Add all detections of one picture.
+        """Add all detections of the picture with this path, file name or id.
 
-        Args:
-            picture: its path, file name or id.
-            detected: in pixels of the original picture, boxes and keypoints clipped to it. Numbers are rounded as in
-                `prediction_rows`.
+        They are in pixels of the original picture, boxes and keypoints clipped to it; masks have its size. Numbers
+        are rounded as in `prediction_rows`.
 
         Raises:
             DatasetError: the truth does not have the picture, a class has no category id, or what is to be scored is

@@ -21,12 +21,9 @@ Place = tuple[int, int, int, int]  # x, y, width, height in pixels
 
 @lru_cache(maxsize=16)
 def load_font(name: str, size: int) -> Font:
-    """Load a font at a height in pixels.
+    """Load a TrueType file or an installed font at a height in pixels.
 
-    Args:
-        name: path of a TrueType file or name of an installed font. The default name is no demand: it
-            stands for DejaVu Sans Bold, so that pictures look the same on every machine.
-        size: height, pixels.
+    The default name is no demand: it stands for DejaVu Sans Bold, so that pictures look the same on every machine.
 
     Raises:
         SettingError: another font than the default was named and is not found.
@@ -69,7 +66,7 @@ def draw_labels(
         colors: N plate colours.
         font: see `load_font`.
         font_sizes: N heights of the text, pixels.
-        txt_color: BGR; black or white takes over where it would not be readable on the plate.
+        txt_color: black or white takes over where it would not be readable on the plate.
         line_width: of the boxes, so that plates sit flush with their outer edge.
     """
     plates = [text_plate(label, font, size) for label, size in zip(labels, font_sizes, strict=True)]

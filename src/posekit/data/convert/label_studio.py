@@ -8,12 +8,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
 
-from posekit.data.annotation import AnnotationSet
+from posekit.data.annotation import AnnotationSet, PictureAnnotation
 from posekit.data.convert.objects import (
     UNGROUPED,
     NamedPicture,
     NamedPoint,
     NamedSchema,
+    Outline,
     Shape,
     extent_of_turned_box,
     join_shapes,
@@ -29,11 +30,8 @@ from posekit.io.decode import picture_size
 
 _USUAL_KEYS = ("image", "img")
 
-
 # Uploaded files get eight characters and a dash before their name.
 _PREFIX_LENGTH = 9
-
-
 _UPLOADS = "data/upload/"
 
 
@@ -41,9 +39,6 @@ def picture_name(task: Mapping[str, Any]) -> str:
     """Return the name of a task's picture without what is Label Studio's own, "/" between folders.
 
     ``/data/local-files/?d=dogs/1.jpg`` is ``dogs/1.jpg``; of addresses and bucket names the path is left.
-
-    Raises:
-        UnusableValueError: the task names no picture, or several.
     """
     data = task.get("data")
     values = data if isinstance(data, dict) else {}
@@ -68,12 +63,7 @@ def find_picture(search: PictureSearch, task: Mapping[str, Any], name: str) -> P
 
 
 def pixels_of(results: Sequence[Any], path: Path | None) -> tuple[int, int]:
-    """Return (h, w) of a picture as its regions state it, else as the file says.
-
-    Raises:
-        UnusableValueError: the regions do not say it, and the file is not there or cannot be read; or they say
-            that the picture was turned while it was labelled.
-    """
+    """Return (h, w) of a picture as its regions state it, else as the file says."""
     entries = [entry for entry in results if isinstance(entry, dict)]
     if any(entry.get("image_rotation") not in (None, 0) for entry in entries):
         text = "says that the picture was turned for labelling: posekit cannot tell its coordinates"
@@ -133,26 +123,17 @@ def _head(heads: dict[str, str], region: str) -> str:
 
 # Words of a choice beside a keypoint that call it hidden; Label Studio itself has no mark for that.
 HIDDEN_WORDS = frozenset({"hidden", "occluded", "invisible", "not visible"})
-
-
 _HIDDEN = 1
-
 
 # What says something of a region that another result draws, or of the whole picture; none of it is a shape.
 _NO_SHAPES = frozenset({"relation", "labels", "choices", "taxonomy", "textarea", "rating", "number", "datetime"})
-
-
 _LABELS = "labels"
 
 
 def read_regions(results: Sequence[Any], size: tuple[int, int], place: str, problems: ProblemList) -> list[Shape]:
-    """Return the usable regions of one annotation; each other one is a problem.
+    """Return the usable regions of an annotation's ``result``; each other one is a problem.
 
-    Args:
-        results: the list ``result`` of the annotation.
-        size: (h, w) of the picture, of which coordinates are percent.
-        place: the task, for messages.
-        problems: takes what is left out.
+    Coordinates are percent of `size`, the (h, w) of the picture.
     """
     entries = [entry for entry in results if isinstance(entry, dict)]
     if len(entries) < len(results):
@@ -208,7 +189,7 @@ class _Region:
         box = extent_of_turned_box((x1, y1, x2, y2), degrees, around=(x1, y1))
         return Shape(label=self.label, place=self.place, box=box)
 
-    def _outline(self) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
+    def _outline(self) -> Outline:
         corners = self._values().get("points")
         if not isinstance(corners, list) or len(corners) < 3:
             raise UnusableValueError("points", f"is {quote(corners)}, not a list of 3 or more corners", "bad_outline")
@@ -217,7 +198,7 @@ class _Region:
                 raise UnusableValueError("points", f"has {quote(corner)}, which is no pair of numbers", "bad_number")
         return self._pixels(corners)
 
-    def _pixels(self, percent: Sequence[Sequence[float]]) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
+    def _pixels(self, percent: Sequence[Sequence[float]]) -> Outline:
         return np.array(percent, np.float64) * self.size[::-1] / 100
 
     def _value(self, key: str) -> float:
@@ -273,21 +254,13 @@ def read_label_studio(source: Path, *, images: Path | None = None) -> Annotation
     Keypoints belong to the rectangle or polygon that they are children of or related to; else to the only one they
     lie in; on a picture without any they make one object. Classes and keypoints stand in alphabetical order, since
     the export tells no other. Of several annotations of a task the one marked as ground truth counts, else the
-    newest; predictions do not count, and a task without annotation is left out.
-
-    Args:
-        source: the JSON file.
-        images: folder to look for the pictures in first; they are also looked for beside the file.
-
-    Raises:
-        DatasetNotFoundError: there is no such file.
-        DatasetError: it is no JSON export, or the export called JSON-MIN.
+    newest; predictions do not count, and a task without annotation is left out. The export called JSON-MIN is refused.
     """
     tasks = read_json(source)
     _check_form(tasks, source)
     problems = ProblemList(str(source))
     search = PictureSearch(source, [] if images is None else [images])
-    pictures = []
+    pictures: list[NamedPicture] = []
     for number, task in enumerate(tasks):
         task_id = task.get("id") if isinstance(task, dict) else None
         place = f"task {task_id if isinstance(task_id, int) else f'[{number}]'}"
@@ -298,7 +271,7 @@ def read_label_studio(source: Path, *, images: Path | None = None) -> Annotation
             problems.add(place, text, error.code, objects=_count_results(task), picture=True)
             continue
         pictures.append(picture)
-    objects = [thing for picture in pictures for thing in picture.objects]
+    objects = [thing for _, things in pictures for thing in things]
     named = NamedSchema(
         classes=sorted({thing.label for thing in objects}),
         points=sorted({name for thing in objects for name in thing.points}),
@@ -331,13 +304,9 @@ def _read_task(task: Any, place: str, search: PictureSearch, problems: ProblemLi
     size = pixels_of(results, path)
     regions = read_regions(results, size, place, problems)
     task_id = task.get("id")
-    return NamedPicture(
-        file_name=name,
-        path=path,
-        size=size,
-        objects=tuple(join_shapes(regions, problems)),
-        image_id=task_id if isinstance(task_id, int) else None,
-    )
+    image_id = task_id if isinstance(task_id, int) else None
+    picture = PictureAnnotation(file_name=name, path=path, size=size, image_id=image_id)
+    return picture, join_shapes(regions, problems)
 
 
 def _results(task: Mapping[str, Any], place: str, problems: ProblemList) -> Sequence[Any]:

@@ -28,14 +28,7 @@ LOWEST_TOP = 0.65
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure as it appears in its scene.
-
-    Attributes:
-        figure: the person.
-        layer: the person drawn alone.
-        keypoints: (17, 3) float32 x, y in pixels and visibility in the scene.
-        mask: (H, W) bool pixels of the person that are seen in the scene.
-    """
+    """A figure, drawn alone, with its keypoints (17, 3) and mask (H, W) bool of what is seen of it in the scene."""
 
     figure: Figure
     layer: Layer
@@ -100,17 +93,9 @@ def scenes(count: int, seed: int = 0, settings: SceneSettings = DEFAULTS) -> Ite
 
 
 def see_figures(figures: Sequence[Figure], light: Light, size: tuple[int, int]) -> list[Drawn]:
-    """Draw figures given from near to far, and keep those of which enough is seen.
+    """Draw figures given from near to far in a picture of `size` (H, W), and keep those of which enough is seen.
 
     A figure that is left out hides nobody: it is not in the picture at all.
-
-    Args:
-        figures: the people, nearest first.
-        light: the scene's light.
-        size: (H, W) of the picture.
-
-    Returns:
-        The kept figures, nearest first.
     """
     covered = np.zeros(size, np.bool_)
     seen: list[Drawn] = []
@@ -187,13 +172,7 @@ _DEFAULT_COUNT = 8
 
 
 class FigureSource(Source):
-    """Made pictures of figures, without their labels; the same ones for the same seed.
-
-    Args:
-        count: how many pictures.
-        seed: of the first picture.
-        batch: pictures per batch.
-    """
+    """Pictures of figures in batches, without their labels; the same ones for the same seed of the first."""
 
     def __init__(self, count: int = _DEFAULT_COUNT, seed: int = 0, *, batch: int = 1) -> None:
         self.count: int = count
