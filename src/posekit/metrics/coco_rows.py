@@ -83,11 +83,7 @@ def rounded_scores(scores: Floats) -> NDArray[np.float64]:
 
 
 def category_of(number: int, category_ids: Mapping[int, int] | None) -> int:
-    """Return the category id of a class number, without `category_ids` the next number.
-
-    Raises:
-        DatasetError: it has none.
-    """
+    """Return the category id of a class number, without `category_ids` the next number; or say that it has none."""
     if category_ids is None:
         return number + 1
     if number not in category_ids:
@@ -127,12 +123,9 @@ def category_ids_of(split: str | Sequence[str], class_count: int) -> dict[int, i
 
 @contextmanager
 def predictions_file(path: Path) -> Iterator["PredictionsFile"]:
-    """Give a growing list of predictions; at the end it takes the place of `path`.
+    """Give a growing list of predictions; at the end it takes the place of `path`, usually ``predictions.json``.
 
     Without any row no file is written. When the block raises, whatever was at `path` stays as it was.
-
-    Args:
-        path: the file to write, usually ``predictions.json``.
 
     Raises:
         OutputError: the file cannot be written.
@@ -145,10 +138,6 @@ def predictions_file(path: Path) -> Iterator["PredictionsFile"]:
 
 class PredictionsFile:
     """A JSON list that grows on disk, so that memory does not; made by `predictions_file`.
-
-    Args:
-        path: the file to write.
-        stack: closes and removes the unfinished file when something fails.
 
     Attributes:
         count: rows written so far.
@@ -163,11 +152,7 @@ class PredictionsFile:
         self._file: TextIO | None = None
 
     def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Append rows as `coco_rows.prediction_rows` makes them.
-
-        Raises:
-            OutputError: the file cannot be written.
-        """
+        """Append rows as `prediction_rows` makes them."""
         for row in rows:
             try:
                 text = json.dumps(row, allow_nan=False)
@@ -180,11 +165,7 @@ class PredictionsFile:
             self.count += 1
 
     def finish(self) -> None:
-        """Close the list and put the file in place.
-
-        Raises:
-            OutputError: the file cannot be written.
-        """
+        """Close the list and put the file in place."""
         if self.left_out:
             LOGGER.warning(f"{self._path.name} lacks {self.left_out} detections with NaN or infinite numbers")
         with naming_errors(self._path):

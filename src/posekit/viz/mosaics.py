@@ -14,7 +14,7 @@ from posekit.files.pictures import encode_picture, write_picture
 from posekit.files.writing import write_whole
 from posekit.sample import Picture
 from posekit.schema.schema import KeypointSchema
-from posekit.viz.chart_style import one_line, shortened
+from posekit.viz.chart_style import printable_line, shortened
 from posekit.viz.colors import CLASS_COLORS, WHITE, Color
 from posekit.viz.draw import DrawOptions, Scene, draw_dashes, draw_scene, font_size_for
 from posekit.viz.labels import DEFAULT_FONT, text_plate, write_ink
@@ -74,7 +74,7 @@ def _band(pictures: Sequence[Picture], titles: Sequence[str], tiles: tuple[int, 
 
 def _write_title(band: Picture, title: str, middle: tuple[int, int], width: int) -> None:
     """Write one line centred at `middle` x, y, its own middle left out where it is wider than `width` pixels."""
-    line = one_line(title)
+    line = printable_line(title)
     ink = text_plate(line, DEFAULT_FONT, CAPTION_FONT)
     while ink.shape[1] > width and len(line) > 1:
         line = shortened(line, max(min(len(line) - 1, len(line) * width // ink.shape[1]), 1))

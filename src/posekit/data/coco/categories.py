@@ -28,10 +28,8 @@ _MOST_CLASSES = 100_000
 def number_classes(ids: Collection[int], rule: ClassNumbers) -> dict[int, int | None]:
     """Return the class number of each category id; None for an id that has none.
 
-    Args:
-        ids: the category ids of a file.
-        rule: "rank": the place among the ids in ascending order; "coco80": the 80 classes of COCO for its ids 1 to 90;
-            "id": id - 1.
+    The rule "rank" takes the place among the ids in ascending order, "coco80" the 80 classes of COCO for its ids 1 to
+    90, "id" id - 1.
 
     Raises:
         UnknownChoiceError: the rule is none of these.
@@ -67,10 +65,8 @@ def read_whole_body(entry: Mapping[str, Any]) -> Points | None:
     """Return the 133 keypoints of an annotation.
 
     Parts that are missing, or marked as invalid (``face_valid`` false and so on), are unlabelled. Where a part has
-    scores in place of visibilities, as the published files do for some hands, a score above 0 becomes 1.
-
-    Returns:
-        (133, 3) x, y in pixels, visibility; None when none of the five lists is there.
+    scores in place of visibilities, as the published files do for some hands, a score above 0 becomes 1. The answer
+    is (133, 3) x, y in pixels, visibility; None when none of the five lists is there.
     """
     body = read_keypoints(entry, BODY)
     if body is None and not any(entry.get(f"{part}_kpts") for part, _ in PARTS):
@@ -129,10 +125,8 @@ def read_categories(path: Path) -> tuple[dict[int, str], KeypointSchema | None, 
     Class numbers are the places of the category ids in ascending order.
 
     Raises:
-        DatasetNotFoundError: there is no such file.
         DatasetError: it is no COCO ground truth, or its keypoint lists do not fit its categories.
         SchemaError: the categories have different keypoints.
-        DatasetTypeError: the keypoints of a category are no list of names.
     """
     problems = ProblemList(str(path))
     categories = find_categories(load_coco(path), path, problems, "rank")
@@ -140,14 +134,7 @@ def read_categories(path: Path) -> tuple[dict[int, str], KeypointSchema | None, 
 
 
 def find_categories(content: Mapping[str, Any], path: Path, problems: ProblemList, rule: ClassNumbers) -> Categories:
-    """Return the categories of a file; errors and `problems` are those of `read_categories`.
-
-    Args:
-        content: what `load_coco` gave.
-        path: the file, for messages.
-        problems: takes entries that cannot be used, and what is doubtful about the keypoints.
-        rule: how categories become class numbers.
-    """
+    """Return the categories of what `load_coco` gave; errors and `problems` are those of `read_categories`."""
     annotations = content["annotations"]
     entries = _entries(content["categories"], problems) or _entries_of_annotations(annotations, problems)
     numbers = number_classes(entries, rule)
@@ -221,11 +208,7 @@ def _unnamed_schema(annotations: Sequence[Any], problems: ProblemList) -> Keypoi
 
 
 def _check_lengths(annotations: Sequence[Any], counts: set[int], path: Path) -> None:
-    """Refuse a file in which not one keypoint list has the right length: it is of another form.
-
-    Raises:
-        DatasetError: so it is.
-    """
+    """Refuse a file in which not one keypoint list has the right length: it is of another form."""
     count = max(counts)
     lengths = Counter(length for entry in annotations if (length := list_length(entry, count)))
     if not lengths or any(3 * number in lengths for number in counts):

@@ -129,11 +129,8 @@ def _read_images(
 ) -> tuple[dict[Key, PictureAnnotation], set[Key]]:
     """Return the usable pictures by id, without objects, and the ids of those that are left out.
 
-    Args:
-        entries: the list ``images``.
-        objects: how many annotations name each id; those of a picture that is left out are counted with it.
-        size_of_file: gives (h, w) of the picture file of a name, for entries without a size; None when not found.
-        problems: takes one problem for each entry that is left out.
+    `objects` tells how many annotations name each id: those of a picture that is left out are counted with it.
+    `size_of_file` gives (h, w) of a picture file, for entries without a size.
     """
     found: dict[Key, PictureAnnotation] = {}
     claimed: set[Key] = set()

@@ -195,13 +195,7 @@ def read_skeleton(element: Element, place: str, problems: ProblemList) -> dict[s
 
 
 def load_xml(path: Path) -> Element:
-    """Return the root of an XML file.
-
-    Raises:
-        DatasetNotFoundError: there is no such file.
-        DatasetError: it cannot be read, is no XML, or declares entities, with which a small file can fill the
-            memory or read other files.
-    """
+    """Return the root of an XML file; entities, with which a small file can fill the memory, are refused."""
     from defusedxml import DefusedXmlException
     from defusedxml import ElementTree as SafeTree
 
@@ -347,13 +341,7 @@ def read_cvat(source: Path, *, images: Path | None = None) -> AnnotationSet:
     when marked as outside. Boxes, polygons and masks give the other parts of an object. A shape that has no place in
     an object (a line, an ellipse, a cuboid) is a problem. Of a video only frames with shapes are read.
 
-    Args:
-        source: the XML file, or the unpacked folder with ``annotations.xml``.
-        images: folder to look for the pictures in first; they are also looked for beside the file.
-
-    Raises:
-        DatasetNotFoundError: there is no such file.
-        DatasetError: it is no XML, no CVAT file, or lists neither pictures nor tracks.
+    `source` is the XML file, or the unpacked folder with ``annotations.xml``.
     """
     path = source / FILE_NAME if source.is_dir() else source
     root = load_xml(path)

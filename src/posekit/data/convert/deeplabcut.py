@@ -235,14 +235,10 @@ def read_deeplabcut(source: Path, *, images: Path | None = None) -> AnnotationSe
     object of that class. A picture without any label was not labelled, as DeepLabCut sees it, and is left out. Limbs
     come from ``config.yaml``.
 
-    Args:
-        source: ``CollectedData_<scorer>.csv`` or ``.h5``, its folder, ``config.yaml`` or the folder of a project. In
-            folders the CSV is read where both are there.
-        images: folder to look for the pictures in first; they are also looked for beside the file.
+    `source` is ``CollectedData_<scorer>.csv`` or ``.h5``, its folder, ``config.yaml`` or the folder of a project. In
+    folders the CSV is read where both are there.
 
     Raises:
-        DatasetNotFoundError: there is no such file, or no label file in the folder.
-        DatasetError: a file is no label file, damaged, or one of several in the same folder.
         MissingExtraError: an HDF5 file, and h5py is not installed.
     """
     files = _label_files(source)

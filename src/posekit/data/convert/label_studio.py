@@ -14,6 +14,7 @@ from posekit.data.convert.objects import (
     NamedPicture,
     NamedPoint,
     NamedSchema,
+    Outline,
     Shape,
     extent_of_turned_box,
     join_shapes,
@@ -130,13 +131,9 @@ _LABELS = "labels"
 
 
 def read_regions(results: Sequence[Any], size: tuple[int, int], place: str, problems: ProblemList) -> list[Shape]:
-    """Return the usable regions of one annotation; each other one is a problem.
+    """Return the usable regions of an annotation's ``result``; each other one is a problem.
 
-    Args:
-        results: the list ``result`` of the annotation.
-        size: (h, w) of the picture, of which coordinates are percent.
-        place: the task, for messages.
-        problems: takes what is left out.
+    Coordinates are percent of `size`, the (h, w) of the picture.
     """
     entries = [entry for entry in results if isinstance(entry, dict)]
     if len(entries) < len(results):
@@ -192,7 +189,7 @@ class _Region:
         box = extent_of_turned_box((x1, y1, x2, y2), degrees, around=(x1, y1))
         return Shape(label=self.label, place=self.place, box=box)
 
-    def _outline(self) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
+    def _outline(self) -> Outline:
         corners = self._values().get("points")
         if not isinstance(corners, list) or len(corners) < 3:
             raise UnusableValueError("points", f"is {quote(corners)}, not a list of 3 or more corners", "bad_outline")
@@ -201,7 +198,7 @@ class _Region:
                 raise UnusableValueError("points", f"has {quote(corner)}, which is no pair of numbers", "bad_number")
         return self._pixels(corners)
 
-    def _pixels(self, percent: Sequence[Sequence[float]]) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
+    def _pixels(self, percent: Sequence[Sequence[float]]) -> Outline:
         return np.array(percent, np.float64) * self.size[::-1] / 100
 
     def _value(self, key: str) -> float:
@@ -257,15 +254,7 @@ def read_label_studio(source: Path, *, images: Path | None = None) -> Annotation
     Keypoints belong to the rectangle or polygon that they are children of or related to; else to the only one they
     lie in; on a picture without any they make one object. Classes and keypoints stand in alphabetical order, since
     the export tells no other. Of several annotations of a task the one marked as ground truth counts, else the
-    newest; predictions do not count, and a task without annotation is left out.
-
-    Args:
-        source: the JSON file.
-        images: folder to look for the pictures in first; they are also looked for beside the file.
-
-    Raises:
-        DatasetNotFoundError: there is no such file.
-        DatasetError: it is no JSON export, or the export called JSON-MIN.
+    newest; predictions do not count, and a task without annotation is left out. The export called JSON-MIN is refused.
     """
     tasks = read_json(source)
     _check_form(tasks, source)

@@ -174,14 +174,7 @@ _SYMMETRY = 2
 
 @dataclass(frozen=True, kw_only=True)
 class SleapSkeleton:
-    """One skeleton.
-
-    Attributes:
-        name: class name of its instances.
-        nodes: point names in the order of the points of an instance.
-        edges: pairs of names.
-        symmetries: pairs of names that change places under a left-right mirror.
-    """
+    """The class name of its instances, its points in their order, its edges, and its left-right pairs."""
 
     name: str
     nodes: tuple[str, ...]
@@ -248,15 +241,10 @@ def read_sleap(source: Path, *, extracted: Path, images: Path | None = None) -> 
     Symmetries give the mirror map. A frame without labels is background when it is marked as negative; else it was
     not labelled, and is left out.
 
-    Args:
-        source: the file.
-        extracted: folder that embedded pictures are written into, as PNG; made when there are some.
-        images: folder to look in first for pictures that are files of their own.
+    Embedded pictures are written into the folder `extracted` as PNG; it is made when there are some.
 
     Raises:
         MissingExtraError: h5py is not installed.
-        DatasetNotFoundError: there is no such file.
-        DatasetError: it is no SLEAP file, or a damaged one.
         OutputError: embedded pictures cannot be written.
     """
     problems = ProblemList(str(source))

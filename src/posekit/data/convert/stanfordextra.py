@@ -37,16 +37,9 @@ LIMBS = tuple((POINTS[a], POINTS[b]) for a, b in (
 
 
 def read_stanfordextra(source: Path, *, images: Path | None = None) -> AnnotationSet:
-    """Read a JSON file of StanfordExtra.
+    """Read a JSON file of StanfordExtra; its pictures are looked for in ``Images`` and ``sample_imgs`` beside it, too.
 
-    Args:
-        source: the file. Point names come from ``keypoint_definitions.csv`` beside it; without that file they are
-            the published ones.
-        images: folder of the pictures; they are also looked for beside the file, in ``Images`` and ``sample_imgs``.
-
-    Raises:
-        DatasetNotFoundError: there is no such file.
-        DatasetError: it is no list of dogs, or the definitions cannot be read.
+    Point names come from ``keypoint_definitions.csv`` beside the file; without that they are the published ones.
     """
     entries = read_json(source)
     if not isinstance(entries, list) or not entries or not _is_dog(entries[0]):
