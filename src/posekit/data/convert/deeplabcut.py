@@ -58,7 +58,7 @@ class CoordinateTable:
     values: NDArray[np.float64]
 
 
-def columns_of(path: Path, levels: dict[str, list[str]]) -> tuple[Column, ...]:
+def _columns_of(path: Path, levels: dict[str, list[str]]) -> tuple[Column, ...]:
     """Return the columns that a header describes, by level ("bodyparts", "coords", perhaps "individuals")."""
     missing = [name for name in (BODYPARTS, COORDS) if name not in levels]
     if missing:
@@ -77,7 +77,7 @@ def columns_of(path: Path, levels: dict[str, list[str]]) -> tuple[Column, ...]:
     return columns
 
 
-def read_csv_table(path: Path) -> CoordinateTable:
+def _read_csv_table(path: Path) -> CoordinateTable:
     """Read a label file of a single animal (three header rows) or of several (four).
 
     The name of a picture stands in one column, or in three: "labeled-data", folder, file.
@@ -91,7 +91,7 @@ def read_csv_table(path: Path) -> CoordinateTable:
     short = next((name for name, row in levels.items() if len(row) != len(levels[COORDS])), None)
     if short is not None:
         raise DatasetError(f"{path}: its header rows {short} and coords have different numbers of columns")
-    columns = columns_of(path, levels)
+    columns = _columns_of(path, levels)
     body = [(line, row) for line, row in enumerate(rows[len(header) :], start=len(header) + 1) if row and row[0]]
     values = [_numbers(path, line, row[first:], columns) for line, row in body]
     return CoordinateTable(
@@ -135,7 +135,7 @@ LEVELS_OF_TABLE = {3: (SCORER, BODYPARTS, COORDS), 4: _LEVELS}
 Labels = list[tuple[str, ...]]
 
 
-def read_h5_table(path: Path) -> CoordinateTable:
+def _read_h5_table(path: Path) -> CoordinateTable:
     """Read a label file of one or of several animals."""
     with open_h5(path) as file:
         group, kind = _find_table(file, path)
@@ -148,7 +148,7 @@ def read_h5_table(path: Path) -> CoordinateTable:
     levels = {name: [label[i] for label in labels] for i, name in enumerate(names)}
     return CoordinateTable(
         path=path,
-        columns=columns_of(path, levels),
+        columns=_columns_of(path, levels),
         pictures=tuple("/".join(row).replace("\\", "/") for row in rows),
         values=values,
     )
@@ -246,7 +246,7 @@ def read_deeplabcut(source: Path, *, images: Path | None = None) -> AnnotationSe
     pictures: list[NamedPicture] = []
     columns: list[Column] = []
     for path in files:
-        table = read_h5_table(path) if path.suffix.lower() == ".h5" else read_csv_table(path)
+        table = _read_h5_table(path) if path.suffix.lower() == ".h5" else _read_csv_table(path)
         columns += table.columns
         search = PictureSearch(path, [*([] if images is None else [images]), _project_folder(path)])
         pictures += _read_pictures(table, search, problems)

@@ -35,7 +35,7 @@ _PREFIX_LENGTH = 9
 _UPLOADS = "data/upload/"
 
 
-def picture_name(task: Mapping[str, Any]) -> str:
+def _picture_name(task: Mapping[str, Any]) -> str:
     """Return the name of a task's picture without what is Label Studio's own, "/" between folders.
 
     ``/data/local-files/?d=dogs/1.jpg`` is ``dogs/1.jpg``; of addresses and bucket names the path is left.
@@ -51,7 +51,7 @@ def picture_name(task: Mapping[str, Any]) -> str:
     return usual or next(iter(pictures.values()))
 
 
-def find_picture(search: PictureSearch, task: Mapping[str, Any], name: str) -> Path | None:
+def _find_picture(search: PictureSearch, task: Mapping[str, Any], name: str) -> Path | None:
     """Return the picture on disk: under its name, that of the upload, or that without the prefix of an upload."""
     upload = task.get("file_upload")
     path = PurePosixPath(name)
@@ -62,7 +62,7 @@ def find_picture(search: PictureSearch, task: Mapping[str, Any], name: str) -> P
     return next((path for path in found if path is not None), None)
 
 
-def pixels_of(results: Sequence[Any], path: Path | None) -> tuple[int, int]:
+def _pixels_of(results: Sequence[Any], path: Path | None) -> tuple[int, int]:
     """Return (h, w) of a picture as its regions state it, else as the file says."""
     entries = [entry for entry in results if isinstance(entry, dict)]
     if any(entry.get("image_rotation") not in (None, 0) for entry in entries):
@@ -95,7 +95,7 @@ def _path_of(address: str) -> str:
     return PurePosixPath(path).name if path.startswith(_UPLOADS) else path
 
 
-def groups_of(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def _groups_of(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return region id -> name of its group, for regions that are linked to others.
 
     A link is a relation (``from_id``, ``to_id``) or the parent that a region names (``parentID``); whatever hangs
@@ -130,7 +130,7 @@ _NO_SHAPES = frozenset({"relation", "labels", "choices", "taxonomy", "textarea",
 _LABELS = "labels"
 
 
-def read_regions(results: Sequence[Any], size: tuple[int, int], place: str, problems: ProblemList) -> list[Shape]:
+def _read_regions(results: Sequence[Any], size: tuple[int, int], place: str, problems: ProblemList) -> list[Shape]:
     """Return the usable regions of an annotation's ``result``; each other one is a problem.
 
     Coordinates are percent of `size`, the (h, w) of the picture.
@@ -138,7 +138,7 @@ def read_regions(results: Sequence[Any], size: tuple[int, int], place: str, prob
     entries = [entry for entry in results if isinstance(entry, dict)]
     if len(entries) < len(results):
         problems.add(place, "has results that are no dictionaries", "bad_result", objects=len(results) - len(entries))
-    groups, hidden = groups_of(entries), _hidden_regions(entries)
+    groups, hidden = _groups_of(entries), _hidden_regions(entries)
     named = {str(entry.get("id")): entry for entry in entries if entry.get("type") == _LABELS}
     shapes = []
     for number, entry in enumerate(entries):
@@ -299,10 +299,10 @@ def _read_task(task: Any, place: str, search: PictureSearch, problems: ProblemLi
     if not isinstance(task, dict):
         raise UnusableValueError("the task", "is no dictionary", "bad_task")
     results = _results(task, place, problems)
-    name = picture_name(task)
-    path = find_picture(search, task, name)
-    size = pixels_of(results, path)
-    regions = read_regions(results, size, place, problems)
+    name = _picture_name(task)
+    path = _find_picture(search, task, name)
+    size = _pixels_of(results, path)
+    regions = _read_regions(results, size, place, problems)
     task_id = task.get("id")
     image_id = task_id if isinstance(task_id, int) else None
     picture = PictureAnnotation(file_name=name, path=path, size=size, image_id=image_id)

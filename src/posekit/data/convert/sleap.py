@@ -69,7 +69,7 @@ def plain_text(value: Any) -> str:
 _CHANNEL_ORDER_SINCE = 1.4
 
 
-class SleapPictures:
+class _Pictures:
     """Gives the pictures of frames; those that are embedded are written into the folder `extracted`."""
 
     def __init__(self, file: "h5py.File", search: PictureSearch, extracted: Path) -> None:
@@ -168,12 +168,12 @@ def _backend_of(entry: Any) -> Mapping[str, Any]:
 
 
 _UNNAMED = "Skeleton-"  # what SLEAP calls an unnamed skeleton; as a class name it says nothing
-NAMELESS = "animal"
+_NAMELESS = "animal"
 _SYMMETRY = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class SleapSkeleton:
+class _Skeleton:
     """The class name of its instances, its points in their order, its edges, and its left-right pairs."""
 
     name: str
@@ -182,22 +182,22 @@ class SleapSkeleton:
     symmetries: tuple[NamePair, ...]
 
 
-def read_skeletons(text: str) -> list[SleapSkeleton]:
+def _read_skeletons(text: str) -> list[_Skeleton]:
     """Return the skeletons in the metadata of a SLEAP file."""
     content = json.loads(text)
     names = [str(node["name"]) for node in content["nodes"]]
     return [_read_skeleton(entry, names) for entry in content["skeletons"]]
 
 
-def _read_skeleton(entry: Mapping[str, Any], names: Sequence[str]) -> SleapSkeleton:
-    name = str(entry.get("graph", {}).get("name") or NAMELESS)
+def _read_skeleton(entry: Mapping[str, Any], names: Sequence[str]) -> _Skeleton:
+    name = str(entry.get("graph", {}).get("name") or _NAMELESS)
     edges: list[NamePair] = []
     symmetries: list[NamePair] = []
     for link, kind in zip(entry["links"], _kinds(entry["links"]), strict=True):
         pair = names[_index(link["source"])], names[_index(link["target"])]
         (symmetries if kind == _SYMMETRY else edges).append(pair)
-    return SleapSkeleton(
-        name=NAMELESS if name.startswith(_UNNAMED) else name,
+    return _Skeleton(
+        name=_NAMELESS if name.startswith(_UNNAMED) else name,
         nodes=tuple(names[_index(node["id"])] for node in entry["nodes"]),
         edges=tuple(edges),
         symmetries=tuple(dict.fromkeys((min(pair), max(pair)) for pair in symmetries)),
@@ -253,7 +253,7 @@ def read_sleap(source: Path, *, extracted: Path, images: Path | None = None) -> 
         if not {"metadata", "frames", "instances", "points", "videos_json"} <= set(file):
             raise DatasetError(f"{source}: is HDF5, but not of SLEAP (metadata, frames, instances, points are missing)")
         tables = _Tables.read(file)
-        pictures = _read_frames(tables, SleapPictures(file, search, extracted), problems)
+        pictures = _read_frames(tables, _Pictures(file, search, extracted), problems)
     return number_objects(pictures, _named(tables.skeletons), problems)
 
 
@@ -261,7 +261,7 @@ def read_sleap(source: Path, *, extracted: Path, images: Path | None = None) -> 
 class _Tables:
     """What the file stores, row by row."""
 
-    skeletons: list[SleapSkeleton]
+    skeletons: list[_Skeleton]
     frames: Any
     instances: Any
     points: Any
@@ -274,7 +274,7 @@ class _Tables:
         text = metadata["json"]
         negative = read_array(file, "negative_frames").tolist() if "negative_frames" in file else []
         return cls(
-            skeletons=read_skeletons(text.decode("utf-8") if isinstance(text, bytes) else str(text)),
+            skeletons=_read_skeletons(text.decode("utf-8") if isinstance(text, bytes) else str(text)),
             frames=read_array(file, "frames"),
             instances=read_array(file, "instances"),
             points=read_array(file, "points"),
@@ -283,7 +283,7 @@ class _Tables:
         )
 
 
-def _named(skeletons: list[SleapSkeleton]) -> NamedSchema:
+def _named(skeletons: list[_Skeleton]) -> NamedSchema:
     symmetries = list(dict.fromkeys(pair for skeleton in skeletons for pair in skeleton.symmetries))
     return NamedSchema(
         classes=list(dict.fromkeys(skeleton.name for skeleton in skeletons)),
@@ -293,7 +293,7 @@ def _named(skeletons: list[SleapSkeleton]) -> NamedSchema:
     )
 
 
-def _read_frames(tables: _Tables, source: SleapPictures, problems: ProblemList) -> list[NamedPicture]:
+def _read_frames(tables: _Tables, source: _Pictures, problems: ProblemList) -> list[NamedPicture]:
     pictures: list[NamedPicture] = []
     for row in tables.frames:
         video, frame = int(row["video"]), int(row["frame_idx"])
