@@ -33,6 +33,148 @@ from posekit.io.decode import MAX_PIXELS
 from posekit.ops.polygons import outer_contours
 
 _OCCLUDED, _VISIBLE = 1, 2
+_NO_SHAPES = ("tag", "attribute")  # elements of a picture
+FILE_NAME = "annotations.xml"
+_ROOT = "annotations"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Drawing:
+    """The drawing of a skeleton: names of its points by node number, and its edges as pairs of names."""
+
+    names: tuple[str, ...] = ()
+    limbs: tuple[tuple[str, str], ...] = ()
+
+
+def read_cvat(source: Path, *, images: Path | None = None) -> AnnotationSet:
+    """Read a CVAT file.
+
+    Points of skeletons and single points are keypoints by their label: hidden when marked as occluded, unlabelled
+    when marked as outside. Boxes, polygons and masks give the other parts of an object. A shape that has no place in
+    an object (a line, an ellipse, a cuboid) is a problem. Of a video only frames with shapes are read.
+
+    `source` is the XML file, or the unpacked folder with ``annotations.xml``.
+    """
+    path = source / FILE_NAME if source.is_dir() else source
+    root = _load_xml(path)
+    if root.tag != _ROOT:
+        raise DatasetError(f"{path}: its root is <{root.tag}>, that of CVAT XML is <{_ROOT}>")
+    problems = ProblemList(str(path))
+    search = PictureSearch(path, [] if images is None else [images])
+    if root.find("image") is not None:
+        pictures = _pictures(root.iterfind("image"), search, problems)
+    elif root.find("track") is not None:
+        pictures = _frames(root, path, search, problems)
+    else:
+        raise DatasetError(f"{path}: lists neither pictures (<image>) nor tracks of a video (<track>)")
+    return number_objects(pictures, _used(_read_labels(root, problems), pictures), problems)
+
+
+def _pictures(elements: Iterable[Element], search: PictureSearch, problems: ProblemList) -> list[NamedPicture]:
+    pictures: list[NamedPicture] = []
+    for number, element in enumerate(elements):
+        name = (element.get("name") or "").replace("\\", "/")
+        place = f"image {element.get('id') or number} ({quote(name)})"
+        try:
+            size = _whole_number(element.attrib, "height", lowest=1), _whole_number(element.attrib, "width", lowest=1)
+            if not name:
+                raise UnusableValueError("name", "is missing", "bad_file_name")
+        except UnusableValueError as error:
+            text = f"{error.field} {error.message}: the picture is left out"
+            problems.add(place, text, error.code, objects=len(element), picture=True)
+            continue
+        picture = PictureAnnotation(file_name=name, path=search.find(name), size=size, image_id=number)
+        pictures.append((picture, join_shapes(_read_shapes(element, place, problems), problems)))
+    return pictures
+
+
+def _frames(root: Element, path: Path, search: PictureSearch, problems: ProblemList) -> list[NamedPicture]:
+    """Return the frames of a video that have shapes; CVAT names their pictures ``frame_000012``."""
+    head = root.find("./meta//original_size")
+    if head is None:
+        raise DatasetError(f"{path}: is of a video, but does not give its size (original_size)")
+    try:
+        size = tuple(
+            _whole_number({key: (head.findtext(key) or "").strip()}, key, lowest=1) for key in ("height", "width")
+        )
+    except UnusableValueError as error:
+        raise DatasetError(f"{path}: {error.field} of original_size {error.message}") from error
+    pictures: list[NamedPicture] = []
+    for frame, elements in _shapes_by_frame(root, problems).items():
+        stem = f"frame_{frame:06d}"
+        found = find_frame(search, stem)
+        name = found.name if found else f"{stem}.png"
+        picture = PictureAnnotation(file_name=name, path=found, size=(size[0], size[1]), image_id=frame)
+        pictures.append((picture, join_shapes(_read_shapes(elements, f"frame {frame}", problems), problems)))
+    return pictures
+
+
+def _used(named: NamedSchema, pictures: Iterable[NamedPicture]) -> NamedSchema:
+    """Return the schema without classes that turned out to be keypoints drawn as single points."""
+    objects = [thing for _, things in pictures for thing in things]
+    classes, points = {thing.label for thing in objects}, {name for thing in objects for name in thing.points}
+    single = [name for name in named.classes if name in points and name not in classes]
+    return replace(
+        named,
+        classes=[name for name in named.classes if name not in single],
+        points=list(dict.fromkeys([*named.points, *single])),
+    )
+
+
+def _read_shapes(elements: Iterable[Element], place: str, problems: ProblemList) -> list[Shape]:
+    """Return the usable shapes of one picture; each other one is a problem."""
+    shapes = []
+    for number, element in enumerate(elements):
+        here = f"{place} {element.tag} {number}"
+        if element.tag in _NO_SHAPES:
+            continue
+        try:
+            shape = _read_shape(element, here, problems)
+        except UnusableValueError as error:
+            problems.add(here, f"{error.field} {error.message}: the shape is left out", error.code, objects=1)
+            continue
+        if shape is not None:
+            shapes.append(shape)
+    return shapes
+
+
+def _read_shape(element: Element, place: str, problems: ProblemList) -> Shape | None:
+    label, group = element.get("label") or "", element.get("group_id") or UNGROUPED
+    if not label:
+        raise UnusableValueError("label", "is missing", "no_label")
+    if element.tag == "skeleton":
+        points = _read_skeleton(element, place, problems)
+        return Shape(label=label, group=group, place=place, points=points, is_skeleton=True)
+    if element.tag == "box":
+        box = _read_box(element)
+        if _rotation_of(element) % 360:
+            problems.add(place, "the box is turned: the upright box around it is taken", "turned_box")
+        return Shape(label=label, group=group, place=place, box=box)
+    if element.tag == "polygon":
+        return Shape(label=label, group=group, place=place, parts=(_read_outline(element),))
+    if element.tag == "mask":
+        return Shape(label=label, group=group, place=place, parts=_read_mask(element))
+    if element.tag == "points":
+        point = _read_point(element)
+        points = {} if point is None else {label: point}
+        return Shape(label=label, group=group, place=place, points=points, is_point=True)
+    text = f"'{element.tag}' has no place in boxes, outlines or keypoints"
+    raise UnusableValueError("the shape", text, "unsupported_shape")
+
+
+def _read_skeleton(element: Element, place: str, problems: ProblemList) -> dict[str, NamedPoint]:
+    """Return the labelled points of a ``<skeleton>`` by name; a point that cannot be used is a problem."""
+    points = {}
+    for child in element.iterfind("points"):
+        name = child.get("label") or ""
+        try:
+            point = _read_point(child)
+        except UnusableValueError as error:
+            problems.add(place, f"point '{name}' {error.message}: taken as unlabelled", error.code)
+            continue
+        if point is not None:
+            points[name] = point
+    return points
 
 
 def _read_box(element: Element) -> Box:
@@ -135,65 +277,6 @@ def _fill(text: str, pixels: int) -> NDArray[np.uint8]:
     return np.repeat(np.arange(len(runs)) % 2, runs).astype(np.uint8)
 
 
-_NO_SHAPES = ("tag", "attribute")  # elements of a picture
-
-
-def _read_shapes(elements: Iterable[Element], place: str, problems: ProblemList) -> list[Shape]:
-    """Return the usable shapes of one picture; each other one is a problem."""
-    shapes = []
-    for number, element in enumerate(elements):
-        here = f"{place} {element.tag} {number}"
-        if element.tag in _NO_SHAPES:
-            continue
-        try:
-            shape = _read_shape(element, here, problems)
-        except UnusableValueError as error:
-            problems.add(here, f"{error.field} {error.message}: the shape is left out", error.code, objects=1)
-            continue
-        if shape is not None:
-            shapes.append(shape)
-    return shapes
-
-
-def _read_shape(element: Element, place: str, problems: ProblemList) -> Shape | None:
-    label, group = element.get("label") or "", element.get("group_id") or UNGROUPED
-    if not label:
-        raise UnusableValueError("label", "is missing", "no_label")
-    if element.tag == "skeleton":
-        points = _read_skeleton(element, place, problems)
-        return Shape(label=label, group=group, place=place, points=points, is_skeleton=True)
-    if element.tag == "box":
-        box = _read_box(element)
-        if _rotation_of(element) % 360:
-            problems.add(place, "the box is turned: the upright box around it is taken", "turned_box")
-        return Shape(label=label, group=group, place=place, box=box)
-    if element.tag == "polygon":
-        return Shape(label=label, group=group, place=place, parts=(_read_outline(element),))
-    if element.tag == "mask":
-        return Shape(label=label, group=group, place=place, parts=_read_mask(element))
-    if element.tag == "points":
-        point = _read_point(element)
-        points = {} if point is None else {label: point}
-        return Shape(label=label, group=group, place=place, points=points, is_point=True)
-    text = f"'{element.tag}' has no place in boxes, outlines or keypoints"
-    raise UnusableValueError("the shape", text, "unsupported_shape")
-
-
-def _read_skeleton(element: Element, place: str, problems: ProblemList) -> dict[str, NamedPoint]:
-    """Return the labelled points of a ``<skeleton>`` by name; a point that cannot be used is a problem."""
-    points = {}
-    for child in element.iterfind("points"):
-        name = child.get("label") or ""
-        try:
-            point = _read_point(child)
-        except UnusableValueError as error:
-            problems.add(place, f"point '{name}' {error.message}: taken as unlabelled", error.code)
-            continue
-        if point is not None:
-            points[name] = point
-    return points
-
-
 def _load_xml(path: Path) -> Element:
     """Return the root of an XML file; entities, with which a small file can fill the memory, are refused."""
     from defusedxml import DefusedXmlException
@@ -225,14 +308,6 @@ def _parse_xml(text: str) -> Element | None:
     except (ParseError, DefusedXmlException, ValueError):
         return None
     return root
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Drawing:
-    """The drawing of a skeleton: names of its points by node number, and its edges as pairs of names."""
-
-    names: tuple[str, ...] = ()
-    limbs: tuple[tuple[str, str], ...] = ()
 
 
 def _read_labels(root: Element, problems: ProblemList) -> NamedSchema:
@@ -328,82 +403,3 @@ def _frame(element: Element, place: str, problems: ProblemList) -> int | None:
     except UnusableValueError as error:
         problems.add(place, f"frame {error.message}: the shape is left out", error.code, objects=1)
         return None
-
-
-FILE_NAME = "annotations.xml"
-_ROOT = "annotations"
-
-
-def read_cvat(source: Path, *, images: Path | None = None) -> AnnotationSet:
-    """Read a CVAT file.
-
-    Points of skeletons and single points are keypoints by their label: hidden when marked as occluded, unlabelled
-    when marked as outside. Boxes, polygons and masks give the other parts of an object. A shape that has no place in
-    an object (a line, an ellipse, a cuboid) is a problem. Of a video only frames with shapes are read.
-
-    `source` is the XML file, or the unpacked folder with ``annotations.xml``.
-    """
-    path = source / FILE_NAME if source.is_dir() else source
-    root = _load_xml(path)
-    if root.tag != _ROOT:
-        raise DatasetError(f"{path}: its root is <{root.tag}>, that of CVAT XML is <{_ROOT}>")
-    problems = ProblemList(str(path))
-    search = PictureSearch(path, [] if images is None else [images])
-    if root.find("image") is not None:
-        pictures = _pictures(root.iterfind("image"), search, problems)
-    elif root.find("track") is not None:
-        pictures = _frames(root, path, search, problems)
-    else:
-        raise DatasetError(f"{path}: lists neither pictures (<image>) nor tracks of a video (<track>)")
-    return number_objects(pictures, _used(_read_labels(root, problems), pictures), problems)
-
-
-def _pictures(elements: Iterable[Element], search: PictureSearch, problems: ProblemList) -> list[NamedPicture]:
-    pictures: list[NamedPicture] = []
-    for number, element in enumerate(elements):
-        name = (element.get("name") or "").replace("\\", "/")
-        place = f"image {element.get('id') or number} ({quote(name)})"
-        try:
-            size = _whole_number(element.attrib, "height", lowest=1), _whole_number(element.attrib, "width", lowest=1)
-            if not name:
-                raise UnusableValueError("name", "is missing", "bad_file_name")
-        except UnusableValueError as error:
-            text = f"{error.field} {error.message}: the picture is left out"
-            problems.add(place, text, error.code, objects=len(element), picture=True)
-            continue
-        picture = PictureAnnotation(file_name=name, path=search.find(name), size=size, image_id=number)
-        pictures.append((picture, join_shapes(_read_shapes(element, place, problems), problems)))
-    return pictures
-
-
-def _frames(root: Element, path: Path, search: PictureSearch, problems: ProblemList) -> list[NamedPicture]:
-    """Return the frames of a video that have shapes; CVAT names their pictures ``frame_000012``."""
-    head = root.find("./meta//original_size")
-    if head is None:
-        raise DatasetError(f"{path}: is of a video, but does not give its size (original_size)")
-    try:
-        size = tuple(
-            _whole_number({key: (head.findtext(key) or "").strip()}, key, lowest=1) for key in ("height", "width")
-        )
-    except UnusableValueError as error:
-        raise DatasetError(f"{path}: {error.field} of original_size {error.message}") from error
-    pictures: list[NamedPicture] = []
-    for frame, elements in _shapes_by_frame(root, problems).items():
-        stem = f"frame_{frame:06d}"
-        found = find_frame(search, stem)
-        name = found.name if found else f"{stem}.png"
-        picture = PictureAnnotation(file_name=name, path=found, size=(size[0], size[1]), image_id=frame)
-        pictures.append((picture, join_shapes(_read_shapes(elements, f"frame {frame}", problems), problems)))
-    return pictures
-
-
-def _used(named: NamedSchema, pictures: Iterable[NamedPicture]) -> NamedSchema:
-    """Return the schema without classes that turned out to be keypoints drawn as single points."""
-    objects = [thing for _, things in pictures for thing in things]
-    classes, points = {thing.label for thing in objects}, {name for thing in objects for name in thing.points}
-    single = [name for name in named.classes if name in points and name not in classes]
-    return replace(
-        named,
-        classes=[name for name in named.classes if name not in single],
-        points=list(dict.fromkeys([*named.points, *single])),
-    )
