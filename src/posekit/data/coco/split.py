@@ -4,11 +4,8 @@ import json
 import mmap
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from posekit.config.commands import TASKS_WITH_KEYPOINTS, TASKS_WITH_OUTLINES
 from posekit.data.annotation import AnnotationSet
@@ -27,7 +24,6 @@ def read_coco_split(
     *,
     image_dirs: Sequence[Path] = (),
     task: str = "pose",
-    single_cls: bool = False,
     split_name: str = "val",
 ) -> Split:
     """Read one or more COCO JSON files as the labels of a split; no label files are written.
@@ -38,7 +34,6 @@ def read_coco_split(
         paths: at least one file; all with the same classes and keypoints.
         image_dirs: folders to look for pictures in first.
         task: "detect", "segment", "pose" or "multitask".
-        single_cls: take all classes for one.
         split_name: "train", "val" or "test".
 
     Returns:
@@ -60,16 +55,13 @@ def read_coco_split(
         found = ProblemList(str(path))
         pictures += to_labels(annotations, task=task, problems=found)
         problems += (*annotations.problems, *found.all())
-    names, schema = sets[0].names, sets[0].schema
+    schema = sets[0].schema
     points = schema.count if schema and task in TASKS_WITH_KEYPOINTS else None
     labels = Labels.join(pictures, keypoints=points, polygons=task in TASKS_WITH_OUTLINES)
-    if single_cls and len(names) > 1:
-        names = {0: "item"}
-        labels = replace(labels, classes=np.zeros_like(labels.classes))
     return Split(
         name=split_name,
         pictures=labels,
-        names=names,
+        names=sets[0].names,
         schema=schema,
         report=_report(sets, labels, problems),
         truth=paths[0] if len(paths) == 1 else None,
