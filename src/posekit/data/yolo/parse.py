@@ -57,7 +57,7 @@ def scan_label_files(pictures: Sequence[str], rule: LabelRule) -> tuple[Labels, 
     anything in its label file, cannot be used.
 
     Returns:
-        Labels of the pictures that can be used, in the order asked for, and what was found.
+        Labels of the pictures that can be used, in the order asked for, with classes as written; and what was found.
     """
     readings = [_read(picture, rule) for picture in pictures]
     problems = tuple(problem for reading in readings for problem in reading.problems)
@@ -65,8 +65,6 @@ def scan_label_files(pictures: Sequence[str], rule: LabelRule) -> tuple[Labels, 
     missing = sum(reading.rows is None for reading in readings)
     points = rule.kpt_shape[0] if rule.kpt_shape and rule.task in TASKS_WITH_KEYPOINTS else None
     labels = Labels.join(kept, keypoints=points, polygons=rule.task in TASKS_WITH_OUTLINES)
-    if rule.single_cls:
-        labels = replace(labels, classes=np.zeros_like(labels.classes))
     report = ScanReport(
         found=len(readings) - missing,
         missing=missing,
