@@ -113,3 +113,8 @@ def _write(values: Mapping[str, Any]) -> None:
     name, advice = f"the settings file {file}", "; POSEKIT_CONFIG_DIR names another folder"
     with naming_errors(name, advice), replacing_durably(file) as draft:
         draft.write_text(json.dumps(values, indent=2), encoding="utf-8")
+
+
+def runs_folder(task: str, project: str | None) -> Path:
+    """Return the folder of runs, such as ``runs/pose``; below it `project`, unless that is an absolute path."""
+    return Path(load_user_settings().runs_dir) / task / (project or "")

@@ -14,7 +14,7 @@ from posekit.files.values import quote
 from posekit.log import LOGGER
 from posekit.metrics.coco_rows import category_of, placed_boxes, rounded_scores, run_lengths
 from posekit.metrics.coco_truth import CocoTruth, Fields, Key, looked_up, read_truth
-from posekit.metrics.parts import Found
+from posekit.results.detected import Arrays
 from posekit.schema.schema import COCO_PERSON
 
 BOX_STATS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
@@ -377,7 +377,7 @@ class CocoCollector:
         self._category_ids = category_ids
         self._kept: dict[int, dict[str, CocoDetections]] = {}
 
-    def add(self, picture: Key, detected: Found) -> None:
+    def add(self, picture: Key, detected: Arrays) -> None:
         """Add all detections of the picture with this path, file name or id.
 
         They are in pixels of the original picture, boxes and keypoints clipped to it; masks have its size. Numbers
