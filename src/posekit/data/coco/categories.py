@@ -25,7 +25,7 @@ _COCO_IDS = [category for category in range(1, 92) if category not in UNUSED_COC
 _MOST_CLASSES = 100_000
 
 
-def number_classes(ids: Collection[int], rule: ClassNumbers) -> dict[int, int | None]:
+def _number_classes(ids: Collection[int], rule: ClassNumbers) -> dict[int, int | None]:
     """Return the class number of each category id; None for an id that has none.
 
     The rule "rank" takes the place among the ids in ascending order, "coco80" the 80 classes of COCO for its ids 1 to
@@ -44,7 +44,7 @@ def number_classes(ids: Collection[int], rule: ClassNumbers) -> dict[int, int | 
     raise UnknownChoiceError(f"class_numbers={rule!r} is none of {', '.join(get_args(ClassNumbers))}")
 
 
-def class_count(numbers: Collection[int | None], rule: ClassNumbers) -> int:
+def _class_count(numbers: Collection[int | None], rule: ClassNumbers) -> int:
     """Return how many classes there are, those that no category became included."""
     if rule == "coco80":
         return len(_COCO_IDS)
@@ -55,7 +55,7 @@ BODY = 17
 PARTS = (("foot", 6), ("face", 68), ("lefthand", 21), ("righthand", 21))
 
 
-def is_whole_body(annotations: Sequence[Any]) -> bool:
+def _is_whole_body(annotations: Sequence[Any]) -> bool:
     """Tell whether any annotation has all four lists beyond ``keypoints``."""
     keys = {f"{part}_kpts" for part, _ in PARTS}
     return any(isinstance(entry, dict) and keys <= entry.keys() for entry in annotations)
@@ -96,7 +96,7 @@ def _read_part(entry: Mapping[str, Any], part: str, count: int) -> Points:
     return points
 
 
-def whole_body_category(category: Mapping[str, Any]) -> dict[str, Any]:
+def _whole_body_category(category: Mapping[str, Any]) -> dict[str, Any]:
     """Return a COCO category with the names and limbs (1-based) of all 133 points in place of its 17."""
     names = [spellings[0] for spellings in WHOLE_BODY.names]
     return {**category, "keypoints": names, "skeleton": [[a + 1, b + 1] for a, b in WHOLE_BODY.skeleton]}
@@ -137,10 +137,10 @@ def find_categories(content: Mapping[str, Any], path: Path, problems: ProblemLis
     """Return the categories of what `load_coco` gave; errors and `problems` are those of `read_categories`."""
     annotations = content["annotations"]
     entries = _entries(content["categories"], problems) or _entries_of_annotations(annotations, problems)
-    numbers = number_classes(entries, rule)
-    count = class_count(numbers.values(), rule)
+    numbers = _number_classes(entries, rule)
+    count = _class_count(numbers.values(), rule)
     by_number = {number: entries[key] for key, number in numbers.items() if number is not None}
-    whole_body = is_whole_body(annotations)
+    whole_body = _is_whole_body(annotations)
     if whole_body:
         by_number = {number: _with_whole_body(entry) for number, entry in by_number.items()}
     schema = shared_schema(
@@ -193,7 +193,7 @@ def _entries_of_annotations(annotations: Sequence[Any], problems: ProblemList) -
 
 def _with_whole_body(entry: dict[str, Any]) -> dict[str, Any]:
     names = entry.get("keypoints")
-    return whole_body_category(entry) if isinstance(names, list) and len(names) == BODY else entry
+    return _whole_body_category(entry) if isinstance(names, list) and len(names) == BODY else entry
 
 
 def _unnamed_schema(annotations: Sequence[Any], problems: ProblemList) -> KeypointSchema | None:

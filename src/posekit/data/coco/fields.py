@@ -45,7 +45,7 @@ _DICT_FORMS: tuple[tuple[frozenset[str], str], ...] = (
 )
 
 
-def say_form(content: Any) -> str:
+def _say_form(content: Any) -> str:
     """Return what a JSON file that is not COCO ground truth holds, and what was expected, in one line."""
     if isinstance(content, list):
         return _say_list(content)
@@ -97,7 +97,7 @@ def load_coco(path: Path) -> dict[str, Any]:
     content = read_json(path)
     lists = ("images", "annotations")
     if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in lists):
-        raise DatasetError(f"{path}: {say_form(content)}")
+        raise DatasetError(f"{path}: {_say_form(content)}")
     categories = content.get("categories", [])
     if not isinstance(categories, list):
         raise DatasetError(f"{path}: categories must be a list, one entry per class")
@@ -106,7 +106,7 @@ def load_coco(path: Path) -> dict[str, Any]:
 
 def read_keypoints(entry: Mapping[str, Any], count: int) -> Points | None:
     """Return the K keypoints (K, 3) of an annotation: x, y in pixels, visibility 0, 1 or 2; None when it has none."""
-    field = keypoint_field(entry, count)
+    field = _keypoint_field(entry, count)
     value = entry.get(field)
     if value is None or value == []:
         return None
@@ -133,7 +133,7 @@ def read_padded_keypoints(entry: Mapping[str, Any], own: int, count: int) -> Poi
     return np.concatenate((points, np.zeros((count - len(points), 3))))
 
 
-def keypoint_field(entry: Mapping[str, Any], count: int) -> str:
+def _keypoint_field(entry: Mapping[str, Any], count: int) -> str:
     """Return the key that holds `count` points.
 
     Some sets keep the 17 points of COCO under ``keypoints`` and their own, larger, number under a key that says it:
@@ -153,7 +153,7 @@ def read_triplets(value: Any, field: str, count: int) -> Points:
 
 def list_length(entry: Any, count: int) -> int | None:
     """Return how many values the keypoint list of an annotation has; None without a list, or an empty one."""
-    value = entry.get(keypoint_field(entry, count)) if isinstance(entry, dict) else None
+    value = entry.get(_keypoint_field(entry, count)) if isinstance(entry, dict) else None
     return len(value) if isinstance(value, list) and value else None
 
 

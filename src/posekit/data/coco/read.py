@@ -37,7 +37,8 @@ def read_coco(
         image_dirs: folders to look for pictures in first; then the file's folder and the one above it.
         task: "segment" and "multitask" read outlines; "detect" and "pose" leave them unread where there are boxes.
         find_pictures: whether to look for the picture files at all; without, every size must stand in the file.
-        class_numbers: how categories become class numbers, as for `number_classes`.
+        class_numbers: how categories become class numbers: "rank" by their ids in ascending order, "coco80" the 80
+            classes of COCO for its ids 1 to 90, "id" id - 1.
 
     Returns:
         The pictures in the order of the file. A picture that was not found has no path.

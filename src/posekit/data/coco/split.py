@@ -106,7 +106,7 @@ _FILE_IN_SPLIT = "_annotations.coco.json"
 _PREFIXES = ("person_keypoints_", "instances_")
 
 
-def splits_in(name: str) -> list[str]:
+def _splits_in(name: str) -> list[str]:
     """Return the splits ("train", "val", "test") that the words of a name tell, in their order."""
     return [_SPLITS[word] for word in re.findall("[a-z]+", name.lower()) if word in _SPLITS]
 
@@ -119,7 +119,7 @@ def split_of(path: Path) -> str:
     name = path.parent.name if path.name == _FILE_IN_SPLIT else path.stem
     for prefix in _PREFIXES:
         name = name.removeprefix(prefix)
-    return next(iter(splits_in(name)), name)
+    return next(iter(_splits_in(name)), name)
 
 
 _KINDS = ("keypoints", "instances", "annotations")
@@ -151,13 +151,13 @@ def find_truth(pictures: Sequence[str], *, root: Path, places: Sequence[Path], s
         stem = path.stem.lower()
         like_folder = any(folder.name.lower() in stem for folder in folders)
         kind = min(place for place, word in enumerate(kinds) if word in stem)
-        return not like_folder, split not in splits_in(stem), kind, path.stat().st_size, str(path)
+        return not like_folder, split not in _splits_in(stem), kind, path.stat().st_size, str(path)
 
     candidates = {
         path
         for place in around
         for path in (*place.glob("*.json"), *place.glob("annotations/*.json"))
-        if any(kind in path.stem.lower() for kind in _KINDS) and {*splits_in(path.stem)} <= {split} and path.is_file()
+        if any(kind in path.stem.lower() for kind in _KINDS) and {*_splits_in(path.stem)} <= {split} and path.is_file()
     }
     return next((path for path in sorted(candidates, key=rank) if _covers(path, wanted, keypoints=keypoints)), None)
 
@@ -213,7 +213,7 @@ def _files_by_name(folder: Path, task: str) -> dict[str, Path]:
     files = [file for file in files if not file.name.startswith((*_OTHER_ANNOTATIONS, "."))]
     groups: dict[str, list[Path]] = {}
     for file in files:
-        for split in splits_in(file.stem)[:1]:
+        for split in _splits_in(file.stem)[:1]:
             groups.setdefault(split, []).append(file)
     if groups:
         return {split: _one_of(group, f"the split {split}", task) for split, group in groups.items()}

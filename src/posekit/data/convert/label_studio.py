@@ -32,127 +32,21 @@ _USUAL_KEYS = ("image", "img")
 
 # Uploaded files get eight characters and a dash before their name.
 _PREFIX_LENGTH = 9
+
 _UPLOADS = "data/upload/"
-
-
-def picture_name(task: Mapping[str, Any]) -> str:
-    """Return the name of a task's picture without what is Label Studio's own, "/" between folders.
-
-    ``/data/local-files/?d=dogs/1.jpg`` is ``dogs/1.jpg``; of addresses and bucket names the path is left.
-    """
-    data = task.get("data")
-    values = data if isinstance(data, dict) else {}
-    names = {key: _path_of(value) for key, value in values.items() if isinstance(value, str)}
-    pictures = {key: name for key, name in names.items() if media_kind(name) == "image"}
-    usual = next((pictures[key] for key in _USUAL_KEYS if key in pictures), None)
-    if usual is None and len(set(pictures.values())) != 1:
-        text = f"names {len(pictures)} files with the suffix of a picture; it must be one, or stand under 'image'"
-        raise UnusableValueError("data", text, "no_picture_name")
-    return usual or next(iter(pictures.values()))
-
-
-def find_picture(search: PictureSearch, task: Mapping[str, Any], name: str) -> Path | None:
-    """Return the picture on disk: under its name, that of the upload, or that without the prefix of an upload."""
-    upload = task.get("file_upload")
-    path = PurePosixPath(name)
-    names = [name, upload if isinstance(upload, str) else "", str(path.with_name(path.name[_PREFIX_LENGTH:] or "-"))]
-    if path.name[_PREFIX_LENGTH - 1 : _PREFIX_LENGTH] != "-":
-        names.pop()
-    found = (search.find(name) for name in names if name)
-    return next((path for path in found if path is not None), None)
-
-
-def pixels_of(results: Sequence[Any], path: Path | None) -> tuple[int, int]:
-    """Return (h, w) of a picture as its regions state it, else as the file says."""
-    entries = [entry for entry in results if isinstance(entry, dict)]
-    if any(entry.get("image_rotation") not in (None, 0) for entry in entries):
-        text = "says that the picture was turned for labelling: posekit cannot tell its coordinates"
-        raise UnusableValueError("image_rotation", text, "turned_picture")
-    for entry in entries:
-        sides = entry.get("original_height"), entry.get("original_width")
-        if all(is_number(side) and side >= 1 and side == int(side) for side in sides):
-            return int(sides[0]), int(sides[1])  # type: ignore[arg-type]  # checked just above
-    if path is None:
-        text = "is not known: no region states it, and the picture is not beside the export; name its folder, images="
-        raise UnusableValueError("the size of the picture", text, "no_size")
-    try:
-        return picture_size(str(path))
-    except PosekitError as error:
-        raise UnusableValueError("the picture", f"cannot be read ({error})", "unreadable_picture") from error
-
-
-def _path_of(address: str) -> str:
-    """Return the path in an address, unquoted; a plain path stays as it is."""
-    try:
-        parts = urlsplit(address)
-    except ValueError:
-        return ""
-    local = parse_qs(parts.query).get("d") if parts.path.rstrip("/").endswith("local-files") else None
-    path = local[0] if local else unquote(parts.path) if parts.scheme or address.startswith("/data/") else address
-    if "\0" in path:
-        return ""
-    path = path.replace("\\", "/").lstrip("/")
-    return PurePosixPath(path).name if path.startswith(_UPLOADS) else path
-
-
-def groups_of(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Return region id -> name of its group, for regions that are linked to others.
-
-    A link is a relation (``from_id``, ``to_id``) or the parent that a region names (``parentID``); whatever hangs
-    together through links is one group.
-    """
-    known = {str(entry["id"]) for entry in entries if entry.get("id") is not None}
-    links = [(str(entry.get("from_id")), str(entry.get("to_id"))) for entry in entries if "from_id" in entry]
-    links += [(str(entry.get("id")), str(entry["parentID"])) for entry in entries if entry.get("parentID") is not None]
-    heads: dict[str, str] = {}
-    for first, second in links:
-        if first in known and second in known:
-            heads[_head(heads, first)] = _head(heads, second)
-    linked = {region for link in links for region in link if region in known}
-    return {region: f"region {_head(heads, region)}" for region in linked}
-
-
-def _head(heads: dict[str, str], region: str) -> str:
-    """Return the region at the end of the chain, and shorten the chain on the way."""
-    while heads.get(region, region) != region:
-        after = heads[region]
-        heads[region] = heads.get(after, after)
-        region = after
-    return region
-
 
 # Words of a choice beside a keypoint that call it hidden; Label Studio itself has no mark for that.
 HIDDEN_WORDS = frozenset({"hidden", "occluded", "invisible", "not visible"})
+
 _HIDDEN = 1
 
 # What says something of a region that another result draws, or of the whole picture; none of it is a shape.
 _NO_SHAPES = frozenset({"relation", "labels", "choices", "taxonomy", "textarea", "rating", "number", "datetime"})
+
 _LABELS = "labels"
 
-
-def read_regions(results: Sequence[Any], size: tuple[int, int], place: str, problems: ProblemList) -> list[Shape]:
-    """Return the usable regions of an annotation's ``result``; each other one is a problem.
-
-    Coordinates are percent of `size`, the (h, w) of the picture.
-    """
-    entries = [entry for entry in results if isinstance(entry, dict)]
-    if len(entries) < len(results):
-        problems.add(place, "has results that are no dictionaries", "bad_result", objects=len(results) - len(entries))
-    groups, hidden = groups_of(entries), _hidden_regions(entries)
-    named = {str(entry.get("id")): entry for entry in entries if entry.get("type") == _LABELS}
-    shapes = []
-    for number, entry in enumerate(entries):
-        if str(entry.get("type")) in _NO_SHAPES:
-            continue
-        here, region = f"{place} result {number}", str(entry.get("id"))
-        try:
-            label = _label(entry, named.get(region), here, problems)
-            shape = replace(_Region(entry, size, here, label).shape(problems), group=groups.get(region, UNGROUPED))
-        except UnusableValueError as error:
-            problems.add(here, f"{error.field} {error.message}: the region is left out", error.code, objects=1)
-            continue
-        shapes.append(_hide(shape) if region in hidden else shape)
-    return shapes
+# Old exports call the annotations of a task completions.
+_ANNOTATION_KEYS = ("annotations", "completions")
 
 
 @dataclass(frozen=True)
@@ -211,43 +105,6 @@ class _Region:
         return _values_of(self.entry)
 
 
-def _label(entry: Mapping[str, Any], naming: Mapping[str, Any] | None, place: str, problems: ProblemList) -> str:
-    """Return the label of a region, which stands in it or in another result of the same id."""
-    values = _values_of(entry)
-    found = values.get(str(entry.get("type"))) or values.get(_LABELS)
-    if not found and naming is not None:
-        found = _values_of(naming).get(_LABELS)
-    labels = [label for label in found if isinstance(label, str) and label] if isinstance(found, list) else []
-    if not labels:
-        raise UnusableValueError("the label", "is missing", "no_label")
-    if len(labels) > 1:
-        problems.add(place, f"the region has the labels {', '.join(labels)}: the first counts", "several_labels")
-    return labels[0]
-
-
-def _hidden_regions(entries: Sequence[Mapping[str, Any]]) -> set[str]:
-    """Return the ids of regions that a choice calls hidden."""
-    hidden = set()
-    for entry in entries:
-        choices = _values_of(entry).get("choices")
-        if isinstance(choices, list) and any(str(choice).strip().lower() in HIDDEN_WORDS for choice in choices):
-            hidden.add(str(entry.get("id")))
-    return hidden
-
-
-def _hide(shape: Shape) -> Shape:
-    return replace(shape, points={name: replace(point, visibility=_HIDDEN) for name, point in shape.points.items()})
-
-
-def _values_of(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    value = entry.get("value")
-    return value if isinstance(value, dict) else {}
-
-
-# Old exports call the annotations of a task completions.
-_ANNOTATION_KEYS = ("annotations", "completions")
-
-
 def read_label_studio(source: Path, *, images: Path | None = None) -> AnnotationSet:
     """Read a JSON export of Label Studio.
 
@@ -299,10 +156,10 @@ def _read_task(task: Any, place: str, search: PictureSearch, problems: ProblemLi
     if not isinstance(task, dict):
         raise UnusableValueError("the task", "is no dictionary", "bad_task")
     results = _results(task, place, problems)
-    name = picture_name(task)
-    path = find_picture(search, task, name)
-    size = pixels_of(results, path)
-    regions = read_regions(results, size, place, problems)
+    name = _picture_name(task)
+    path = _find_picture(search, task, name)
+    size = _pixels_of(results, path)
+    regions = _read_regions(results, size, place, problems)
     task_id = task.get("id")
     image_id = task_id if isinstance(task_id, int) else None
     picture = PictureAnnotation(file_name=name, path=path, size=size, image_id=image_id)
@@ -337,3 +194,147 @@ def _count_results(task: Any) -> int:
     listed: list[list[Any]] = [known[key] for key in _ANNOTATION_KEYS if isinstance(known.get(key), list)]
     results = [entry.get("result") for entries in listed for entry in entries if isinstance(entry, dict)]
     return sum(len(result) for result in results if isinstance(result, list))
+
+
+def _picture_name(task: Mapping[str, Any]) -> str:
+    """Return the name of a task's picture without what is Label Studio's own, "/" between folders.
+
+    ``/data/local-files/?d=dogs/1.jpg`` is ``dogs/1.jpg``; of addresses and bucket names the path is left.
+    """
+    data = task.get("data")
+    values = data if isinstance(data, dict) else {}
+    names = {key: _path_of(value) for key, value in values.items() if isinstance(value, str)}
+    pictures = {key: name for key, name in names.items() if media_kind(name) == "image"}
+    usual = next((pictures[key] for key in _USUAL_KEYS if key in pictures), None)
+    if usual is None and len(set(pictures.values())) != 1:
+        text = f"names {len(pictures)} files with the suffix of a picture; it must be one, or stand under 'image'"
+        raise UnusableValueError("data", text, "no_picture_name")
+    return usual or next(iter(pictures.values()))
+
+
+def _find_picture(search: PictureSearch, task: Mapping[str, Any], name: str) -> Path | None:
+    """Return the picture on disk: under its name, that of the upload, or that without the prefix of an upload."""
+    upload = task.get("file_upload")
+    path = PurePosixPath(name)
+    names = [name, upload if isinstance(upload, str) else "", str(path.with_name(path.name[_PREFIX_LENGTH:] or "-"))]
+    if path.name[_PREFIX_LENGTH - 1 : _PREFIX_LENGTH] != "-":
+        names.pop()
+    found = (search.find(name) for name in names if name)
+    return next((path for path in found if path is not None), None)
+
+
+def _pixels_of(results: Sequence[Any], path: Path | None) -> tuple[int, int]:
+    """Return (h, w) of a picture as its regions state it, else as the file says."""
+    entries = [entry for entry in results if isinstance(entry, dict)]
+    if any(entry.get("image_rotation") not in (None, 0) for entry in entries):
+        text = "says that the picture was turned for labelling: posekit cannot tell its coordinates"
+        raise UnusableValueError("image_rotation", text, "turned_picture")
+    for entry in entries:
+        sides = entry.get("original_height"), entry.get("original_width")
+        if all(is_number(side) and side >= 1 and side == int(side) for side in sides):
+            return int(sides[0]), int(sides[1])  # type: ignore[arg-type]  # checked just above
+    if path is None:
+        text = "is not known: no region states it, and the picture is not beside the export; name its folder, images="
+        raise UnusableValueError("the size of the picture", text, "no_size")
+    try:
+        return picture_size(str(path))
+    except PosekitError as error:
+        raise UnusableValueError("the picture", f"cannot be read ({error})", "unreadable_picture") from error
+
+
+def _path_of(address: str) -> str:
+    """Return the path in an address, unquoted; a plain path stays as it is."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return ""
+    local = parse_qs(parts.query).get("d") if parts.path.rstrip("/").endswith("local-files") else None
+    path = local[0] if local else unquote(parts.path) if parts.scheme or address.startswith("/data/") else address
+    if "\0" in path:
+        return ""
+    path = path.replace("\\", "/").lstrip("/")
+    return PurePosixPath(path).name if path.startswith(_UPLOADS) else path
+
+
+def _groups_of(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return region id -> name of its group, for regions that are linked to others.
+
+    A link is a relation (``from_id``, ``to_id``) or the parent that a region names (``parentID``); whatever hangs
+    together through links is one group.
+    """
+    known = {str(entry["id"]) for entry in entries if entry.get("id") is not None}
+    links = [(str(entry.get("from_id")), str(entry.get("to_id"))) for entry in entries if "from_id" in entry]
+    links += [(str(entry.get("id")), str(entry["parentID"])) for entry in entries if entry.get("parentID") is not None]
+    heads: dict[str, str] = {}
+    for first, second in links:
+        if first in known and second in known:
+            heads[_head(heads, first)] = _head(heads, second)
+    linked = {region for link in links for region in link if region in known}
+    return {region: f"region {_head(heads, region)}" for region in linked}
+
+
+def _head(heads: dict[str, str], region: str) -> str:
+    """Return the region at the end of the chain, and shorten the chain on the way."""
+    while heads.get(region, region) != region:
+        after = heads[region]
+        heads[region] = heads.get(after, after)
+        region = after
+    return region
+
+
+def _read_regions(results: Sequence[Any], size: tuple[int, int], place: str, problems: ProblemList) -> list[Shape]:
+    """Return the usable regions of an annotation's ``result``; each other one is a problem.
+
+    Coordinates are percent of `size`, the (h, w) of the picture.
+    """
+    entries = [entry for entry in results if isinstance(entry, dict)]
+    if len(entries) < len(results):
+        problems.add(place, "has results that are no dictionaries", "bad_result", objects=len(results) - len(entries))
+    groups, hidden = _groups_of(entries), _hidden_regions(entries)
+    named = {str(entry.get("id")): entry for entry in entries if entry.get("type") == _LABELS}
+    shapes = []
+    for number, entry in enumerate(entries):
+        if str(entry.get("type")) in _NO_SHAPES:
+            continue
+        here, region = f"{place} result {number}", str(entry.get("id"))
+        try:
+            label = _label(entry, named.get(region), here, problems)
+            shape = replace(_Region(entry, size, here, label).shape(problems), group=groups.get(region, UNGROUPED))
+        except UnusableValueError as error:
+            problems.add(here, f"{error.field} {error.message}: the region is left out", error.code, objects=1)
+            continue
+        shapes.append(_hide(shape) if region in hidden else shape)
+    return shapes
+
+
+def _label(entry: Mapping[str, Any], naming: Mapping[str, Any] | None, place: str, problems: ProblemList) -> str:
+    """Return the label of a region, which stands in it or in another result of the same id."""
+    values = _values_of(entry)
+    found = values.get(str(entry.get("type"))) or values.get(_LABELS)
+    if not found and naming is not None:
+        found = _values_of(naming).get(_LABELS)
+    labels = [label for label in found if isinstance(label, str) and label] if isinstance(found, list) else []
+    if not labels:
+        raise UnusableValueError("the label", "is missing", "no_label")
+    if len(labels) > 1:
+        problems.add(place, f"the region has the labels {', '.join(labels)}: the first counts", "several_labels")
+    return labels[0]
+
+
+def _hidden_regions(entries: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the ids of regions that a choice calls hidden."""
+    hidden = set()
+    for entry in entries:
+        choices = _values_of(entry).get("choices")
+        if isinstance(choices, list) and any(str(choice).strip().lower() in HIDDEN_WORDS for choice in choices):
+            hidden.add(str(entry.get("id")))
+    return hidden
+
+
+def _hide(shape: Shape) -> Shape:
+    return replace(shape, points={name: replace(point, visibility=_HIDDEN) for name, point in shape.points.items()})
+
+
+def _values_of(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    value = entry.get("value")
+    return value if isinstance(value, dict) else {}

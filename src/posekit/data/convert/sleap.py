@@ -27,49 +27,19 @@ if TYPE_CHECKING:
 # Of a set that says it is larger, reading would fill the memory: HDF5 stores nothing for values never written.
 _MOST_BYTES = 2**31
 
-
-@contextmanager
-def open_h5(path: Path) -> Iterator["h5py.File"]:
-    """Open an HDF5 file for reading; whatever HDF5 says while it is read becomes a `DatasetError`."""
-    try:
-        import h5py
-    except ImportError as error:
-        raise MissingExtraError("HDF5 files of DeepLabCut and SLEAP", "h5", "h5py") from error
-    if not path.is_file():
-        raise DatasetNotFoundError(f"{path}: there is no such file")
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except PosekitError:
-        raise
-    except (OSError, RuntimeError) as error:
-        raise DatasetError(f"{path}: is no HDF5 file, or a damaged one ({one_line(error, 200)})") from error
-    except (KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError, MemoryError) as error:
-        raise DatasetError(f"{path}: does not hold what it should ({one_line(error, 200)})") from error
-
-
-def read_array(group: "h5py.Group", name: str) -> Any:
-    """Return a set of an open file as an array; more than 2 GiB are refused."""
-    import h5py
-
-    stored = group[name]
-    if not isinstance(stored, h5py.Dataset):
-        raise ValueError(f"{name} is a group")
-    if stored.nbytes > _MOST_BYTES:
-        raise ValueError(f"{name} says that it holds {stored.nbytes:,} bytes")
-    return stored[()]
-
-
-def plain_text(value: Any) -> str:
-    """Return text of an HDF5 file, which may be bytes."""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
 # Before this format, pictures were always encoded with OpenCV from RGB frames.
 _CHANNEL_ORDER_SINCE = 1.4
 
+_UNNAMED = "Skeleton-"  # what SLEAP calls an unnamed skeleton; as a class name it says nothing
+_NAMELESS = "animal"
+_SYMMETRY = 2
+_USER = 0
 
-class SleapPictures:
+# Until then the corner of the first pixel was 0, 0; since then it is the pixel's centre.
+_PIXEL_CENTRES_SINCE = 1.1
+
+
+class _Pictures:
     """Gives the pictures of frames; those that are embedded are written into the folder `extracted`."""
 
     def __init__(self, file: "h5py.File", search: PictureSearch, extracted: Path) -> None:
@@ -154,26 +124,8 @@ class SleapPictures:
             raise UnusableValueError("the picture", f"cannot be read ({error})", "unreadable_picture") from error
 
 
-def _from_array(data: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return a stored RGB or gray frame (h, w, 1 or 3) as BGR."""
-    if data.dtype != np.uint8 or data.ndim != 3 or data.shape[2] not in (1, 3):
-        text = f"is an array of {data.dtype} and shape {data.shape}, not (h, w, 1 or 3) of bytes"
-        raise UnusableValueError("the embedded picture", text, "unreadable_picture")
-    return np.ascontiguousarray(np.repeat(data, 3 // data.shape[2], 2)[..., ::-1])
-
-
-def _backend_of(entry: Any) -> Mapping[str, Any]:
-    backend = entry.get("backend") if isinstance(entry, dict) else None
-    return backend if isinstance(backend, dict) else {}
-
-
-_UNNAMED = "Skeleton-"  # what SLEAP calls an unnamed skeleton; as a class name it says nothing
-NAMELESS = "animal"
-_SYMMETRY = 2
-
-
 @dataclass(frozen=True, kw_only=True)
-class SleapSkeleton:
+class _Skeleton:
     """The class name of its instances, its points in their order, its edges, and its left-right pairs."""
 
     name: str
@@ -182,56 +134,30 @@ class SleapSkeleton:
     symmetries: tuple[NamePair, ...]
 
 
-def read_skeletons(text: str) -> list[SleapSkeleton]:
-    """Return the skeletons in the metadata of a SLEAP file."""
-    content = json.loads(text)
-    names = [str(node["name"]) for node in content["nodes"]]
-    return [_read_skeleton(entry, names) for entry in content["skeletons"]]
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Tables:
+    """What the file stores, row by row."""
 
+    skeletons: list[_Skeleton]
+    frames: Any
+    instances: Any
+    points: Any
+    negative: frozenset[tuple[int, int]]
+    shift: float
 
-def _read_skeleton(entry: Mapping[str, Any], names: Sequence[str]) -> SleapSkeleton:
-    name = str(entry.get("graph", {}).get("name") or NAMELESS)
-    edges: list[NamePair] = []
-    symmetries: list[NamePair] = []
-    for link, kind in zip(entry["links"], _kinds(entry["links"]), strict=True):
-        pair = names[_index(link["source"])], names[_index(link["target"])]
-        (symmetries if kind == _SYMMETRY else edges).append(pair)
-    return SleapSkeleton(
-        name=NAMELESS if name.startswith(_UNNAMED) else name,
-        nodes=tuple(names[_index(node["id"])] for node in entry["nodes"]),
-        edges=tuple(edges),
-        symmetries=tuple(dict.fromkeys((min(pair), max(pair)) for pair in symmetries)),
-    )
-
-
-def _kinds(links: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Return 1 (edge) or 2 (symmetry) for each link.
-
-    The first link of a kind spells it out; later ones point back at it by its number among those spelled out.
-    """
-    spelled: list[int] = []
-    kinds = []
-    for link in links:
-        kind = link["type"]
-        if "py/reduce" in kind:
-            spelled.append(int(kind["py/reduce"][1]["py/tuple"][0]))
-            kinds.append(spelled[-1])
-        else:
-            kinds.append(spelled[_index(int(kind["py/id"]) - 1)])
-    return kinds
-
-
-def _index(value: Any) -> int:
-    """Return an index; a negative one would count from the end."""
-    if type(value) is not int or value < 0:
-        raise IndexError(f"{value!r} is no index")
-    return value
-
-
-_USER = 0
-
-# Until then the corner of the first pixel was 0, 0; since then it is the pixel's centre.
-_PIXEL_CENTRES_SINCE = 1.1
+    @classmethod
+    def read(cls, file: "h5py.File") -> "_Tables":
+        metadata = file["metadata"].attrs
+        text = metadata["json"]
+        negative = read_array(file, "negative_frames").tolist() if "negative_frames" in file else []
+        return cls(
+            skeletons=_read_skeletons(text.decode("utf-8") if isinstance(text, bytes) else str(text)),
+            frames=read_array(file, "frames"),
+            instances=read_array(file, "instances"),
+            points=read_array(file, "points"),
+            negative=frozenset((int(video), int(frame)) for video, frame in negative),
+            shift=0.0 if float(metadata["format_id"]) >= _PIXEL_CENTRES_SINCE else -0.5,
+        )
 
 
 def read_sleap(source: Path, *, extracted: Path, images: Path | None = None) -> AnnotationSet:
@@ -253,37 +179,11 @@ def read_sleap(source: Path, *, extracted: Path, images: Path | None = None) -> 
         if not {"metadata", "frames", "instances", "points", "videos_json"} <= set(file):
             raise DatasetError(f"{source}: is HDF5, but not of SLEAP (metadata, frames, instances, points are missing)")
         tables = _Tables.read(file)
-        pictures = _read_frames(tables, SleapPictures(file, search, extracted), problems)
+        pictures = _read_frames(tables, _Pictures(file, search, extracted), problems)
     return number_objects(pictures, _named(tables.skeletons), problems)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Tables:
-    """What the file stores, row by row."""
-
-    skeletons: list[SleapSkeleton]
-    frames: Any
-    instances: Any
-    points: Any
-    negative: frozenset[tuple[int, int]]
-    shift: float
-
-    @classmethod
-    def read(cls, file: "h5py.File") -> "_Tables":
-        metadata = file["metadata"].attrs
-        text = metadata["json"]
-        negative = read_array(file, "negative_frames").tolist() if "negative_frames" in file else []
-        return cls(
-            skeletons=read_skeletons(text.decode("utf-8") if isinstance(text, bytes) else str(text)),
-            frames=read_array(file, "frames"),
-            instances=read_array(file, "instances"),
-            points=read_array(file, "points"),
-            negative=frozenset((int(video), int(frame)) for video, frame in negative),
-            shift=0.0 if float(metadata["format_id"]) >= _PIXEL_CENTRES_SINCE else -0.5,
-        )
-
-
-def _named(skeletons: list[SleapSkeleton]) -> NamedSchema:
+def _named(skeletons: list[_Skeleton]) -> NamedSchema:
     symmetries = list(dict.fromkeys(pair for skeleton in skeletons for pair in skeleton.symmetries))
     return NamedSchema(
         classes=list(dict.fromkeys(skeleton.name for skeleton in skeletons)),
@@ -293,7 +193,7 @@ def _named(skeletons: list[SleapSkeleton]) -> NamedSchema:
     )
 
 
-def _read_frames(tables: _Tables, source: SleapPictures, problems: ProblemList) -> list[NamedPicture]:
+def _read_frames(tables: _Tables, source: _Pictures, problems: ProblemList) -> list[NamedPicture]:
     pictures: list[NamedPicture] = []
     for row in tables.frames:
         video, frame = int(row["video"]), int(row["frame_idx"])
@@ -352,3 +252,99 @@ def _span(row: Any, name: str, table: Any) -> slice:
     if not 0 <= start <= end <= len(table):
         raise ValueError(f"{name} runs from {start} to {end}, in a table of {len(table)}")
     return slice(start, end)
+
+
+@contextmanager
+def open_h5(path: Path) -> Iterator["h5py.File"]:
+    """Open an HDF5 file for reading; whatever HDF5 says while it is read becomes a `DatasetError`."""
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingExtraError("HDF5 files of DeepLabCut and SLEAP", "h5", "h5py") from error
+    if not path.is_file():
+        raise DatasetNotFoundError(f"{path}: there is no such file")
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except PosekitError:
+        raise
+    except (OSError, RuntimeError) as error:
+        raise DatasetError(f"{path}: is no HDF5 file, or a damaged one ({one_line(error, 200)})") from error
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError, MemoryError) as error:
+        raise DatasetError(f"{path}: does not hold what it should ({one_line(error, 200)})") from error
+
+
+def read_array(group: "h5py.Group", name: str) -> Any:
+    """Return a set of an open file as an array; more than 2 GiB are refused."""
+    import h5py
+
+    stored = group[name]
+    if not isinstance(stored, h5py.Dataset):
+        raise ValueError(f"{name} is a group")
+    if stored.nbytes > _MOST_BYTES:
+        raise ValueError(f"{name} says that it holds {stored.nbytes:,} bytes")
+    return stored[()]
+
+
+def plain_text(value: Any) -> str:
+    """Return text of an HDF5 file, which may be bytes."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _from_array(data: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return a stored RGB or gray frame (h, w, 1 or 3) as BGR."""
+    if data.dtype != np.uint8 or data.ndim != 3 or data.shape[2] not in (1, 3):
+        text = f"is an array of {data.dtype} and shape {data.shape}, not (h, w, 1 or 3) of bytes"
+        raise UnusableValueError("the embedded picture", text, "unreadable_picture")
+    return np.ascontiguousarray(np.repeat(data, 3 // data.shape[2], 2)[..., ::-1])
+
+
+def _backend_of(entry: Any) -> Mapping[str, Any]:
+    backend = entry.get("backend") if isinstance(entry, dict) else None
+    return backend if isinstance(backend, dict) else {}
+
+
+def _read_skeletons(text: str) -> list[_Skeleton]:
+    """Return the skeletons in the metadata of a SLEAP file."""
+    content = json.loads(text)
+    names = [str(node["name"]) for node in content["nodes"]]
+    return [_read_skeleton(entry, names) for entry in content["skeletons"]]
+
+
+def _read_skeleton(entry: Mapping[str, Any], names: Sequence[str]) -> _Skeleton:
+    name = str(entry.get("graph", {}).get("name") or _NAMELESS)
+    edges: list[NamePair] = []
+    symmetries: list[NamePair] = []
+    for link, kind in zip(entry["links"], _kinds(entry["links"]), strict=True):
+        pair = names[_index(link["source"])], names[_index(link["target"])]
+        (symmetries if kind == _SYMMETRY else edges).append(pair)
+    return _Skeleton(
+        name=_NAMELESS if name.startswith(_UNNAMED) else name,
+        nodes=tuple(names[_index(node["id"])] for node in entry["nodes"]),
+        edges=tuple(edges),
+        symmetries=tuple(dict.fromkeys((min(pair), max(pair)) for pair in symmetries)),
+    )
+
+
+def _kinds(links: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Return 1 (edge) or 2 (symmetry) for each link.
+
+    The first link of a kind spells it out; later ones point back at it by its number among those spelled out.
+    """
+    spelled: list[int] = []
+    kinds = []
+    for link in links:
+        kind = link["type"]
+        if "py/reduce" in kind:
+            spelled.append(int(kind["py/reduce"][1]["py/tuple"][0]))
+            kinds.append(spelled[-1])
+        else:
+            kinds.append(spelled[_index(int(kind["py/id"]) - 1)])
+    return kinds
+
+
+def _index(value: Any) -> int:
+    """Return an index; a negative one would count from the end."""
+    if type(value) is not int or value < 0:
+        raise IndexError(f"{value!r} is no index")
+    return value
