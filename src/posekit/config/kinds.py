@@ -91,36 +91,31 @@ class Flag(Kind):
         return value if isinstance(value, bool) else wrong_type(key, value, self)
 
 
-class Whole(Kind):
-    """A whole number from `low` to `high`; 100.0 and 1e2 are taken as 100."""
-
-    def __init__(self, low: int = 0, high: int | None = None) -> None:
-        self.low, self.high = low, high
-        self.expected = f"a whole number {_bounds(low, high)}"
-
-    def _read(self, key: str, value: Any) -> int:
-        number = _number(key, value, self)
-        if not float(number).is_integer():
-            wrong_type(key, value, self)
-        inside = number >= self.low and (self.high is None or number <= self.high)
-        return int(number) if inside else out_of_range(key, value, self)
-
-
 class Number(Kind):
     """A finite number from `low` to `high`; whole numbers are taken too."""
 
+    words = "a number"
+
     def __init__(self, low: float = 0, high: float | None = None) -> None:
         self.low, self.high = low, high
-        self.expected = f"a number {_bounds(low, high)}"
+        self.expected = f"{self.words} of at least {low}" if high is None else f"{self.words} from {low} to {high}"
 
     def _read(self, key: str, value: Any) -> float:
-        number = float(_number(key, value, self))
+        return self._inside(key, value, float(_number(key, value, self)))
+
+    def _inside(self, key: str, value: Any, number: float) -> float:
         inside = math.isfinite(number) and number >= self.low and (self.high is None or number <= self.high)
         return number if inside else out_of_range(key, value, self)
 
 
-def _bounds(low: float, high: float | None) -> str:
-    return f"of at least {low}" if high is None else f"from {low} to {high}"
+class Whole(Number):
+    """A whole number from `low` to `high`; 100.0 and 1e2 are taken as 100."""
+
+    words = "a whole number"
+
+    def _read(self, key: str, value: Any) -> int:
+        number = _number(key, value, self)
+        return int(self._inside(key, value, number)) if float(number).is_integer() else wrong_type(key, value, self)
 
 
 def _number(key: str, value: Any, kind: Kind) -> int | float:
@@ -386,7 +381,8 @@ def defaults_of(owner: type[Settings]) -> dict[str, Any]:
 def _kind_of(annotation: Any, declared: _Declared) -> Kind:
     """Return the kind of values that an annotation and a declaration name together."""
     members = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
-    kind = declared.kind or _either([_plain_kind(member, declared) for member in members if member is not type(None)])
+    kinds = [_plain_kind(member, declared) for member in members if member is not type(None) and not declared.kind]
+    kind = declared.kind or (kinds[0] if len(kinds) == 1 else Either(*kinds))
     return Optionally(kind) if type(None) in members and not isinstance(kind, Optionally) else kind
 
 
@@ -394,7 +390,7 @@ def _plain_kind(annotation: Any, declared: _Declared) -> Kind:
     if annotation is bool:
         return Flag()
     if annotation is int:
-        return Whole(int(declared.low), None if declared.high is None else int(declared.high))
+        return Whole(declared.low, declared.high)
     if annotation is float:
         return Number(declared.low, declared.high)
     if annotation is str:
@@ -406,7 +402,3 @@ def _plain_kind(annotation: Any, declared: _Declared) -> Kind:
         entries = _kind_of(parts[0], declared)
         return Listing(entries, None if parts[-1] is Ellipsis else len(parts))
     raise TypeError(f"settings annotated {annotation} need kind=")
-
-
-def _either(kinds: list[Kind]) -> Kind:
-    return kinds[0] if len(kinds) == 1 else Either(*kinds)

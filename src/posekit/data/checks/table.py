@@ -10,7 +10,7 @@ from posekit.data.checks.findings import Example
 from posekit.data.labels import Split
 from posekit.schema.schema import KeypointSchema
 
-Floats = NDArray[np.float64]
+Values = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 
@@ -34,9 +34,9 @@ class ObjectTable:
     picture: Indices
     number: Indices
     classes: Indices
-    boxes: Floats
-    keypoints: Floats
-    sizes: Floats
+    boxes: Values
+    keypoints: Values
+    sizes: Values
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -48,10 +48,10 @@ class ObjectTable:
         return labelled
 
     @property
-    def scale(self) -> Floats:
+    def scale(self) -> Values:
         """(N,) size of each object: the square root of its box's area, at least 1 px."""
         sides = np.maximum(self.boxes[:, 2:] - self.boxes[:, :2], 0)
-        scale: Floats = np.maximum(np.sqrt(sides.prod(1)), 1.0)
+        scale: Values = np.maximum(np.sqrt(sides.prod(1)), 1.0)
         return scale
 
     def example(self, row: int, caption: str, keypoints: tuple[int, ...] = ()) -> Example:
@@ -127,9 +127,9 @@ class Statistics:
 
     splits: tuple[SplitNumbers, ...]
     class_counts: Indices
-    box_sizes: Floats
+    box_sizes: Values
     visibility: Indices
-    mean_points: Floats
+    mean_points: Values
 
 
 def measure(splits: Mapping[str, Split], table: ObjectTable, nc: int) -> Statistics:

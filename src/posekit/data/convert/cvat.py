@@ -25,7 +25,7 @@ from posekit.data.convert.objects import (
     join_shapes,
     number_objects,
 )
-from posekit.data.find_pictures import PictureSearch, find_frame
+from posekit.data.find_pictures import PictureSearch
 from posekit.errors import DatasetError, DatasetNotFoundError
 from posekit.files.problems import ProblemList
 from posekit.files.values import UnusableValueError, is_number, quote
@@ -33,6 +33,7 @@ from posekit.io.decode import MAX_PIXELS
 from posekit.ops.polygons import outer_contours
 
 _OCCLUDED, _VISIBLE = 1, 2
+_FRAME_SUFFIXES = (".png", ".PNG", ".jpg", ".JPG", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
 _NO_SHAPES = ("tag", "attribute")  # elements of a picture
 FILE_NAME = "annotations.xml"
 _ROOT = "annotations"
@@ -102,7 +103,8 @@ def _frames(root: Element, path: Path, search: PictureSearch, problems: ProblemL
     pictures: list[NamedPicture] = []
     for frame, elements in _shapes_by_frame(root, problems).items():
         stem = f"frame_{frame:06d}"
-        found = find_frame(search, stem)
+        looked_up = (search.find(f"{stem}{suffix}") for suffix in _FRAME_SUFFIXES)
+        found = next((picture_path for picture_path in looked_up if picture_path is not None), None)
         name = found.name if found else f"{stem}.png"
         picture = PictureAnnotation(file_name=name, path=found, size=(size[0], size[1]), image_id=frame)
         pictures.append((picture, join_shapes(_read_shapes(elements, f"frame {frame}", problems), problems)))

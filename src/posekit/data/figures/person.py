@@ -494,31 +494,13 @@ class Figure:
         ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Spot:
-    """Where a figure is to stand.
-
-    Attributes:
-        x, y: picture position in pixels of the ground under it.
-        height: pixels that an average adult standing there would measure.
-        pitch: how far the camera looks down, in radians.
-        roll: tilt of the camera, in radians.
-    """
-
-    x: float
-    y: float
-    height: float
-    pitch: float
-    roll: float
-
-
-def random_figure(rng: np.random.Generator, spot: Spot) -> Figure:
-    """Draw a person and put it on `spot`."""
+def random_figure(rng: np.random.Generator, place: View) -> Figure:
+    """Draw a person, and put it in its place, turned to any side: `place.yaw` does not count."""
     return Figure(
         proportions=random_proportions(rng),
         pose=random_pose(rng),
         looks=random_looks(rng),
-        view=View(yaw=_random_yaw(rng), pitch=spot.pitch, roll=spot.roll, scale=spot.height, x=spot.x, y=spot.y),
+        view=replace(place, yaw=_random_yaw(rng)),
     )
 
 

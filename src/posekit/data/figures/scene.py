@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posekit.data.figures.backdrop import SceneSettings, draw_ground, finish, make_backdrop
-from posekit.data.figures.person import Figure, Spot, random_figure
+from posekit.data.figures.person import Figure, random_figure
 from posekit.data.figures.render import Keypoints, Layer, Light, draw_layer, hide_behind, own_visibility
-from posekit.data.figures.solids import unit
+from posekit.data.figures.solids import View, unit
 from posekit.errors import SettingError, SourceValueError
 from posekit.io.source import Source
 from posekit.sample import Origin, Picture, Sample
@@ -143,13 +143,12 @@ def _place_figures(
     # Slots side by side, taken in any order and left by up to half their width: some overlap, but no heap.
     places = np.clip((rng.permutation(count) + rng.uniform(-0.5, 1.5, count)) / max(count, 1), 0.03, 0.97)
     ground = camera.horizon + camera.eye * heights + rng.normal(0, 0.04, count) * height
-    lowest_top = LOWEST_TOP * height
-    return [
-        random_figure(person, Spot(x=x, y=y, height=tall, pitch=camera.pitch, roll=camera.roll)).raised_to(lowest_top)
-        for person, x, y, tall in zip(
-            people, (places * width).tolist(), ground.tolist(), heights.tolist(), strict=False
-        )
-    ]
+    rows = zip(people, (places * width).tolist(), ground.tolist(), heights.tolist(), strict=False)
+    views = (
+        (person, View(yaw=0.0, pitch=camera.pitch, roll=camera.roll, scale=tall, x=x, y=y))
+        for person, x, y, tall in rows
+    )
+    return [random_figure(person, view).raised_to(LOWEST_TOP * height) for person, view in views]
 
 
 def _lay_over(picture: Picture, layer: Layer) -> None:
