@@ -216,6 +216,13 @@ def test_the_folder_of_data_sets_is_the_users(here):
     assert read_description("coco8-pose", task="pose").root == here / "coco8-pose"
 
 
+def test_a_folder_without_the_pictures_does_not_hide_the_one_that_has_them(here):
+    (here / "coco8-pose").mkdir()
+    root = here / "datasets" / "coco8-pose"
+    (root / "images" / "val").mkdir(parents=True)
+    assert read_description("coco8-pose", task="pose").root == root
+
+
 def test_roboflow_paths_that_leave_the_folder_are_retried_within(here, read):
     (here / "valid" / "images").mkdir(parents=True)
     description = read(train="../train/images", val="../valid/images")

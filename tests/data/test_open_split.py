@@ -115,11 +115,14 @@ def test_what_a_description_lacks_is_told(make, tmp_path):
         open_split(make(ROW, split="minival", splits=mixed), "val", task="pose")
 
 
-def test_a_single_class_takes_all(make):
-    description = make(ROW.replace("0", "1", 1), ROW, names={0: "dog", 1: "cat"})
-    split = open_split(description, "val", task="pose", single_cls=True)
-    assert split.names == {0: "item"}
-    assert all((labels.classes == 0).all() for labels in split.pictures)
+def test_a_single_class_takes_all(make, tmp_path):
+    description = make(ROW.replace("0", "1", 1), ROW, ROW.replace("0", "7", 1), names={0: "dog", 1: "cat"})
+    path = write_coco(tmp_path / "keypoints.json", count=3, classes=("cat", "dog"))
+    places = {"splits": {"val": (path,)}, "images": {"val": (tmp_path / "images" / "val",)}}
+    for described in (description, DatasetDescription(**(vars(description) | places))):
+        split = open_split(described, "val", task="pose", single_cls=True)
+        assert split.names == {0: "item"}
+        assert split.pictures.classes.tolist() == [0, 0, 0]
 
 
 def test_a_fraction_takes_the_first_pictures(make):

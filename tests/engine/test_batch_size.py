@@ -21,7 +21,6 @@ from posekit.engine.batch_size import (
 )
 from posekit.engine.training_run import open_training
 from posekit.errors import SettingError, TrainingError
-from posekit.models.yolo.training import YoloTraining
 
 CPU = torch.device("cpu")
 
@@ -110,7 +109,7 @@ def opened(model, data, task, **settings):
     return open_training(
         TrainSettings(data=str(data), imgsz=64, verbose=False, **settings),
         task,
-        lambda names, schema: YoloTraining.for_dataset(loaded, names=names, schema=schema, pretrained=None),
+        lambda names, schema: loaded.trainable(names=names, schema=schema, pretrained=None, settings=TrainSettings()),
     )
 
 

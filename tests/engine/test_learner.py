@@ -15,7 +15,7 @@ from posekit.engine.learner import ModelEma, ema_decay, synchronise_batch_norms,
 from posekit.engine.optimizer import plain_groups
 from posekit.errors import CheckpointError
 from posekit.models.yolo.network import fuse_network, is_fused
-from posekit.models.yolo.training import freeze_layers, rest_batch_norms
+from posekit.models.yolo.training import YoloTraining
 from small_networks import small_network
 
 RUNS = np.load(Path(__file__).parents[1] / "golden/train/runs.npz")
@@ -248,8 +248,9 @@ def test_groups_and_freezing_take_them_for_batch_norms():
     plain, shared = synchronised()
     sizes = [[len(group["params"]) for group in plain_groups(each, lr=1, weight_decay=1)] for each in (plain, shared)]
     assert sizes[0] == sizes[1]
-    frozen = freeze_layers(shared.train(), 1)
-    rest_batch_norms(shared, frozen)
+    model = YoloTraining(shared, None, None)
+    model.freeze(1)
+    model.train()
     assert [shared.model[layer].bn.training for layer in (0, 1)] == [False, True]
 
 

@@ -32,7 +32,7 @@ from posekit.engine.optimizer import (
     warmup_length,
 )
 from posekit.errors import SettingError
-from posekit.models.yolo.training import boosted_parameters
+from posekit.models.yolo.training import fast_parameters
 from small_networks import small_network
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden/train/optimizer.npz")
@@ -100,7 +100,7 @@ def test_groups_have_the_recorded_members_and_rates(model):
     network = build_recorded(model)
     for optimizer in ("SGD", "AdamW", "MuSGD"):
         choice = OptimizerChoice(name=optimizer, lr=0.01, momentum=0.9, warmup_bias_lr=0.1)
-        built = build_optimizer(network, choice, weight_decay=0.0005, boosted=boosted_parameters(network))
+        built = build_optimizer(network, choice, weight_decay=0.0005, boosted=fast_parameters(network))
         groups, key = built.param_groups, f"groups/{model}/{optimizer}"
         assert [group["name"] for group in groups] == list(GOLDEN[f"{key}/name"])
         counts = [(len(group["params"]), sum(p.numel() for p in group["params"])) for group in groups]
@@ -320,7 +320,7 @@ def run_through(case, **changes):
     network = small_network("yolov8n-pose")
     choice = choose_optimizer(settings, classes=1, iterations=20)
     decay = effective_weight_decay(settings.weight_decay, batch=BATCH, nbs=settings.nbs)
-    optimizer = build_optimizer(network, choice, weight_decay=decay, boosted=boosted_parameters(network))
+    optimizer = build_optimizer(network, choice, weight_decay=decay, boosted=fast_parameters(network))
     schedule = Schedule.of(settings, choice, batches=BATCHES, batch=BATCH)
     pending, trace = 0, {"lr": [], "momentum": [], "accumulate": [], "step": []}
     for iteration in range(BATCHES * settings.epochs):

@@ -5,9 +5,14 @@ import torch
 
 from posekit import YOLO
 from posekit.engine.precision import Precision, agrees, evaluating, problem_of
-from posekit.models.yolo.training import YoloTraining
 
 CPU = torch.device("cpu")
+
+
+def as_trainable(loaded):
+    return loaded.as_trainable(loaded.network, loaded.names, loaded.schema, None)
+
+
 HALF = pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 
 
@@ -34,7 +39,7 @@ def model(weights):
     """Return a function that gives a network to train."""
 
     def make(name):
-        return YoloTraining(YOLO(weights(name)).loaded)
+        return as_trainable(YOLO(weights(name)).loaded)
 
     return make
 
@@ -49,7 +54,7 @@ def test_networks_predict_about_the_same_in_16_bits(model, name, dtype):
 @pytest.mark.parametrize("name", ["yolov8n-pose", "yolo26n-pose"])
 def test_networks_with_fresh_weights_are_trusted(name, dtype):
     torch.manual_seed(0)
-    assert agrees(YoloTraining(YOLO(f"{name}.yaml").loaded), CPU, dtype)
+    assert agrees(as_trainable(YOLO(f"{name}.yaml").loaded), CPU, dtype)
 
 
 def test_a_network_whose_numbers_do_not_fit_is_found_out(model):

@@ -9,7 +9,6 @@ from posekit import YOLO
 from posekit.config.settings import TrainSettings
 from posekit.engine.training_batches import TrainingBatches, largest_side, rescaled, smallest_side
 from posekit.engine.training_run import open_training
-from posekit.models.yolo.training import YoloTraining
 
 
 @pytest.fixture
@@ -22,7 +21,9 @@ def batches(here, definition, people):
         run = open_training(
             TrainSettings(**chosen),
             "pose",
-            lambda names, schema: YoloTraining.for_dataset(loaded, names=names, schema=schema, pretrained=None),
+            lambda names, schema: loaded.trainable(
+                names=names, schema=schema, pretrained=None, settings=TrainSettings()
+            ),
         )
         made = TrainingBatches(run, batch, rank=rank, processes=processes)
         with made.epoch(epoch, joined=joined, attempt=attempt) as given:

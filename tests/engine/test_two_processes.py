@@ -21,7 +21,6 @@ from posekit.engine.learner import Learner
 from posekit.engine.training_batches import TrainingBatches
 from posekit.engine.training_run import open_training
 from posekit.errors import SettingError
-from posekit.models.yolo.training import YoloTraining
 from small_trainings import different, environment
 
 CPU = torch.device("cpu")
@@ -79,7 +78,7 @@ def train_in_turn(model, data):
     run = open_training(
         settings,
         "pose",
-        lambda names, schema: YoloTraining.for_dataset(loaded, names=names, schema=schema, pretrained=loaded),
+        lambda names, schema: loaded.trainable(names=names, schema=schema, pretrained=loaded, settings=TrainSettings()),
     )
     halves = [TrainingBatches(run, 2, rank=rank, processes=2) for rank in (0, 1)]
     gradients = []

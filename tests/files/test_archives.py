@@ -68,6 +68,12 @@ def test_the_kind_is_told_by_the_content(tmp_path, folder):
     assert files_in(folder) == CONTENT
 
 
+@pytest.mark.parametrize("name", ["BM.txt", "GIF89.txt", "datafree/a.txt", "%PDF", "Rar!"])
+def test_a_tar_whose_first_file_is_called_like_another_kind_is_a_tar(tmp_path, folder, name):
+    unpack(write(tmp_path / "a.tar", {name: b"x"}), folder)
+    assert files_in(folder) == {name: b"x"}
+
+
 def test_folders_and_litter(tmp_path, folder):
     content = {"set/": b"", "set/images/": b"", "__MACOSX/set/._a": b"x", "set/.DS_Store": b"x"}
     unpack(write_zip(tmp_path / "a.zip", content), folder)

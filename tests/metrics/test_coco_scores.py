@@ -23,8 +23,9 @@ from posekit.metrics.coco import BOX_STATS, KEYPOINT_STATS, CocoCollector, coco_
 from posekit.metrics.coco_rows import prediction_rows
 from posekit.metrics.coco_truth import read_truth, truth_from_labels
 from posekit.metrics.evaluator import Evaluator
-from posekit.metrics.parts import Found, Truth
+from posekit.metrics.parts import Truth
 from posekit.metrics.similarity import oks
+from posekit.results.detected import Detected
 from posekit.schema.schema import COCO_PERSON
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "val"
@@ -204,7 +205,7 @@ def test_arrays_score_to_the_last_bit_like_their_rows():
         boxes = np.array([entry["bbox"] for entry in objects], np.float32).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
         points = np.array([entry["keypoints"] for entry in objects], np.float32).reshape(-1, 17, 3)
-        found = Found(
+        found = Detected(
             classes=np.array([rng.choice([entry["category_id"] // 3, 3], p=[0.9, 0.1]) for entry in objects], np.int64),
             scores=rng.random(len(objects)).astype(np.float32),
             boxes=boxes + rng.normal(0, 2, boxes.shape).astype(np.float32),
@@ -470,7 +471,7 @@ def picture_of(truth, rows, image, *, points, classes):
         masks=np.zeros((len(objects), 4, 4), np.uint8),
         outlined=np.zeros(len(objects), np.bool_),
     )
-    found = Found(
+    found = Detected(
         classes=of_rows[0].astype(np.int64),
         scores=np.array([row["score"] for row in own], np.float32),
         boxes=of_rows[1],

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from golden.matched_pictures import FILE_NAMES, NAMES, PICTURES, arrays, evaluated, picture, sigmas
 from posekit.errors import DatasetError, SettingError, UnknownChoiceError
 from posekit.metrics.evaluator import Evaluator
-from posekit.metrics.parts import Found, Truth
+from posekit.metrics.parts import Truth
 from posekit.metrics.report import rows
+from posekit.results.detected import Detected
 from posekit.schema.schema import COCO_PERSON, resolve_sigmas
 
 
@@ -26,7 +27,7 @@ def truth_of(*classes):
 def found_of(*classes, scores=None):
     """Detections of these classes, each on the box of the object of the same place."""
     scores = np.linspace(0.9, 0.5, len(classes)) if scores is None else scores
-    return Found(
+    return Detected(
         classes=np.array(classes, np.int64), scores=np.array(scores, np.float32), boxes=truth_of(*classes).boxes
     )
 
@@ -131,7 +132,9 @@ def in_order():
 
 
 def with_coarse_scores(truth, found):
-    return truth, Found(classes=found.classes, scores=np.round(found.scores, 1), boxes=found.boxes, masks=found.masks)
+    return truth, Detected(
+        classes=found.classes, scores=np.round(found.scores, 1), boxes=found.boxes, masks=found.masks
+    )
 
 
 def test_multitask_has_three_parts_in_order():
@@ -139,7 +142,7 @@ def test_multitask_has_three_parts_in_order():
     masks = np.zeros((max(len(truth), len(found)), 8, 8), np.uint8)
     masks[:, 2:5, 2:5] = 1
     truth = Truth(classes=truth.classes, boxes=truth.boxes, keypoints=truth.keypoints, masks=masks[: len(truth)])
-    found = Found(
+    found = Detected(
         classes=found.classes, scores=found.scores, boxes=found.boxes, keypoints=found.keypoints,
         masks=masks[: len(found)],
     )  # fmt: skip
@@ -164,7 +167,7 @@ def test_memory_is_a_few_bytes_per_detection():
     boxes = np.tile(np.array([[0, 0, 10, 10]], np.float32), (100, 1))
     zeros = np.zeros(100, np.int64)
     truth = Truth(classes=zeros[:1], boxes=boxes[:1], masks=masks[:1])
-    found = Found(classes=zeros, boxes=boxes, masks=masks, scores=np.linspace(1, 0, 100, dtype=np.float32))
+    found = Detected(classes=zeros, boxes=boxes, masks=masks, scores=np.linspace(1, 0, 100, dtype=np.float32))
     evaluator.add([truth], [found], ["0.jpg"])
     assert len(pickle.dumps(evaluator)) < 100 * 12 + 3000
 
@@ -232,7 +235,7 @@ def part_found(classes, *, wrong=()):
         masks[place] = 0
         points[place, :, :2] += 100
     scores = np.linspace(0.9, 0.5, len(classes)).astype(np.float32)
-    return Found(classes=np.array(classes), scores=scores, boxes=boxes, keypoints=points, masks=masks)
+    return Detected(classes=np.array(classes), scores=scores, boxes=boxes, keypoints=points, masks=masks)
 
 
 def score(*pictures):
@@ -250,7 +253,7 @@ def test_what_is_said_of_unknown_parts_changes_nothing():
         mixed = {"seg": wild.masks, "pose": wild.keypoints}[part].copy()
         mixed[known] = {"seg": tame.masks, "pose": tame.keypoints}[part][known]
         changes = {"masks" if part == "seg" else "keypoints": mixed}
-        metrics = score((labels, Found(**(vars(tame) | changes))))
+        metrics = score((labels, Detected(**(vars(tame) | changes))))
         assert metrics.parts[part].map == pytest.approx(0.995)
         assert metrics.parts[part].p.tolist() == metrics.parts[part].r.tolist() == [1]
         assert metrics.parts[part].image_metrics["0.jpg"] == {
@@ -270,7 +273,7 @@ def test_a_detection_beside_every_object_is_wrong_for_all_parts():
     labels = part_truth([0], outlined=[False], labelled=[False])
     other = part_truth([0], outlined=[True], labelled=[True])
     far = part_found([0, 0])
-    astray = Found(
+    astray = Detected(
         classes=far.classes[1:], scores=far.scores[1:], boxes=far.boxes[1:] + 50, keypoints=far.keypoints[1:] + 50,
         masks=np.zeros((1, *other.masks.shape[1:]), np.uint8),
     )  # fmt: skip

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from golden.matched_pictures import CASES, PICTURES, arrays, evaluated, picture, sigmas
 from posekit.errors import ShapeError
 from posekit.metrics.matching import THRESHOLDS, find_hits, matched_pairs, unpack
-from posekit.metrics.parts import Found, Truth
+from posekit.metrics.parts import Truth
 from posekit.metrics.similarity import mask_iou, oks
 from posekit.ops.boxes import box_iou
+from posekit.results.detected import Detected
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -138,7 +139,7 @@ def truth_of(classes):
 
 
 def found_of(classes):
-    return Found(
+    return Detected(
         classes=np.asarray(classes, np.int64),
         scores=np.linspace(1, 0, len(classes), dtype=np.float32),
         boxes=np.zeros((len(classes), 4), np.float32),
@@ -213,7 +214,7 @@ def random_picture(rng, objects, detections):
     moved = chosen + rng.normal(0, 6, chosen.shape).astype(np.float32)
     truth = Truth(classes=rng.integers(0, 2, objects), boxes=boxes)
     scores = np.sort(rng.random(detections).astype(np.float32))[::-1]
-    return truth, Found(classes=rng.integers(0, 2, detections), scores=scores, boxes=moved.astype(np.float32))
+    return truth, Detected(classes=rng.integers(0, 2, detections), scores=scores, boxes=moved.astype(np.float32))
 
 
 @settings(derandomize=True)
@@ -230,5 +231,5 @@ def test_pairs_are_the_true_positives_of_the_validator(seed, objects, detections
 def test_the_best_free_object_is_taken():
     boxes = np.array([[0, 0, 10, 10], [0, 0, 10, 9]], np.float32)
     truth = Truth(classes=np.zeros(2, np.int64), boxes=boxes)
-    found = Found(classes=np.zeros(2, np.int64), scores=np.array([0.9, 0.8], np.float32), boxes=boxes[[1, 1]])
+    found = Detected(classes=np.zeros(2, np.int64), scores=np.array([0.9, 0.8], np.float32), boxes=boxes[[1, 1]])
     assert matched_pairs(truth, found).tolist() == [[1, 0], [0, 1]]

@@ -18,8 +18,8 @@ from posekit.viz.chart_style import (
     installed_fonts,
     line_color,
     new_chart,
-    one_line,
     png_bytes,
+    printable_line,
     shortened,
     styled,
 )
@@ -112,7 +112,7 @@ def test_letters_of_no_font_are_drawn_as_a_box_and_not_warned_of():
 
 
 def test_line_breaks_and_control_characters_become_one_blank():
-    assert one_line("a\n\t b\x1b\x00c") == "a b c"
+    assert printable_line("a\n\t b\x1b\x00c") == "a b c"
 
 
 def test_a_long_name_keeps_both_ends():

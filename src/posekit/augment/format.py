@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from posekit.augment.objects import select_objects
 from posekit.errors import ShapeError
-from posekit.ops.polygons import overlap_order, separate_masks
+from posekit.ops.polygons import index_map, overlap_order, separate_masks
 from posekit.sample import Batch, Floats, Sample, Targets
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 Join = Callable[[Sequence[Array]], Array]
-
-LARGEST_BYTE = 255
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,9 +82,9 @@ def format_sample(sample: Sample, *, masks: MaskForm | None = None, swap_colours
         overlap = masks.overlap
         separate = _draw_masks(sample, masks.ratio)
         order = overlap_order(separate)
-        index_map = _index_map(separate[order])
-        semantic = _classes_over(index_map, sample.classes[order])
-        drawn = index_map[None] if overlap else separate
+        numbers = index_map(separate[order])
+        semantic = np.concatenate(((0,), sample.classes[order])).astype(np.float32)[numbers]
+        drawn = numbers[None] if overlap else separate
         sample = select_objects(sample, order) if overlap else sample
     height, width = sample.size
     keypoints = sample.keypoints
@@ -144,20 +142,6 @@ def _draw_near(mask: NDArray[np.uint8], polygon: Floats, ratio: int) -> None:
     cells = bottom - top, right - left
     moved = polygon - np.array((left * ratio, top * ratio), np.float32)
     mask[top:bottom, left:right] = separate_masks([moved], (cells[0] * ratio, cells[1] * ratio), cells)[0]
-
-
-def _index_map(masks: NDArray[np.uint8]) -> NDArray[Any]:
-    """Return (h, w): for each pixel the number, counted from 1, of the last mask over it."""
-    index_map = np.zeros(masks.shape[1:], np.uint8 if len(masks) <= LARGEST_BYTE else np.int32)
-    for number, mask in enumerate(masks, start=1):
-        np.copyto(index_map, number, where=mask.view(np.bool_))
-    return index_map
-
-
-def _classes_over(index_map: NDArray[Any], classes: NDArray[np.int64]) -> Floats:
-    """Return (h, w) the class of the object over each pixel of an index map, 0 where there is none."""
-    semantic: Floats = np.concatenate(((0,), classes)).astype(np.float32)[index_map]
-    return semantic
 
 
 def collate(formatted: Sequence[FormattedSample]) -> Batch:

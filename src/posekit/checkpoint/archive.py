@@ -40,9 +40,6 @@ class Archive:
     Every member is stored uncompressed and all of them together fit into the file, so no call can
     allocate more than the size of the file on disk.
 
-    Args:
-        path: a regular file.
-
     Raises:
         CheckpointError: for anything but a torch archive of the eager format.
     """

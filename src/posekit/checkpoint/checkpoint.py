@@ -130,13 +130,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
 def read_tensor_file(path: str | Path) -> dict[str, Any]:
     """Read the top-level dictionary of any other torch file, for networks with their own layout.
 
-    Args:
-        path: a ``.pt`` or ``.pth`` file written by `torch.save` with a dictionary of state dicts,
-            options and the like.
-
-    Returns:
-        The dictionary with its tensors in their stored dtype; namespaces become dictionaries, other
-        objects are left out.
+    Tensors keep their stored dtype; namespaces become dictionaries, other objects are left out.
 
     Raises:
         WeightsNotFoundError: if there is no such file.

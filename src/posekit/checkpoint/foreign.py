@@ -24,12 +24,9 @@ _MAX_NAME = 512
 
 
 def modules(root: Stub) -> Iterator[tuple[str, Stub]]:
-    """Yield the dotted name and the stub of every module, parents first, in stored order.
+    """Yield the dotted name and the stub of every module, parents first, in stored order; the root has the name "".
 
-    The root has the name "". Places whose module was removed (None) are skipped.
-
-    Raises:
-        CheckpointError: if something else than modules is found, or too many or too deep ones.
+    Places whose module was removed (None) are skipped; whatever else is no module is refused.
     """
     pending = [("", root)]
     for _ in range(MAX_MODULES):
@@ -42,11 +39,7 @@ def modules(root: Stub) -> Iterator[tuple[str, Stub]]:
 
 
 def tensor_refs(root: Stub) -> dict[str, TensorRef]:
-    """Return the persistent parameters and buffers of a network by state-dict name, in order.
-
-    Raises:
-        CheckpointError: as `modules`, or if an entry is no tensor.
-    """
+    """Return the persistent parameters and buffers of a network by state-dict name, in order."""
     refs: dict[str, TensorRef] = {}
     for name, module in modules(root):
         refs.update(_tensors(name, _table(name, module, "_parameters")))

@@ -69,11 +69,7 @@ class Checkpoint:
 
 
 def checked_shape(count: int, dims: int) -> tuple[int, int]:
-    """Return (K, D) unless the file declares an absurd number of points.
-
-    Raises:
-        CheckpointError: for more than `MAX_KEYPOINTS` points.
-    """
+    """Return (K, D) unless the file declares an absurd number of points."""
     if count > MAX_KEYPOINTS:
         raise CheckpointError(f"kpt_shape declares more than {MAX_KEYPOINTS} points")
     return count, dims
@@ -108,15 +104,11 @@ def plain_value(value: object, tensor: Callable[[TensorRef], Any] | None = None)
 
 
 def plain_copy(value: Any, where: str, tensor: "Callable[[Tensor], Tensor] | None" = None) -> Any:
-    """Return a copy of what is to be written, made of plain values.
-
-    Args:
-        value: what to copy.
-        where: its dotted name, for the message.
-        tensor: copies tensors; without it they are refused like any other object.
+    """Return a copy of what is to be written, made of plain values; `where` is its dotted name.
 
     Raises:
-        CheckpointError: naming the first value that is not plain, or that reading would refuse.
+        CheckpointError: naming the first value that is not plain, or that reading would refuse. Tensors are plain
+            where there is `tensor` to copy them.
     """
     return _Writer(tensor, where).copy(value)
 
@@ -209,11 +201,7 @@ _Kind = TypeVar("_Kind")
 
 
 def to_record(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Return everything but the tensors as plain values.
-
-    Raises:
-        CheckpointError: if a setting, metric or other value is not plain, naming it.
-    """
+    """Return everything but the tensors as plain values; a value that is not plain is refused by its name."""
     return {
         FORMAT_KEY: FORMAT_VERSION,
         "task": checkpoint.task,

@@ -14,6 +14,7 @@ import pickletools
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -353,32 +354,20 @@ def _text(machine: _Machine) -> None:
     machine.stack.append(machine.take(machine.number("<I")).decode("utf-8", "surrogatepass"))
 
 
-def _put(form: str) -> Callable[[_Machine], None]:
-    def put(machine: _Machine) -> None:
-        machine.memo[machine.number(form)] = machine.stack[-1]
-
-    return put
+def _put(machine: _Machine, form: str) -> None:
+    machine.memo[machine.number(form)] = machine.stack[-1]
 
 
-def _get(form: str) -> Callable[[_Machine], None]:
-    def get(machine: _Machine) -> None:
-        machine.stack.append(machine.memo[machine.number(form)])
-
-    return get
+def _get(machine: _Machine, form: str) -> None:
+    machine.stack.append(machine.memo[machine.number(form)])
 
 
-def _integer(form: str) -> Callable[[_Machine], None]:
-    def push(machine: _Machine) -> None:
-        machine.stack.append(machine.number(form))
-
-    return push
+def _integer(machine: _Machine, form: str) -> None:
+    machine.stack.append(machine.number(form))
 
 
-def _constant(value: object) -> Callable[[_Machine], None]:
-    def push(machine: _Machine) -> None:
-        machine.stack.append(value)
-
-    return push
+def _constant(machine: _Machine, value: object) -> None:
+    machine.stack.append(value)
 
 
 def _empty_list(machine: _Machine) -> None:
@@ -394,12 +383,9 @@ def _tuple_since_mark(machine: _Machine) -> None:
     machine.stack.append(tuple(values))
 
 
-def _tuple_of(count: int) -> Callable[[_Machine], None]:
-    def push(machine: _Machine) -> None:
-        values = [machine.stack.pop() for _ in range(count)]
-        machine.stack.append(tuple(reversed(values)))
-
-    return push
+def _tuple_of(machine: _Machine, count: int) -> None:
+    values = [machine.stack.pop() for _ in range(count)]
+    machine.stack.append(tuple(reversed(values)))
 
 
 def _append(machine: _Machine) -> None:
@@ -486,30 +472,30 @@ _INSTRUCTIONS: dict[int, Callable[[_Machine], None]] = {
         (pickle.PROTO, _protocol),
         (pickle.MARK, _mark),
         (pickle.POP, _pop),
-        (pickle.NONE, _constant(None)),
-        (pickle.NEWTRUE, _constant(True)),
-        (pickle.NEWFALSE, _constant(False)),
-        (pickle.BININT, _integer("<i")),
-        (pickle.BININT1, _integer("<B")),
-        (pickle.BININT2, _integer("<H")),
+        (pickle.NONE, partial(_constant, value=None)),
+        (pickle.NEWTRUE, partial(_constant, value=True)),
+        (pickle.NEWFALSE, partial(_constant, value=False)),
+        (pickle.BININT, partial(_integer, form="<i")),
+        (pickle.BININT1, partial(_integer, form="<B")),
+        (pickle.BININT2, partial(_integer, form="<H")),
         (pickle.LONG1, _long),
         (pickle.BINFLOAT, _float),
         (pickle.BINUNICODE, _text),
         (pickle.EMPTY_LIST, _empty_list),
         (pickle.EMPTY_DICT, _empty_dict),
-        (pickle.EMPTY_TUPLE, _constant(())),
+        (pickle.EMPTY_TUPLE, partial(_constant, value=())),
         (pickle.TUPLE, _tuple_since_mark),
-        (pickle.TUPLE1, _tuple_of(1)),
-        (pickle.TUPLE2, _tuple_of(2)),
-        (pickle.TUPLE3, _tuple_of(3)),
+        (pickle.TUPLE1, partial(_tuple_of, count=1)),
+        (pickle.TUPLE2, partial(_tuple_of, count=2)),
+        (pickle.TUPLE3, partial(_tuple_of, count=3)),
         (pickle.APPEND, _append),
         (pickle.APPENDS, _appends),
         (pickle.SETITEM, _set_item),
         (pickle.SETITEMS, _set_items),
-        (pickle.BINPUT, _put("<B")),
-        (pickle.LONG_BINPUT, _put("<I")),
-        (pickle.BINGET, _get("<B")),
-        (pickle.LONG_BINGET, _get("<I")),
+        (pickle.BINPUT, partial(_put, form="<B")),
+        (pickle.LONG_BINPUT, partial(_put, form="<I")),
+        (pickle.BINGET, partial(_get, form="<B")),
+        (pickle.LONG_BINGET, partial(_get, form="<I")),
         (pickle.GLOBAL, _global),
         (pickle.NEWOBJ, _new_object),
         (pickle.REDUCE, _reduce),

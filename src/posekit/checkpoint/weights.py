@@ -38,11 +38,9 @@ class PublishedWeights:
 
     Attributes:
         name: file name without suffix, "yolo11n-pose".
-        url: where it can be had.
         license: SPDX identifier of the licence of the weights, which need not be that of posekit.
         sha256: checksum of the file in hexadecimal; None when nobody has verified one.
         md5: checksum that its publisher states; None without.
-        suffix: of the file's name.
     """
 
     name: str
@@ -105,13 +103,6 @@ def locate_weights(name: str | Path, *, weights_dir: Path) -> Path:
 
     A name without folder is looked for in the current folder, then in `weights_dir`, then in the
     package, then in the catalogue. A path with a folder is taken as it is and never downloaded.
-
-    Args:
-        name: a path, a file name, or the bare name of published weights ("yolo11n-pose").
-        weights_dir: the folder of downloaded weights.
-
-    Returns:
-        The path of an existing file.
 
     Raises:
         WeightsNotFoundError: if there is no such file and it cannot be had; says what to do.

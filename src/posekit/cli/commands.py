@@ -214,14 +214,14 @@ def run_merge_weights(command: Command) -> None:
     settings = build(MergeWeightsSettings, command.values)
     from posekit.checkpoint.checkpoint import save_checkpoint
     from posekit.models.opening import open_model
-    from posekit.models.yolo.weights import contents_of, merge_weights
+    from posekit.models.yolo.family import merge_weights
 
     merged = merge_weights(
         open_model(settings.kpt).loaded,
         open_model(settings.seg).loaded,
         body=settings.body,
     )
-    save_checkpoint(settings.out, contents_of(merged, settings.out))
+    save_checkpoint(settings.out, merged.contents(settings.out))
     say_answer(f"{settings.out} written; it is a start for training, not a finished network")
 
 

@@ -18,13 +18,7 @@ from posekit.version import __version__
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A task, with what is taken when the user names neither weights nor data.
-
-    Attributes:
-        name: the word users type.
-        model: default weight file, the newest nano size.
-        data: default data set for training and validation.
-    """
+    """A task, with the weights and the data that are taken when the user names none."""
 
     name: str
     model: str
@@ -99,8 +93,7 @@ class Anything(Kind):
 
     expected = "a file, folder, URL, pattern or camera number"
 
-    def read(self, key: str, value: Any) -> Any:
-        """Return the value as it is."""
+    def _read(self, key: str, value: Any) -> Any:
         return value
 
 

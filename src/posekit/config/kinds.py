@@ -55,6 +55,9 @@ class Kind:
             SettingTypeError: it is of the wrong type.
             SettingError: it is of the right type, but out of range.
         """
+        return self._read(key, value)
+
+    def _read(self, key: str, value: Any) -> Any:
         raise NotImplementedError
 
 
@@ -84,43 +87,35 @@ class Flag(Kind):
 
     expected = "true or false"
 
-    def read(self, key: str, value: Any) -> bool:
-        """Return the truth value."""
+    def _read(self, key: str, value: Any) -> bool:
         return value if isinstance(value, bool) else wrong_type(key, value, self)
-
-
-class Whole(Kind):
-    """A whole number from `low` to `high`; 100.0 and 1e2 are taken as 100."""
-
-    def __init__(self, low: int = 0, high: int | None = None) -> None:
-        self.low, self.high = low, high
-        self.expected = f"a whole number {_bounds(low, high)}"
-
-    def read(self, key: str, value: Any) -> int:
-        """Return the number as int."""
-        number = _number(key, value, self)
-        if not float(number).is_integer():
-            wrong_type(key, value, self)
-        inside = number >= self.low and (self.high is None or number <= self.high)
-        return int(number) if inside else out_of_range(key, value, self)
 
 
 class Number(Kind):
     """A finite number from `low` to `high`; whole numbers are taken too."""
 
+    words = "a number"
+
     def __init__(self, low: float = 0, high: float | None = None) -> None:
         self.low, self.high = low, high
-        self.expected = f"a number {_bounds(low, high)}"
+        self.expected = f"{self.words} of at least {low}" if high is None else f"{self.words} from {low} to {high}"
 
-    def read(self, key: str, value: Any) -> float:
-        """Return the number as float."""
-        number = float(_number(key, value, self))
+    def _read(self, key: str, value: Any) -> float:
+        return self._inside(key, value, float(_number(key, value, self)))
+
+    def _inside(self, key: str, value: Any, number: float) -> float:
         inside = math.isfinite(number) and number >= self.low and (self.high is None or number <= self.high)
         return number if inside else out_of_range(key, value, self)
 
 
-def _bounds(low: float, high: float | None) -> str:
-    return f"of at least {low}" if high is None else f"from {low} to {high}"
+class Whole(Number):
+    """A whole number from `low` to `high`; 100.0 and 1e2 are taken as 100."""
+
+    words = "a whole number"
+
+    def _read(self, key: str, value: Any) -> int:
+        number = _number(key, value, self)
+        return int(self._inside(key, value, number)) if float(number).is_integer() else wrong_type(key, value, self)
 
 
 def _number(key: str, value: Any, kind: Kind) -> int | float:
@@ -139,8 +134,7 @@ class Text(Kind):
     def __init__(self, what: str = "text") -> None:
         self.expected = what
 
-    def read(self, key: str, value: Any) -> str:
-        """Return the text; a path as its text."""
+    def _read(self, key: str, value: Any) -> str:
         if not isinstance(value, str | os.PathLike):
             wrong_type(key, value, self)
         text = os.fspath(value)
@@ -154,8 +148,7 @@ class Choice(Kind):
         self.options = options
         self.expected = f"one of {', '.join(map(str, options))}"
 
-    def read(self, key: str, value: Any) -> str | int:
-        """Return the option in its own spelling."""
+    def _read(self, key: str, value: Any) -> str | int:
         if isinstance(value, bool) or not isinstance(value, str | Real):
             wrong_type(key, value, self)
         for option in self.options:
@@ -174,8 +167,7 @@ class Listing(Kind):
         self.of, self.length = of, length
         self.expected = f"a list of {length or 'values'}, each {of.expected}"
 
-    def read(self, key: str, value: Any) -> tuple[Any, ...]:
-        """Return the entries as a tuple."""
+    def _read(self, key: str, value: Any) -> tuple[Any, ...]:
         entries = _entries(value)
         if self.length is not None and len(entries) != self.length:
             wrong_type(key, value, self)
@@ -197,8 +189,7 @@ class ImageSize(Kind):
 
     expected = f"a whole number from 1 to {LARGEST_SIDE}, or [height, width]"
 
-    def read(self, key: str, value: Any) -> int | tuple[int, int]:
-        """Return the side of a square as int, or (height, width)."""
+    def _read(self, key: str, value: Any) -> int | tuple[int, int]:
         entries = _entries(value)
         if len(entries) not in (1, 2):
             out_of_range(key, value, self)
@@ -213,8 +204,7 @@ class BatchSize(Kind):
 
     expected = "a whole number of at least 1, -1 (fit the GPU), or a share of its memory between 0 and 1"
 
-    def read(self, key: str, value: Any) -> int | float:
-        """Return a number of pictures or -1 as int, a share as float."""
+    def _read(self, key: str, value: Any) -> int | float:
         number = _number(key, value, self)
         if 0 < number < 1:
             return float(number)
@@ -230,8 +220,7 @@ class Device(Kind):
 
     expected = "cpu, mps, cuda, a GPU number (0), several (0,1 or cpu,cpu), or -1 (the idlest GPU)"
 
-    def read(self, key: str, value: Any) -> str:
-        """Return the device as text, such as "cpu", "cuda:0", "0" or "0,1"."""
+    def _read(self, key: str, value: Any) -> str:
         if isinstance(value, bool | float):
             wrong_type(key, value, self)
         text = ",".join(str(entry) for entry in _entries(value)).replace(" ", "").lower()
@@ -249,10 +238,9 @@ class Transforms(Kind):
 
     expected = "a list of albumentations transforms, or a YAML or JSON file made by albumentations.save"
 
-    def read(self, key: str, value: Any) -> str | tuple[Any, ...]:
-        """Return the name of the file, or the transforms as a tuple."""
+    def _read(self, key: str, value: Any) -> str | tuple[Any, ...]:
         if isinstance(value, str | os.PathLike):
-            return Text(self.expected).read(key, value)
+            return Text(self.expected)._read(key, value)
         entries = tuple(value) if isinstance(value, list | tuple) else (value,)
         if not all(callable(entry) or isinstance(entry, Mapping) for entry in entries):
             wrong_type(key, value, self)
@@ -266,8 +254,7 @@ class Either(Kind):
         self.kinds = kinds
         self.expected = " or ".join(kind.expected for kind in kinds)
 
-    def read(self, key: str, value: Any) -> Any:
-        """Return the value as its kind stores it."""
+    def _read(self, key: str, value: Any) -> Any:
         right_type = False
         for kind in self.kinds:
             try:
@@ -286,8 +273,7 @@ class Optionally(Kind):
         self.kind = kind
         self.expected = f"none or {kind.expected}"
 
-    def read(self, key: str, value: Any) -> Any:
-        """Return None, or the value as its kind stores it."""
+    def _read(self, key: str, value: Any) -> Any:
         return None if value is None else self.kind.read(key, value)
 
 
@@ -395,7 +381,8 @@ def defaults_of(owner: type[Settings]) -> dict[str, Any]:
 def _kind_of(annotation: Any, declared: _Declared) -> Kind:
     """Return the kind of values that an annotation and a declaration name together."""
     members = get_args(annotation) if get_origin(annotation) in (Union, types.UnionType) else (annotation,)
-    kind = declared.kind or _either([_plain_kind(member, declared) for member in members if member is not type(None)])
+    kinds = [_plain_kind(member, declared) for member in members if member is not type(None) and not declared.kind]
+    kind = declared.kind or (kinds[0] if len(kinds) == 1 else Either(*kinds))
     return Optionally(kind) if type(None) in members and not isinstance(kind, Optionally) else kind
 
 
@@ -403,7 +390,7 @@ def _plain_kind(annotation: Any, declared: _Declared) -> Kind:
     if annotation is bool:
         return Flag()
     if annotation is int:
-        return Whole(int(declared.low), None if declared.high is None else int(declared.high))
+        return Whole(declared.low, declared.high)
     if annotation is float:
         return Number(declared.low, declared.high)
     if annotation is str:
@@ -415,7 +402,3 @@ def _plain_kind(annotation: Any, declared: _Declared) -> Kind:
         entries = _kind_of(parts[0], declared)
         return Listing(entries, None if parts[-1] is Ellipsis else len(parts))
     raise TypeError(f"settings annotated {annotation} need kind=")
-
-
-def _either(kinds: list[Kind]) -> Kind:
-    return kinds[0] if len(kinds) == 1 else Either(*kinds)

@@ -312,8 +312,7 @@ class NameList(Kind):
 
     expected = "a list of names, such as [nose,left_eye,right_eye]"
 
-    def read(self, key: str, value: Any) -> tuple[str, ...]:
-        """Return the names as a tuple of texts."""
+    def _read(self, key: str, value: Any) -> tuple[str, ...]:
         if isinstance(value, str):
             value = value.strip().removeprefix("[").removesuffix("]").split(",")
         if not isinstance(value, list | tuple) or any(isinstance(name, list | dict | tuple) for name in value):

@@ -14,11 +14,11 @@ from posekit.data.coco.categories import read_categories
 from posekit.data.description import DatasetDescription
 from posekit.data.figures.dataset import drawn_keys
 from posekit.data.find_dataset import find_dataset, find_root, in_other_order, split_path
-from posekit.errors import DatasetError, DatasetKeyError, DatasetNotFoundError, OutputError
+from posekit.errors import DatasetError, DatasetKeyError, DatasetNotFoundError
 from posekit.files.archives import unpack
 from posekit.files.download import download, record_path
 from posekit.files.reading import exists
-from posekit.files.writing import safe_name
+from posekit.files.writing import naming_errors, safe_name
 from posekit.log import LOGGER, one_line
 from posekit.schema.read import schema_from_yaml
 
@@ -172,12 +172,8 @@ def _fetch(description: DatasetDescription, datasets_dir: Path) -> None:
         LOGGER.info("%s: fetching %s into %s; its licence is the provider's", description.source, url, description.root)
         archive = download(url, _archive_path(url, datasets_dir))
         archives[archive] = description.download_folders.get(url, "")
-    try:
+    with naming_errors(description.root):
         _unpack_all(archives, description)
-    except OutputError:
-        raise
-    except OSError as error:
-        raise OutputError(f"{description.root} cannot be written ({error.strerror or error})") from error
     for archive in archives:
         _discard(archive)
 

@@ -232,10 +232,9 @@ def dataset_dict(description: DatasetDescription) -> dict[str, Any]:
         ``path``; ``train``, ``val`` and, if there is one, ``test`` (a path, a list of paths, or None); ``nc``;
         ``names`` by class number; ``channels``; ``kpt_shape`` [K, D], or None without keypoints.
     """
-    places = {split: [str(path) for path in paths] for split, paths in description.splits.items()}
-    splits = {"train": None, "val": None} | {
-        split: paths[0] if len(paths) == 1 else paths for split, paths in places.items()
-    }
+    splits: dict[str, Any] = {"train": None, "val": None}
+    for split, paths in description.splits.items():
+        splits[split] = str(paths[0]) if len(paths) == 1 else [str(path) for path in paths]
     return {
         "path": str(description.root),
         **splits,

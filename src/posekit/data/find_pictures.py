@@ -182,12 +182,3 @@ def _why_unusable(picture: PictureAnnotation) -> tuple[str, str] | None:
             "Store the picture upright, as the annotations have it)"
         )
     return text, "size_mismatch"
-
-
-_SUFFIXES = (".png", ".PNG", ".jpg", ".JPG", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
-
-
-def find_frame(search: PictureSearch, stem: str) -> Path | None:
-    """Return the first picture called `stem` with a usual suffix; None when there is none."""
-    found = (search.find(f"{stem}{suffix}") for suffix in _SUFFIXES)
-    return next((path for path in found if path is not None), None)

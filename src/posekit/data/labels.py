@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +27,8 @@ class PictureLabels:
         size: (h, w) in pixels after EXIF rotation.
         classes: (N,) int64 class numbers.
         boxes: (N, 4) float32 centre x, centre y, width, height.
-        keypoints: (N, K, 3) float32 x, y, visibility (0 unlabelled, 1 hidden, 2 visible); None when the data
-            set has none.
-        polygons: N times the vertices (V, 2) float32 of the outline, (0, 2) for an object without one; None when
-            the data set has none.
+        keypoints: (N, K, 3) float32 x, y, visibility (0 unlabelled, 1 hidden, 2 visible); None: there are none.
+        polygons: N times vertices (V, 2) float32, (0, 2) for an object without; None: there are none.
     """
 
     path: str
@@ -47,7 +46,7 @@ class PictureLabels:
 class Labels:
     """P pictures and their N objects as columns; ``labels[i]`` is a view of one picture, with the same numbers.
 
-    A polygon is the one outline of an object: V vertices, 0 for an object without.
+    A polygon is the one outline of an object, V vertices; V is 0 for an object without.
 
     Attributes:
         paths: the P picture files.
@@ -95,24 +94,24 @@ class Labels:
         """
         if keypoints is None:
             keypoints = next((one.keypoints.shape[1] for one in pictures if one.keypoints is not None), None)
-        counts = [len(one) for one in pictures]
-        labels = cls(
-            paths=[one.path for one in pictures],
-            sizes=np.array([one.size for one in pictures], np.int64).reshape(-1, 2),
-            starts=_starts(counts),
-            classes=np.concatenate([np.zeros(0, np.int64), *(one.classes for one in pictures)]),
-            boxes=np.concatenate([np.zeros((0, 4), np.float32), *(one.boxes for one in pictures)]),
-        )
+        columns: dict[str, Any] = {}
         if keypoints is not None:
-            none = np.zeros((max(counts, default=0), keypoints, 3), np.float32)
+            none = np.zeros((max(map(len, pictures), default=0), keypoints, 3), np.float32)
             stated = (none[: len(one)] if one.keypoints is None else one.keypoints for one in pictures)
-            labels = replace(labels, keypoints=np.concatenate([none[:0], *stated]))
+            columns["keypoints"] = np.concatenate([none[:0], *stated])
         if polygons or any(one.polygons is not None for one in pictures):
             empty = np.zeros((0, 2), np.float32)
             outlines = [polygon for one in pictures for polygon in one.polygons or [empty] * len(one)]
-            starts = _starts([len(polygon) for polygon in outlines])
-            labels = replace(labels, polygon_points=np.concatenate([empty, *outlines]), polygon_starts=starts)
-        return labels
+            columns["polygon_points"] = np.concatenate([empty, *outlines])
+            columns["polygon_starts"] = _starts([len(polygon) for polygon in outlines])
+        return cls(
+            paths=[one.path for one in pictures],
+            sizes=np.array([one.size for one in pictures], np.int64).reshape(-1, 2),
+            starts=_starts([len(one) for one in pictures]),
+            classes=np.concatenate([np.zeros(0, np.int64), *(one.classes for one in pictures)]),
+            boxes=np.concatenate([np.zeros((0, 4), np.float32), *(one.boxes for one in pictures)]),
+            **columns,
+        )
 
     def __len__(self) -> int:
         return len(self.paths)

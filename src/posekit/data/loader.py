@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 
 from posekit.data.labels import Labels, PictureLabels
-from posekit.errors import OutputError, UnreadableImageError
+from posekit.errors import UnreadableImageError
 from posekit.files.user_folders import cache_folder
-from posekit.files.writing import replacing
+from posekit.files.writing import naming_errors, replacing
 from posekit.io.decode import read_image
 from posekit.log import LOGGER
 from posekit.ops.polygons import resample_polygon
@@ -78,14 +78,9 @@ class DiskStore:
         return loaded
 
     def _keep(self, target: Path, picture: Picture) -> None:
-        try:
-            with replacing(target) as draft, draft.open("wb") as file:
-                np.save(file, picture)
-        except OSError as error:
-            raise OutputError(
-                f"cache=disk: {target} cannot be written ({error.strerror or error}); POSEKIT_CACHE_DIR names another "
-                "folder"
-            ) from error
+        advice = "; POSEKIT_CACHE_DIR names another folder"
+        with naming_errors(f"cache=disk: {target}", advice), replacing(target) as draft, draft.open("wb") as file:
+            np.save(file, picture)
 
 
 def open_store(cache: bool | str, sizes: Sequence[Size]) -> PictureStore:
@@ -119,14 +114,7 @@ def free_memory() -> int | None:
 
 
 class PictureLoader:
-    """Reads pictures, several at a time: decoding and resizing run outside Python's lock.
-
-    Args:
-        pictures: the data set.
-        sizes: (h, w) that each picture is resized to.
-        store: where decoded pictures are kept.
-        workers: threads; more than there are processors are of no use.
-    """
+    """Reads pictures in `sizes`, several at a time: decoding and resizing run outside Python's lock."""
 
     def __init__(self, pictures: Labels, sizes: Sequence[Size], store: PictureStore, *, workers: int) -> None:
         self._pictures = pictures
@@ -151,7 +139,7 @@ class PictureLoader:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
     def sample(self, index: int) -> Sample:
-        """Return one picture; see `load`."""
+        """Return one picture, as `load`."""
         labels, size = self._pictures[index], self._sizes[index]
         image = self._store.get(labels.path, size, lambda: _read(labels, size))
         return labelled_sample(image, labels)

@@ -20,7 +20,8 @@ from posekit.schema.schema import KeypointSchema
 # Problems that are printed one by one; all of them are in the report.
 SHOWN_PROBLEMS = 10
 
-_ONE_CLASS = {0: "item"}
+# The name of all classes taken for one.
+ONE_CLASS = {0: "item"}
 
 
 def open_split(
@@ -57,8 +58,13 @@ def open_split(
         raise DatasetError(f"{source}: a split is either COCO JSON files or folders of pictures, not both")
     read = _open_json if kinds == {True} else _open_label_files
     opened = read(description, split, places, task, single_cls, fraction)
-    if single_cls and opened.schema is not None:
-        opened = replace(opened, schema=opened.schema.for_one_class())
+    if single_cls:
+        opened = replace(
+            opened,
+            names=ONE_CLASS if len(opened.names) > 1 else opened.names,
+            schema=opened.schema and opened.schema.for_one_class(),
+            pictures=replace(opened.pictures, classes=np.zeros_like(opened.pictures.classes)),
+        )
     opened = replace(opened, pictures=without_padding(opened.pictures, opened.schema, source), source=str(places[0]))
     problems = opened.report.problems
     for problem in problems[:SHOWN_PROBLEMS]:
@@ -80,7 +86,7 @@ def _open_json(
     description: DatasetDescription, split: str, places: Sequence[Path], task: str, single_cls: bool, fraction: float
 ) -> Split:
     folders = description.images.get(split, ())
-    read = read_coco_split(places, image_dirs=folders, task=task, single_cls=single_cls, split_name=split)
+    read = read_coco_split(places, image_dirs=folders, task=task, split_name=split)
     if not single_cls:
         read = number_like(read, description.names, description.source)
     schema = description.schema
@@ -123,7 +129,7 @@ def _open_label_files(
     return Split(
         name=split,
         pictures=settle_polygons(labels, task=task, source=description.source),
-        names=_ONE_CLASS if single_cls and len(description.names) > 1 else description.names,
+        names=description.names,
         schema=schema,
         report=report,
         truth=truth,

@@ -141,7 +141,7 @@ def halved_batch(batch: int, halvings: int) -> int | None:
 
 def take_trial_step(run: TrainingRun, device: torch.device, size: int) -> None:
     """Learn once from a made-up batch of the largest input size; the weights are the caller's to restore."""
-    side = largest_side(run.settings.imgsz or DEFAULT_SIDE, run.settings.multi_scale, run.model.stride)
+    side = largest_side(run.settings.imgsz or DEFAULT_SIDE, run.settings.multi_scale, run.model.placing.stride)
     run = replace(run, settings=replace(run.settings, multi_scale=0.0))
     learner = Learner(run, device, batch=size, batches=1)
     learner.start_epoch()

@@ -22,7 +22,7 @@ from posekit.engine.stopping import EarlyStopping
 from posekit.errors import CheckpointError, SettingError
 from posekit.files.writing import write_whole
 from posekit.log import LOGGER, one_line
-from posekit.models.contract import TrainableModel
+from posekit.models.contract import Trainable
 
 LONGEST_REASON: Final = 200  # letters of a message of PyTorch
 # What may change when a run goes on; everything else is as it was begun.
@@ -43,7 +43,7 @@ class Keeper:
         settings: training settings, plain values.
     """
 
-    def __init__(self, folder: Path, model: TrainableModel, settings: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, model: Trainable, settings: Mapping[str, Any]) -> None:
         self._folder = folder
         self._model = model
         self._settings = dict(settings)

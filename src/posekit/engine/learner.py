@@ -205,7 +205,7 @@ class Learner:
             self.network,
             self.choice,
             weight_decay=decay,
-            boosted=run.model.boosted(),
+            boosted=self._recipe.fast_parameters,
             rates=self._recipe.rates,
         )
         self.schedule = Schedule.of(settings, self.choice, batches=batches, batch=batch)
@@ -268,7 +268,7 @@ class Learner:
         images = batch.images.to(self._device, non_blocking=True).float() / 255
         if self._settings.multi_scale:
             seed = self._settings.seed, iteration
-            images = rescaled(images, self._settings.multi_scale, self._model.stride, seed, self._side(images))
+            images = rescaled(images, self._settings.multi_scale, self._model.placing.stride, seed, self._side(images))
         if self._channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
         return images, batch.targets.to(self._device)

@@ -15,7 +15,7 @@ from posekit.data.figures.scene import make_scene
 from posekit.engine import distributed
 from posekit.engine.training_run import TrainingRun
 from posekit.log import LOGGER
-from posekit.models.contract import TrainableModel
+from posekit.models.contract import Trainable
 
 PRECISIONS: Final = {True: torch.float16, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -69,11 +69,11 @@ def problem_of(gpu: str) -> str | None:
     return f"{gpu} is known for wrong numbers in 16 bits" if UNTRUSTED_GPUS.search(gpu) else None
 
 
-def agrees(model: TrainableModel, device: torch.device, dtype: torch.dtype) -> bool:
+def agrees(model: Trainable, device: torch.device, dtype: torch.dtype) -> bool:
     """Whether a network, moved to the device, says about the same of a drawn picture in 32 and in 16 bits."""
     network = model.network.to(device)
     measured = model.validation(network, device, settings := ValSettings(imgsz=SIDE))
-    batch = measured.place([make_scene(0, SceneSettings(size=(SIDE, SIDE)))], (SIDE, SIDE))
+    batch = measured.placing.place([make_scene(0, SceneSettings(size=(SIDE, SIDE)))], (SIDE, SIDE))
     with evaluating(network):
         exact = measured.run(batch, settings)
         with torch.autocast(device.type, dtype):

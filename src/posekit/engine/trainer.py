@@ -335,11 +335,10 @@ class Trainer:
             verbose=False,
         )
         model = run.model.validation(network, self.device, settings)
-        validator = Validator(model, self.callbacks, criterion=self.learner.criterion)
+        validator = Validator(self.callbacks)
+        validator.model, validator.criterion = model, self.learner.criterion
         metrics = validator.run(
-            ValidationRun(
-                settings=model.adapt_val(settings), split=run.val, sigmas=run.sigmas, base=self.save_dir.parent
-            )
+            ValidationRun(settings=model.adapt(settings), split=run.val, sigmas=run.sigmas, base=self.save_dir.parent)
         )
         return metrics, {f"val/{name}": round(value, DIGITS) for name, value in validator.losses.items()}
 

@@ -23,7 +23,7 @@ from posekit.engine.training_run import DEFAULT_SIDE, TrainingRun
 from posekit.errors import SettingError
 from posekit.io.prefetch import Prefetcher
 from posekit.log import LOGGER
-from posekit.models.contract import TrainableModel
+from posekit.models.contract import Trainable
 from posekit.ops.letterbox import BatchPlan, plan_rect_batches
 from posekit.sample import Batch
 
@@ -47,10 +47,10 @@ def largest_side(side: int, change: float, stride: int) -> int:
     return sides(side, change, stride)[-1] // stride * stride if change else side
 
 
-def prepared_side(settings: TrainSettings, model: TrainableModel) -> int:
+def prepared_side(settings: TrainSettings, model: Trainable) -> int:
     """Return the side in pixels that pictures are made in before `rescaled`: the largest where they are stretched."""
     side = settings.imgsz or DEFAULT_SIDE
-    return side if model.recipe.crops is None else largest_side(side, settings.multi_scale, model.stride)
+    return side if model.recipe.crops is None else largest_side(side, settings.multi_scale, model.placing.stride)
 
 
 def rescaled(images: Tensor, change: float, stride: int, seed: Sequence[int], side: int) -> Tensor:
@@ -88,7 +88,7 @@ class TrainingBatches:
         self._seed = settings.seed
         self._batch = batch
         self._rank, self._processes = rank, processes
-        sizes = [run.model.load_size(size, self._imgsz) for size in pictures.picture_sizes]
+        sizes = [run.model.placing.load_size(size, self._imgsz) for size in pictures.picture_sizes]
         self._loader = PictureLoader(pictures, sizes, open_store(settings.cache, sizes), workers=1)
         threads = min(settings.workers, os.cpu_count() or 1)
         self._pool = ThreadPoolExecutor(threads, "posekit augment") if threads > 1 else None
@@ -112,7 +112,7 @@ class TrainingBatches:
         elif settings.rect and processes > 1:  # they need as many batches as one another
             LOGGER.warning("rect=True has no effect: several processes train on squares")
         elif settings.rect:
-            stride = run.model.stride
+            stride = run.model.placing.stride
             self._plans = plan_rect_batches(sizes, imgsz=self._imgsz, batch=batch, stride=stride, pad=0.0)
         self._check_smallest_batch(run)
 
@@ -173,7 +173,7 @@ class TrainingBatches:
 
     def _check_smallest_batch(self, run: TrainingRun) -> None:
         """A batch norm has nothing to normalise in a single value per channel."""
-        stride = run.model.stride
+        stride = run.model.placing.stride
         side = smallest_side(run.settings.imgsz or DEFAULT_SIDE, run.settings.multi_scale, stride)
         lengths = [len(plan.pictures) for plan in self._plans or ()] or [self._batch, self._per_process() % self._batch]
         if side < 2 * stride and 1 in lengths:

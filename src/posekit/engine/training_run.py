@@ -10,7 +10,7 @@ import numpy as np
 from posekit.augment.albumentations import open_transforms, warn_of_unsaved
 from posekit.config.commands import TASKS
 from posekit.config.settings import TrainSettings
-from posekit.config.user import load_user_settings
+from posekit.config.user import runs_folder
 from posekit.data.dataset import read_description, require_split
 from posekit.data.description import DatasetDescription, dataset_dict
 from posekit.data.labels import Split
@@ -18,13 +18,13 @@ from posekit.data.open_split import open_split
 from posekit.engine.seeds import seed_all
 from posekit.errors import DatasetError, NotInThisReleaseError, SettingError
 from posekit.log import LOGGER
-from posekit.models.contract import TrainableModel
+from posekit.models.contract import Trainable
 from posekit.schema.schema import KeypointSchema, SigmaChoice, resolve_sigmas
 
 DEFAULT_SIDE: Final = 640  # pixels
 NOT_YET: Final = ("compile", "distill_model")
 # Makes the network of a training for class names and keypoints of a data set.
-Build = Callable[[Mapping[int, str], KeypointSchema | None], TrainableModel]
+Build = Callable[[Mapping[int, str], KeypointSchema | None], Trainable]
 
 
 def with_classes(split: Split, classes: Sequence[int] | None) -> Split:
@@ -50,7 +50,7 @@ class TrainingRun:
     """
 
     settings: TrainSettings
-    model: TrainableModel
+    model: Trainable
     data: dict[str, Any]
     train: Split
     val: Split
@@ -81,7 +81,7 @@ def open_training(settings: TrainSettings, task: str, build: Build) -> TrainingR
     schema = train.schema
     seed_all(settings.seed)  # fresh weights are random
     model = build(train.names, schema)
-    imgsz = _rounded_up(settings.imgsz or DEFAULT_SIDE, model.stride)
+    imgsz = model.placing.input_size(settings.imgsz or DEFAULT_SIDE)[0]
     sigmas = None if model.schema is None else resolve_sigmas(model.schema)
     if sigmas is not None and sigmas.guessed:
         LOGGER.warning("%s", sigmas.explanation)
@@ -92,7 +92,7 @@ def open_training(settings: TrainSettings, task: str, build: Build) -> TrainingR
         train=train,
         val=val,
         sigmas=sigmas,
-        base=Path(load_user_settings().runs_dir) / task / (settings.project or ""),
+        base=runs_folder(task, settings.project),
     )
 
 
@@ -131,13 +131,6 @@ def share_of(split: str, fraction: float | tuple[float, ...]) -> float:
     if not fraction:
         raise SettingError("fraction=[]: expected a share, a number of pictures, or one of these per split")
     return fraction[0] if split == "train" else fraction[min(1, len(fraction) - 1)]
-
-
-def _rounded_up(imgsz: int, stride: int) -> int:
-    rounded = -(-imgsz // stride) * stride
-    if rounded != imgsz:
-        LOGGER.warning("imgsz=%d is no multiple of the stride %d: rounded up to %d", imgsz, stride, rounded)
-    return rounded
 
 
 def warn_of_no_warmup(settings: TrainSettings) -> None:

@@ -29,12 +29,9 @@ _LONGEST_READ = 1 << 20
 
 @dataclass(frozen=True)
 class Member:
-    """One file or folder of an archive.
+    """One file or folder of an archive; nothing of it is to be trusted.
 
-    Attributes:
-        name: as the archive gives it; not to be trusted.
-        size: bytes when unpacked.
-        open: opens a file for reading; None for a folder.
+    Its size is in bytes when unpacked; `open` opens it for reading, and is None for a folder.
     """
 
     name: str
@@ -49,15 +46,10 @@ def archive_stem(name: str) -> str | None:
 
 
 def members(path: Path, most_bytes: int) -> Iterator[Member]:
-    """Yield what a zip or tar archive holds; each must be read before the next is asked for.
+    """Yield what a zip or tar archive, known by its content, holds; each must be read before the next is asked for.
 
-    Args:
-        path: the archive, known by its content, not its suffix.
-        most_bytes: how much a compressed tar may hold; a zip says the sizes of its members beforehand.
-
-    Raises:
-        DatasetError: it is no archive, holds links or devices, or more than `most_bytes`.
-        OSError, EOFError, zlib.error, ...: those of `zipfile`, `tarfile` and the decompressors for a damaged one.
+    A compressed tar may hold `most_bytes`; a zip says the sizes of its members beforehand. Raises `DatasetError` for
+    what is no archive, or holds links or devices, and of a damaged one whatever the decompressors raise.
     """
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)

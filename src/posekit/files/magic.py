@@ -58,7 +58,6 @@ _SIGNATURES: tuple[tuple[int, bytes, Content], ...] = (
     (0, b"\xfd7zXZ\0", Content("other", "an xz archive", _UNPACK)),
     (0, b"7z\xbc\xaf\x27\x1c", Content("other", "a 7-Zip archive", _UNPACK)),
     (0, b"Rar!", Content("other", "a RAR archive", _UNPACK)),
-    (257, b"ustar", Content("other", "a tar archive", _UNPACK)),
     (0, b"\x89HDF\r\n\x1a\n", Content("other", "an HDF5 file", " (Keras weights)")),
     (0, b"\x93NUMPY", Content("other", "a NumPy array file")),
     (0, b"ftrt", Content("other", "a TensorRT engine", _EXPORTED)),
@@ -91,6 +90,8 @@ _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 
 def identify(head: bytes) -> Content | None:
     """Tell what a file holds from its first `HEAD_BYTES` bytes; None when they say nothing."""
+    if head[257:262] == b"ustar":  # before the others, as it begins with the name of a file: "BM.bmp"
+        return Content("other", "a tar archive", _UNPACK)
     if head[4:8] == b"ftyp":
         return _identify_box_file(head)
     if head[:4] == b"RIFF":

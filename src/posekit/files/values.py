@@ -21,10 +21,7 @@ _NUMBERS = frozenset({int, float})
 class UnusableValueError(Exception):
     """A value that its role does not allow; readers turn it into a `Problem`.
 
-    Args:
-        field: the key it stands under, with an index where there is one: ``bbox`` or ``keypoints[5]``.
-        message: what was found and what was expected.
-        code: short name of the kind.
+    Its `field` is the key that the value stands under, with an index where there is one: ``keypoints[5]``.
     """
 
     def __init__(self, field: str, message: str, code: str) -> None:
@@ -62,11 +59,7 @@ def is_plain_number(value: Any) -> TypeGuard[int | float]:
 
 
 def read_numbers(value: Any, field: str, code: str) -> "NDArray[np.float64]":
-    """Return a flat list of numbers as an array.
-
-    Raises:
-        UnusableValueError: it is no list, or holds something else than finite numbers.
-    """
+    """Return a flat list of finite numbers as an array; anything else is an `UnusableValueError`."""
     import numpy as np
 
     if not isinstance(value, list):
@@ -86,11 +79,7 @@ def _are_numbers(values: list[Any]) -> bool:
 
 
 def read_id(value: Any, field: str, code: str) -> int:
-    """Return a whole number; 3.0 counts as one.
-
-    Raises:
-        UnusableValueError: it is something else.
-    """
+    """Return a whole number, 3.0 among them; anything else is an `UnusableValueError`."""
     if type(value) is int:
         return value
     if type(value) is float and value.is_integer():
@@ -99,26 +88,16 @@ def read_id(value: Any, field: str, code: str) -> int:
 
 
 def read_key(value: Any, field: str, code: str) -> int | str:
-    """Return a whole number or a text that names a picture.
-
-    Raises:
-        UnusableValueError: it is something else.
-    """
+    """Return a whole number or a text that names a picture; anything else is an `UnusableValueError`."""
     return value if isinstance(value, str) else read_id(value, field, code)
 
 
 def read_list(value: Any, fits: Callable[[Any], bool], key: str, where: str, expected: str) -> tuple[Any, ...]:
-    """Return a list of a dataset YAML or of a COCO category as a tuple.
-
-    Args:
-        value: from the file.
-        fits: tells whether one entry can be used.
-        key: that the list stands under.
-        where: the file, for the message.
-        expected: what should stand there, for the message.
+    """Return a list of a dataset YAML or of a COCO category as a tuple; `fits` tells whether an entry can be used.
 
     Raises:
-        DatasetTypeError: it is no list, or has an entry that does not fit.
+        DatasetTypeError: it is no list, or an entry does not fit; `key`, `where` (the file) and what was `expected`
+            are for the message.
     """
     if not isinstance(value, (list, tuple)) or not all(map(fits, value)):
         raise DatasetTypeError(f"{where}: {key} is {quote(value)}, expected {expected}")

@@ -14,6 +14,7 @@ import numpy as np
 from posekit.errors import OutputError, UnreadableImageError
 from posekit.files.magic import HEAD_BYTES, identify, list_formats, media_kind
 from posekit.files.reading import read_bytes
+from posekit.files.writing import naming_errors
 from posekit.io.convert import from_array
 from posekit.io.write import OutputNames
 from posekit.log import LOGGER
@@ -115,7 +116,6 @@ def _decoded(container: "InputContainer", stream: "VideoStream") -> "Iterator[Vi
 
 _DEFAULT_FPS = 30.0
 _SLOWEST = Fraction(1, 1000)
-
 # Hardly a loss to be seen, at the speed of drawing. The index first: a browser plays while it loads.
 _ENCODING = {"crf": "18", "preset": "veryfast"}
 _CONTAINER = {"movflags": "+faststart"}
@@ -131,38 +131,34 @@ class _OpenVideo:
     size: tuple[int, int]
     count: int = 0
 
-    def add(self, image: Picture) -> None:
+    def write(self, image: Picture | None) -> bool:
+        """Add a frame, or finish the file; False when that failed, and the file was deleted."""
         import av
 
+        try:
+            self.container.mux(self.stream.encode(None if image is None else self._frame(image)))
+            if image is None:
+                self.container.close()
+        except av.FFmpegError:
+            with contextlib.suppress(av.FFmpegError):
+                self.container.close()
+            self.path.unlink(missing_ok=True)
+            return False
+        return True
+
+    def _frame(self, image: Picture) -> "VideoFrame":
+        import av
+
+        width, height = self.size
         if (image.shape[1], image.shape[0]) != self.size:
             image = np.asarray(cv2.resize(image, self.size), np.uint8)
-        width, height = self.size
         if width % 2 or height % 2:  # which the format cannot hold
             edge = (0, height % 2, 0, width % 2)
             image = np.asarray(cv2.copyMakeBorder(image, *edge, cv2.BORDER_REPLICATE), np.uint8)
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24")
         frame.pts, frame.time_base = self.count, self.stream.codec_context.time_base
-        self.container.mux(self.stream.encode(frame))
         self.count += 1
-
-    def finish(self) -> bool:
-        """Return whether the file is whole; else it is deleted."""
-        import av
-
-        try:
-            self.container.mux(self.stream.encode(None))
-            self.container.close()
-        except av.FFmpegError:
-            self.delete()
-            return False
-        return True
-
-    def delete(self) -> None:
-        import av
-
-        with contextlib.suppress(av.FFmpegError):
-            self.container.close()
-        self.path.unlink(missing_ok=True)
+        return frame
 
 
 class VideoWriter:
@@ -189,19 +185,15 @@ class VideoWriter:
         Raises:
             OutputError: a file cannot be opened for writing, or not be written on; what there was of it is deleted.
         """
-        import av
-
         stem = self._names.stem(sample)
         if stem not in self._open:
             if sample.origin.kind == "video":
                 self.close()
             self._open[stem] = self._start(stem, image, sample.origin.fps or _DEFAULT_FPS)
         video = self._open[stem]
-        try:
-            video.add(image)
-        except av.FFmpegError as error:
-            self._open.pop(stem).delete()
-            raise _cut_short([video]) from error
+        if not video.write(image):
+            del self._open[stem]
+            raise _cut_short([video])
         return video.path
 
     def close(self) -> None:
@@ -212,7 +204,7 @@ class VideoWriter:
         """
         videos = list(self._open.values())
         self._open.clear()
-        broken = [video for video in videos if not video.finish()]
+        broken = [video for video in videos if not video.write(None)]
         if broken:
             raise _cut_short(broken)
 
@@ -230,10 +222,8 @@ class VideoWriter:
         path = self.folder / f"{stem}.mp4"
         height, width = image.shape[:2]
         rate = max(Fraction(fps / self._vid_stride).limit_denominator(1001), _SLOWEST)
-        try:
+        with naming_errors(f"{path}:"):
             self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
         try:
             container = av.open(str(path), "w", options=_CONTAINER)
             stream = container.add_stream("h264", rate=rate, options=_ENCODING)

@@ -39,22 +39,9 @@ def looked_up(table: Mapping[Key, int], value: Any) -> int | None:
     return table.get(other)
 
 
-def shown(value: Any) -> str:
-    """Return a value as an error message shows it: cut off after 60 characters."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
 @dataclass(frozen=True, kw_only=True)
 class TruthPicture:
-    """One picture of a COCO file.
-
-    Attributes:
-        number: 1, 2, ... in rising order of the ids where they are numbers, else in the order of the file.
-        identity: id in the file.
-        file_name: as in the file; empty when it gives none.
-        size: (h, w) in pixels; None when the file does not say.
-    """
+    """One picture: its number 1, 2, ..., its id in the file, its name (empty without) and (h, w), if it is stated."""
 
     number: int
     identity: Key
@@ -93,11 +80,7 @@ class PictureIndex:
         return found
 
     def number_of_row(self, file_name: Any, identity: Any) -> int:
-        """Return the number of the picture that a prediction row names; its file name counts first, if it is unique.
-
-        Raises:
-            DatasetError: no picture is meant.
-        """
+        """Return the number of the picture that a prediction row names; its file name counts first, if it is unique."""
         if isinstance(file_name, str) and len(self._by_name.get(PurePath(file_name).name, [])) == 1:
             return self.number(file_name)
         return self.number(identity)
@@ -179,7 +162,7 @@ def read_truth(source: Path | str | Mapping[str, Any], *, outlines: bool = False
     problems: list[str] = []
     images, categories = (_by_id(content[key], key, problems) for key in ("images", "categories"))
     pictures = tuple(
-        TruthPicture(number=number, identity=key, file_name=_text(entry.get("file_name")), size=_size(entry))
+        TruthPicture(number=number, identity=key, file_name=_name(entry, "file_name"), size=_size(entry))
         for number, (key, entry) in enumerate(images.items(), 1)
     )
     for picture in pictures if outlines else ():
@@ -203,7 +186,7 @@ def read_truth(source: Path | str | Mapping[str, Any], *, outlines: bool = False
         pictures=pictures,
         index=PictureIndex(pictures),
         categories=numbers,
-        names={numbers[key]: _text(entry.get("name")) or str(key) for key, entry in categories.items()},
+        names={numbers[key]: _name(entry, "name") or str(key) for key, entry in categories.items()},
         objects=dict(objects),
         points_of=points_of,
         outlines=outlines,
@@ -229,8 +212,8 @@ def _size(entry: Mapping[str, Any]) -> tuple[int, int] | None:
     return (int(height), int(width)) if height and width and min(height, width) >= 1 else None
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+def _name(entry: Mapping[str, Any], key: str) -> str:
+    return value if isinstance(value := entry.get(key), str) else ""
 
 
 def _points_of_categories(annotations: Sequence[Any], categories: Mapping[int, Mapping[str, Any]]) -> dict[int, int]:
@@ -443,13 +426,9 @@ def truth_from_labels(
 ) -> dict[str, Any]:
     """Return COCO ground truth made from labels, as a JSON file of COCO's would hold it.
 
-    Pictures get the ids of `picture_id` when those differ from each other, else 1, 2, ... An object's area is that of
-    its outline, else 0.53 of its box, as in the validator's OKS. No object is a crowd.
-
-    Args:
-        pictures: the pictures with their labels.
-        names: class name of each class number; its category id is the next number.
-        schema: the keypoints, which tells those of each class; None without.
+    Pictures get the ids of `picture_id` when those differ from each other, else 1, 2, ..., categories the number after
+    their class number. An object's area is that of its outline, else 0.53 of its box, as in the validator's OKS. No
+    object is a crowd.
     """
     annotated = tuple(
         PictureAnnotation(

@@ -7,8 +7,9 @@ import numpy as np
 
 from posekit.metrics.average_precision import Doubles
 from posekit.metrics.matching import Hits, assign, joined, ordered_pairs
-from posekit.metrics.parts import BOX, Floats, Found, Truth
+from posekit.metrics.parts import BOX, Floats, Truth
 from posekit.metrics.tabular import Row, Tabular
+from posekit.results.detected import Arrays
 
 # A detection may only be matched with an object whose box it overlaps more than this.
 MIN_IOU = 0.45
@@ -32,7 +33,7 @@ class ConfusionMatrix(Tabular):
     def process(
         self,
         truths: Sequence[Truth],
-        founds: Sequence[Found],
+        founds: Sequence[Arrays],
         conf: float,
         overlaps: Sequence[Floats] | None = None,
     ) -> None:

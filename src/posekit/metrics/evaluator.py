@@ -13,8 +13,9 @@ from posekit.log import LOGGER
 from posekit.metrics.average_precision import Ranking, class_scores
 from posekit.metrics.confusion import ConfusionMatrix
 from posekit.metrics.matching import Bools, Hits, Integers, find_hits, joined, matched_pairs, unpack
-from posekit.metrics.parts import BOX, POSE, Floats, Found, Truth, kinds_of
+from posekit.metrics.parts import BOX, POSE, Floats, Truth, kinds_of
 from posekit.metrics.report import Metrics, PartMetrics
+from posekit.results.detected import Arrays
 from posekit.schema.schema import SigmaChoice
 
 
@@ -39,7 +40,7 @@ def _scores(tp: int, fp: int, fn: int) -> dict[str, Any]:
     return {"precision": precision, "recall": recall, "f1": f1, "tp": tp, "fp": fp, "fn": fn}
 
 
-def _detections_of(objects: Bools, truth: Truth, found: Found) -> Bools:
+def _detections_of(objects: Bools, truth: Truth, found: Arrays) -> Bools:
     """Return (N,) which detections belong to the given objects (M,) by their boxes."""
     chosen = np.zeros(len(found), np.bool_)
     if objects.any():
@@ -78,7 +79,7 @@ class Tally:
 
     @classmethod
     def of(
-        cls, truths: Sequence[Truth], founds: Sequence[Found], file_names: Sequence[str], positions: Sequence[int]
+        cls, truths: Sequence[Truth], founds: Sequence[Arrays], file_names: Sequence[str], positions: Sequence[int]
     ) -> "Tally":
         """Count some pictures, without hits.
 
@@ -210,7 +211,7 @@ class Evaluator:
     def add(
         self,
         truths: Sequence[Truth],
-        founds: Sequence[Found],
+        founds: Sequence[Arrays],
         file_names: Sequence[str],
         positions: Sequence[int] | None = None,
     ) -> list[dict[str, Bools]]:

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posekit.errors import ShapeError
-from posekit.metrics.parts import Found, Truth
+from posekit.metrics.parts import Truth
 from posekit.metrics.similarity import BOX_FILL, EPSILON
 from posekit.metrics.tabular import Row, Tabular
+from posekit.results.detected import Arrays
 from posekit.schema.schema import KeypointSchema
 
 Numbers = NDArray[np.float64]
@@ -154,7 +155,7 @@ class PerKeypoint(Tabular):
         self._spread = 2 * (2 * np.asarray(sigmas, np.float64)) ** 2
         self._sums = _Sums.zeros(schema.count)
 
-    def add(self, truth: Truth, found: Found, pairs: NDArray[np.int64]) -> None:
+    def add(self, truth: Truth, found: Arrays, pairs: NDArray[np.int64]) -> None:
         """Count the keypoints of one picture's matched objects.
 
         Args:
@@ -249,7 +250,7 @@ class PerKeypoint(Tabular):
             for row in self.rows()
         ]
 
-    def _points(self, objects: Truth | Found, what: str) -> Numbers:
+    def _points(self, objects: Truth | Arrays, what: str) -> Numbers:
         points = objects.keypoints
         if points is None or points.shape[1] != len(self._names):
             shape = "none" if points is None else points.shape[1]

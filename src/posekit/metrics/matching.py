@@ -12,8 +12,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.metrics.parts import Floats, Found, Truth
+from posekit.metrics.parts import Floats, Truth
 from posekit.ops.boxes import box_iou
+from posekit.results.detected import Arrays
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 Bools = NDArray[np.bool_]
@@ -51,7 +52,7 @@ class PossiblePairs:
     object_count: int
 
 
-def find_hits(similarities: Sequence[Floats], truths: Sequence[Truth], founds: Sequence[Found]) -> Hits:
+def find_hits(similarities: Sequence[Floats], truths: Sequence[Truth], founds: Sequence[Arrays]) -> Hits:
     """Return the (N,) hits of all detections of some pictures, one picture after the other.
 
     Only objects and detections of one class are matched, by the similarities (M, N) of each picture: rows objects,
@@ -122,7 +123,7 @@ def assign(pairs: PossiblePairs, reached: Hits) -> Hits:
     return hits
 
 
-def matched_pairs(truth: Truth, found: Found, threshold: float = 0.5) -> NDArray[np.int64]:
+def matched_pairs(truth: Truth, found: Arrays, threshold: float = 0.5) -> NDArray[np.int64]:
     """Return (P, 2) rows of the truth and of the detections of one picture that belong together, in falling score.
 
     Detections choose in falling score: each takes the free object of its own class with the highest IoU, if that

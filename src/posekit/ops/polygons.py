@@ -14,6 +14,8 @@ Points = NDArray[np.float32]
 Contour = TypeVar("Contour", NDArray[np.int32], NDArray[np.float64])
 # Distances held at once while the closest points of two contours are looked for.
 _MOST_DISTANCES = 4_000_000
+RESAMPLED = 1000  # points per outline
+LARGEST_BYTE = 255
 
 
 def mask_to_polygon(mask: NDArray[np.uint8] | NDArray[np.bool_]) -> Points:
@@ -21,11 +23,20 @@ def mask_to_polygon(mask: NDArray[np.uint8] | NDArray[np.bool_]) -> Points:
 
     Only outer contours count, and straight runs are reduced to their ends; an empty mask gives (0, 2).
     """
-    found, _ = cv2.findContours(np.ascontiguousarray(mask, np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    contours = [np.asarray(contour, np.int32).reshape(-1, 2) for contour in found]
+    contours = _contours(mask)
     if not contours:
         return np.zeros((0, 2), np.float32)
     return join_contours(contours).astype(np.float32)
+
+
+def outer_contours(mask: NDArray[np.uint8]) -> tuple[NDArray[np.float64], ...]:
+    """Return the outlines (P, 2) of a mask's parts, through pixel centres; those of less than 3 points are left out."""
+    return tuple(contour.astype(np.float64) for contour in _contours(mask) if len(contour) >= 3)
+
+
+def _contours(mask: NDArray[np.uint8] | NDArray[np.bool_]) -> list[NDArray[np.int32]]:
+    found, _ = cv2.findContours(np.ascontiguousarray(mask, np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    return [np.asarray(contour, np.int32).reshape(-1, 2) for contour in found]
 
 
 def join_contours(contours: Sequence[Contour]) -> Contour:
@@ -100,9 +111,6 @@ def _split(contour: Contour, entry: int, leave: int) -> tuple[Contour, Contour]:
     return closed[: cut + 1], closed[cut:]
 
 
-RESAMPLED = 1000  # points per outline
-
-
 def resample_polygon(polygon: Points, count: int = RESAMPLED) -> Points:
     """Return a closed outline with `count` points: those of the polygon (P, 2), and others evenly spaced by number.
 
@@ -135,13 +143,18 @@ def overlap_order(masks: NDArray[np.uint8]) -> NDArray[np.int64]:
     return np.argsort(-masks.sum((1, 2), dtype=np.int64))
 
 
+def index_map(masks: NDArray[np.uint8]) -> NDArray[Any]:
+    """Return (h, w): for each pixel the number, counted from 1, of the last of the masks (N, h, w) over it."""
+    numbers = np.zeros(masks.shape[1:], np.uint8 if len(masks) <= LARGEST_BYTE else np.int32)
+    for number, mask in enumerate(masks, start=1):
+        np.copyto(numbers, number, where=mask.view(np.bool_))
+    return numbers
+
+
 def without_overlap(masks: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return masks (N, h, w), in falling area, in which each pixel belongs to the smallest object that covers it."""
-    if not len(masks):
-        return masks
-    numbers = np.arange(1, len(masks) + 1, dtype=np.int32)
-    index_map = (masks * numbers[:, None, None]).max(0)  # (h, w): the last object over each pixel, 0 without
-    owned: NDArray[np.uint8] = (index_map == numbers[:, None, None]).astype(np.uint8)
+    numbers = np.arange(1, len(masks) + 1, dtype=np.int32)[:, None, None]
+    owned: NDArray[np.uint8] = (index_map(masks) == numbers).astype(np.uint8)
     return owned
 
 

@@ -41,15 +41,10 @@ def flip_or_warn(name_lists: Sequence[Sequence[str]], warn: Warn) -> tuple[int, 
 
 
 def check_flip(flip: Sequence[int], name_lists: Sequence[Sequence[str]], warn: Warn) -> None:
-    """Compare a given mirror map with the names of the points.
-
-    Args:
-        flip: K indices, an involution.
-        name_lists: names of the points, one list per class that has its own; shorter ones are of the first points.
-        warn: is told where map and names disagree.
+    """Compare a given mirror map, K indices, with the names of the points, one list per class that has its own.
 
     Raises:
-        SchemaError: if the map moves no point although names tell left from right.
+        SchemaError: if the map moves no point although names tell left from right; lesser contradictions are warnings.
     """
     for names in name_lists:
         expected, own = flip_of(names), tuple(flip)[: len(names)]
@@ -169,20 +164,12 @@ _KEYS = ("kpt_names", "flip_idx", "flip_idx_ud", "skeleton", "kpt_oks_sigmas")
 
 
 def schema_from_yaml(data: Mapping[str, Any], where: str, warn: Warn = unheard) -> KeypointSchema | None:
-    """Build the schema that a dataset YAML describes.
+    """Build the schema that a dataset YAML describes; None without ``kpt_shape``.
 
     Read are ``kpt_shape``, ``kpt_names``, ``flip_idx``, ``flip_idx_ud``, ``skeleton`` (from 0) and
     ``kpt_oks_sigmas``; ``names`` and ``nc`` only tell how many classes there are. What is left out comes from the
     known set with the same point names; a missing ``flip_idx`` from left and right in the names. 17 points without
-    names are COCO's person, unless their ``flip_idx`` is another one.
-
-    Args:
-        data: the contents of the YAML.
-        where: the file, for messages.
-        warn: is told what is doubtful, such as flips that are off.
-
-    Returns:
-        The schema; None without ``kpt_shape``.
+    names are COCO's person, unless their ``flip_idx`` is another one. `warn` is told what is doubtful.
 
     Raises:
         DatasetTypeError: if a key holds a value of the wrong type.
@@ -279,16 +266,10 @@ def _warn_of_names(name_lists: Sequence[Sequence[str]], warn: Warn) -> None:
 
 
 def shared_schema(categories: Sequence[Mapping[str, Any]], where: str, warn: Warn = unheard) -> KeypointSchema | None:
-    """Return the one schema of all categories of a file that have keypoints.
+    """Return the one schema of all categories of a file that have keypoints; None when none has some.
 
-    Args:
-        categories: in the order of their class numbers 0, 1, ...
-        where: the file, for messages.
-        warn: is told of limbs that are not used and of flips that are off.
-
-    Returns:
-        The schema, whose `classes` are the numbers of the categories with keypoints; None when none has some. A
-        category may have only the first of the points that another one has.
+    The categories come in the order of their class numbers 0, 1, ...; `classes` of the schema are the numbers of those
+    with keypoints. A category may have only the first of the points that another one has.
 
     Raises:
         DatasetTypeError: if a category is no mapping, or its ``keypoints`` are no list of names.
@@ -313,15 +294,10 @@ def shared_schema(categories: Sequence[Mapping[str, Any]], where: str, warn: War
 
 
 def schema_from_category(category: Mapping[str, Any], where: str, warn: Warn = unheard) -> KeypointSchema | None:
-    """Return the schema of one category; None when it has no keypoints.
+    """Return the schema of one category of a COCO JSON file; None when it has no keypoints.
 
     Limbs in the file count from 1, or from 0 where a 0 is among them. Limbs that do not fit the points are not used;
-    those of a known set with the same point names take their place.
-
-    Args:
-        category: with ``keypoints``, a list of K names, and perhaps ``skeleton``, a list of pairs.
-        where: file and category, for messages.
-        warn: is told of limbs that are not used and of flips that are off.
+    those of a known set with the same point names take their place. `warn` is told of these and of flips that are off.
 
     Raises:
         DatasetTypeError: if ``keypoints`` is no list of names.

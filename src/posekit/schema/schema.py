@@ -131,11 +131,7 @@ class KeypointSchema:
 
 
 def check_sigmas(sigmas: Sequence[float], count: int) -> None:
-    """Check that OKS sigmas are K positive, finite numbers.
-
-    Raises:
-        SchemaError: if they are not; the message names ``kpt_oks_sigmas`` and K.
-    """
+    """Refuse OKS sigmas that are not K positive, finite numbers."""
     _check_length("kpt_oks_sigmas", sigmas, count)
     if not all(isfinite(sigma) and sigma > 0 for sigma in sigmas):
         raise SchemaError(f"kpt_oks_sigmas {list(sigmas)} must be {count} finite numbers above 0, one per point")

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from posekit.files.pictures import encode_picture
 from posekit.files.writing import write_whole
+from posekit.log import one_line
 from posekit.viz.colors import WHITE, Color, color_of, contrast
 
 if TYPE_CHECKING:
@@ -168,12 +169,12 @@ def draw_bars(axes: "Axes", values: ArrayLike, texts: Sequence[str], color: Colo
 
 def drawable(text: str, longest: int = 80) -> str:
     """Return anything as one line of at most `longest` letters, the middle of a longer one left out."""
-    return shortened(one_line(text), longest)
+    return shortened(printable_line(text), longest)
 
 
-def one_line(text: str) -> str:
-    """Return `text` without control characters, each run of blanks as one."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+def printable_line(text: str) -> str:
+    """Return `text` in one line, without control characters."""
+    return one_line("".join(letter if letter.isprintable() else " " for letter in text))
 
 
 def shortened(text: str, longest: int) -> str:

@@ -42,12 +42,7 @@ QUARTERS = (np.linspace(0, 1, 5), ["0 %", "25 %", "50 %", "75 %", "100 %"])
 
 
 def class_count_chart(counts: ArrayLike, names: Sequence[str], *, look: Look = LIGHT) -> bytes:
-    """Draw a bar per class, the largest first; beyond 40 classes the smallest are only summed up.
-
-    Args:
-        counts: (C,) objects per class.
-        names: C class names.
-        look: colours.
+    """Draw a bar per class, (C,) objects, the largest first; beyond 40 classes the smallest are only summed up.
 
     Raises:
         ShapeError: there are not as many names as counts.
@@ -168,12 +163,10 @@ def mean_pose_chart(points: ArrayLike, schema: KeypointSchema, *, look: Look = L
     A joint at the wrong place, or left at the right of right, tells of mixed-up labels.
 
     Args:
-        points: (K, 2) x, y as fractions of the box, from its upper left corner; NaN for points never labelled.
+        points: (K, 2) x, y as fractions of the box, from its upper left corner; NaN for points never labelled. What
+            lies far outside of the box stands at its edge.
         schema: names, limbs and sides of the points.
         look: colours.
-
-    Returns:
-        A PNG; points far outside of the box stand at its edge.
 
     Raises:
         ShapeError: the points do not fit the schema.
@@ -198,12 +191,9 @@ def mean_pose_chart(points: ArrayLike, schema: KeypointSchema, *, look: Look = L
 
 
 def spread_apart(wanted: Values, gap: float, low: float, high: float) -> Values:
-    """Return increasing places near the `wanted` ones, at least `gap` apart, between `low` and `high`.
+    """Return increasing places (N,) near the increasing `wanted` ones, between `low` and `high`.
 
-    Args:
-        wanted: (N,) increasing.
-        gap: made smaller when N places find no room.
-        low, high: where places must lie.
+    They are `gap` apart, or less where so many find no room.
     """
     gap = min(gap, (high - low) / max(len(wanted) - 1, 1))
     steps = gap * np.arange(len(wanted))

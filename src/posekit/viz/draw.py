@@ -46,13 +46,9 @@ ALPHA = 0.5
 
 
 def tint_masks(picture: Picture, masks: NDArray[np.uint8], colors: list[Color], edge_width: int) -> None:
-    """Blend N masks into `picture` in place; where they overlap the earlier one is on top.
+    """Blend N masks (N, h, w) into `picture` in place; where they overlap the earlier one is on top.
 
-    Args:
-        picture: (H, W, 3) uint8 BGR.
-        masks: (N, h, w) 0 or 1, letterboxed or at the size of the picture.
-        colors: N colours.
-        edge_width: of the outlines, pixels.
+    Masks are letterboxed or at the size of the picture; `edge_width` is of their outlines, pixels.
     """
     if not len(masks):
         return
@@ -155,21 +151,14 @@ def picture_radius(kpt_radius: float, height: int, width: int) -> float:
 def limb_radius(largest: float, points: NDArray[np.float32]) -> float:
     """Return half the nominal width of an object's joints, pixels: `largest`, smaller for small objects.
 
-    Args:
-        largest: radius in this picture for a large object.
-        points: (P, 2) x, y of the points that are drawn.
+    The object is the (P, 2) points of it that are drawn.
     """
     size = float(np.hypot(*np.ptp(points, axis=0)))
     return min(largest, max(size * RADIUS_PER_SIZE, SMALLEST_RADIUS)) if size > 0 else largest
 
 
 def dot_radii(largest: float, points: NDArray[np.float32]) -> list[float]:
-    """Return the radius of each dot, pixels: `largest`, smaller where points crowd, so that dots stay apart.
-
-    Args:
-        largest: radius of a dot that stands alone.
-        points: (P, 2) x, y of the points that are drawn.
-    """
+    """Return the radius of each of P dots, pixels: `largest`, smaller where points (P, 2) crowd."""
     gaps = np.linalg.norm(points[:, None] - points[None], axis=2)
     gaps[gaps < 1] = np.inf  # the point itself, and points on the same pixel
     wanted: list[float] = (gaps.min(axis=1) * RADIUS_PER_GAP).clip(min(SMALLEST_RADIUS, largest), largest).tolist()
@@ -184,12 +173,9 @@ FARTHEST = 2**15  # its whole numbers overflow far outside the picture
 
 
 def visible_points(keypoints: NDArray[np.float32], kpt_conf: float) -> NDArray[np.bool_]:
-    """Return (..., K) bool: which points are drawn.
+    """Return (..., K) bool: which points are drawn; never those that are not finite.
 
-    Args:
-        keypoints: (..., K, 3) x y confidence: drawn from confidence `kpt_conf` on, and above 0; or
-            (..., K, 2) x y: drawn unless at (0, 0). Points that are not finite are never drawn.
-        kpt_conf: lowest confidence.
+    (..., K, 3) x y confidence are drawn from confidence `kpt_conf` on, and above 0; (..., K, 2) x y unless at (0, 0).
     """
     finite = np.isfinite(keypoints).all(axis=-1)
     if keypoints.shape[-1] == 3:
@@ -207,14 +193,14 @@ def draw_pose(
     point_colors: Sequence[Color],
     radius: float,
 ) -> None:
-    """Draw the limbs and, over them, the dots of one object into `picture`.
+    """Draw the limbs and, over them, the dots of one object into `picture` in place.
 
     Args:
-        picture: (H, W, 3) uint8 BGR, changed in place.
+        picture: (H, W, 3) uint8 BGR.
         points: (K, 2) x, y in pixels.
         visible: (K,) bool, which points are drawn; a limb needs both ends.
-        limbs: 0-based pairs of points with the colour of each limb; empty draws dots only.
-        point_colors: colours of the K points.
+        limbs: 0-based pairs of points with the colour of each limb.
+        point_colors: K colours.
         radius: of dots on a large object, pixels.
     """
     if not visible.any():
@@ -244,12 +230,9 @@ def _fixed_point(points: NDArray[np.float32]) -> list[tuple[int, int]]:
 
 
 def draw_scene(picture: Picture, scene: Scene, options: DrawOptions) -> Picture:
-    """Return a copy of the picture with the scene drawn on it.
+    """Return a copy of the picture (H, W, 3) uint8 BGR with the scene drawn on it.
 
-    Args:
-        picture: (H, W, 3) uint8 BGR.
-        scene: what to draw.
-        options: sizes, colours and text; its switches were applied when the scene was made.
+    The switches of the options were applied when the scene was made; here they give sizes, colours and text.
     """
     picture = np.array(picture, order="C")
     height, width = picture.shape[:2]

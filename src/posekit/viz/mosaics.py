@@ -14,7 +14,7 @@ from posekit.files.pictures import encode_picture, write_picture
 from posekit.files.writing import write_whole
 from posekit.sample import Picture
 from posekit.schema.schema import KeypointSchema
-from posekit.viz.chart_style import one_line, shortened
+from posekit.viz.chart_style import printable_line, shortened
 from posekit.viz.colors import CLASS_COLORS, WHITE, Color
 from posekit.viz.draw import DrawOptions, Scene, draw_dashes, draw_scene, font_size_for
 from posekit.viz.labels import DEFAULT_FONT, text_plate, write_ink
@@ -39,7 +39,6 @@ def save_batch_picture(
 
     Raises:
         ShapeError: there are not as many scenes and titles as pictures.
-        OutputError: the file cannot be written.
     """
     write_whole(path, encode_picture(batch_mosaic(pictures, scenes, titles)))
 
@@ -75,7 +74,7 @@ def _band(pictures: Sequence[Picture], titles: Sequence[str], tiles: tuple[int, 
 
 def _write_title(band: Picture, title: str, middle: tuple[int, int], width: int) -> None:
     """Write one line centred at `middle` x, y, its own middle left out where it is wider than `width` pixels."""
-    line = one_line(title)
+    line = printable_line(title)
     ink = text_plate(line, DEFAULT_FONT, CAPTION_FONT)
     while ink.shape[1] > width and len(line) > 1:
         line = shortened(line, max(min(len(line) - 1, len(line) * width // ink.shape[1]), 1))
@@ -175,23 +174,14 @@ class Verdict:
 
 
 def save_verdict_picture(picture: Picture, verdict: Verdict, path: str | Path) -> None:
-    """Write the picture of `draw_verdict` as a JPEG.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
+    """Write the picture of `draw_verdict` as a JPEG; folders are made."""
     write_whole(path, encode_picture(draw_verdict(picture, verdict)))
 
 
 def draw_verdict(picture: Picture, verdict: Verdict) -> Picture:
     """Return the picture with the objects in the colours of their verdict, over a legend that counts them.
 
-    Args:
-        picture: (H, W, 3) uint8 BGR; one smaller than 640 pixels is enlarged.
-        verdict: what was labelled and found.
-
-    Returns:
-        (H', W', 3) uint8 BGR.
+    Pictures are (H, W, 3) uint8 BGR; one smaller than 640 pixels is enlarged.
     """
     scale = max(LEAST_SIDE / max(picture.shape[:2]), 1.0)
     size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
@@ -271,9 +261,6 @@ def save_feature_maps(maps: Mapping[str, Tensor], folders: Sequence[Path]) -> No
     Args:
         maps: (B, C, H, W) by layer name; the first channels are drawn, each stretched to full contrast.
         folders: one per picture, B in all; made when missing.
-
-    Raises:
-        OutputError: a picture cannot be written.
     """
     for name, batch in maps.items():
         for folder, channels in zip(folders, batch.float().cpu().numpy(), strict=True):

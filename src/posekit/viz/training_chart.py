@@ -52,14 +52,7 @@ class _Line:
 
 @dataclass(frozen=True)
 class _Panel:
-    """One of the small multiples.
-
-    Attributes:
-        title: above it.
-        lines: what it shows.
-        is_metric: from 0 on, and its highest value is told.
-        exact: values are set and not measured: there is nothing to smooth.
-    """
+    """One of the small multiples: a metric starts at 0 and tells its highest value, exact values are not smoothed."""
 
     title: str
     lines: tuple[_Line, ...]
@@ -77,9 +70,6 @@ def save_results_plot(rows: Sequence[Mapping[str, float]], path: str | Path) -> 
         rows: the rows of ``results.csv``, one per epoch: ``epoch``, ``time`` in seconds, ``train/...``, ``val/...``,
             ``metrics/...`` and ``lr/...``; other columns are ignored, and so is the lack of any.
         path: where to; folders are made.
-
-    Raises:
-        OutputError: the file cannot be written.
     """
     columns = list(dict.fromkeys(column for row in rows for column in row))
     bands = _bands(_loss_panels(columns) + _rate_panels(columns)) + _bands(_metric_panels(columns))

@@ -114,7 +114,6 @@ def save_confidence_curve(
 
     Raises:
         ShapeError: the lengths do not fit together.
-        OutputError: the file cannot be written.
     """
     x = np.asarray(confidence, float)
     curves = _checked(x, np.asarray(values, float), names)
@@ -218,11 +217,7 @@ def _bold(names: Sequence[str]) -> str:
 
 
 def _checked(x: Values, curves: Values, names: Sequence[str]) -> Values:
-    """Return (C, P) curves, also for none.
-
-    Raises:
-        ShapeError: they fit neither the x axis nor the names.
-    """
+    """Return (C, P) curves, also for none; refuse those that fit neither the x axis nor the names."""
     if not len(names) and not curves.size:
         return np.zeros((0, len(x)))
     if x.ndim != 1 or curves.shape != (len(names), len(x)):

@@ -177,15 +177,6 @@ def test_files_that_contradict_each_other_are_refused(categories, difference, tm
         read_coco_split([first, second])
 
 
-def test_one_class_for_all(tmp_path):
-    picture(tmp_path / "a.png")
-    categories = [BIRD, {"id": 2, "name": "fish"}]
-    path = write(tmp_path / "x.json", content(entry(), entry(2, category_id=2), categories=categories))
-    split = read_coco_split([path], task="detect", single_cls=True)
-    assert split.names == {0: "item"}
-    assert split.pictures[0].classes.tolist() == [0, 0]
-
-
 def test_keypoint_tasks_need_keypoints(read):
     with pytest.raises(DatasetError, match="no category has keypoints, which the task pose needs"):
         read(entry(keypoints=...), categories=[{"id": 1, "name": "box"}])

@@ -433,12 +433,6 @@ def test_labels_have_their_shapes_and_types(make):
         assert labels.polygons is None
 
 
-def test_a_single_class_is_class_0(make):
-    rule = LabelRule(task="detect", nc=1, single_cls=True)
-    (labels,) = scan_label_files([make("a.png", "7 .5 .5 .4 .4\n3 .5 .5 .4 .4")], rule)[0]
-    np.testing.assert_array_equal(labels.classes, [0, 0])
-
-
 @pytest.mark.parametrize("task", ["segment", "multitask"])
 def test_tasks_with_polygons_have_one_entry_per_object(make, task):
     rule = LabelRule(task=task, nc=2, kpt_shape=(2, 3))

@@ -288,6 +288,16 @@ def test_a_pose_model_becomes_a_detector(state):
     assert not fitted(state, replace(SOURCE, keypoints=0))[1]
 
 
+@pytest.mark.parametrize("count", [4, 11])
+def test_keypoint_tokens_of_a_preview_are_repeated_in_order_or_cut(count):
+    before, after = (Layout(architecture=SMALLEST, class_rows=3, slots=KeypointSlots((0, n))) for n in (8, count))
+    state = small_preview(slots=(0, 8)).state_dict()
+    made = adapt(state, before, after)
+    assert not fill_network(build_network(after), made, "m.pth")
+    for name in ("transformer.decoder.keypoint_pos_embed", "transformer.keypoint_query_initializer.queries"):
+        assert torch.equal(made[name], cycled(state[name], count))
+
+
 def test_a_detector_starts_a_keypoint_preview(state):
     made, new = fitted(state, Layout(architecture=SMALLEST, class_rows=2, slots=KeypointSlots((0, 5))))
     assert all("keypoint" in name or ".kp_" in name or "_kp_" in name for name in new)

@@ -20,8 +20,9 @@ from golden.networks import (
     raw_arrays,
     recorded_keys,
 )
-from posekit.models.yolo.decode import DecodeRule, decode_dense, decode_end2end
+from posekit.models.yolo.decode import DecodeRule, anchor_points, decode_dense, decode_keypoints, detect_one2one
 from posekit.models.yolo.network import fuse_network, is_fused, network_cost
+from posekit.ops.nms import Suppression
 
 RAW = {"absolute": 1e-4, "relative": 1e-5}
 # A keypoint is up to 64 times its raw value away from its anchor point, and may end near 0: float noise of
@@ -42,12 +43,27 @@ def run_in_both_forms(network, images):
     return plain, training
 
 
+def best_rows(raw, rule, strides, *, agnostic=False):
+    """Return (B, k, 6 + extra): x1 y1 x2 y2 score class, then keypoints and mask coefficients; best score first."""
+    anchors, choice, rows = anchor_points(raw["feats"], strides), Suppression(conf=0, agnostic=agnostic), []
+    for index in range(len(raw["scores"])):
+        single = {key: value[index] for key, value in raw.items() if key != "feats"}
+        found, where = detect_one2one(single, anchors, rule, choice)
+        parts = [found.boxes, found.scores[:, None], found.classes[:, None]]
+        if "kpts" in raw:
+            parts.append(decode_keypoints(single["kpts"][:, where], anchors.take(where), rule).flatten(0, 1).T)
+        if "mask_coefficient" in raw:
+            parts.append(single["mask_coefficient"][:, where].T)
+        rows.append(torch.cat(parts, 1))
+    return torch.stack(rows)
+
+
 def decoded_arrays(network, outputs):
     rule, strides = DecodeRule.of(network.head.spec), network.strides
     arrays = {"decoded": decode_dense(outputs["one2many"], rule, strides)}
     if "one2one" in outputs:
-        arrays["decoded_end2end"] = decode_end2end(outputs["one2one"], rule, strides)
-        arrays["decoded_end2end_agnostic"] = decode_end2end(outputs["one2one"], rule, strides, agnostic=True)
+        arrays["decoded_end2end"] = best_rows(outputs["one2one"], rule, strides)
+        arrays["decoded_end2end_agnostic"] = best_rows(outputs["one2one"], rule, strides, agnostic=True)
     if "proto" in outputs["one2many"]:
         arrays["proto"] = outputs["one2many"]["proto"]
     return arrays

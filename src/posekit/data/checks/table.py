@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +10,7 @@ from posekit.data.checks.findings import Example
 from posekit.data.labels import Split
 from posekit.schema.schema import KeypointSchema
 
-Floats = NDArray[np.float64]
+Values = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 
@@ -35,9 +34,9 @@ class ObjectTable:
     picture: Indices
     number: Indices
     classes: Indices
-    boxes: Floats
-    keypoints: Floats
-    sizes: Floats
+    boxes: Values
+    keypoints: Values
+    sizes: Values
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -49,10 +48,10 @@ class ObjectTable:
         return labelled
 
     @property
-    def scale(self) -> Floats:
+    def scale(self) -> Values:
         """(N,) size of each object: the square root of its box's area, at least 1 px."""
         sides = np.maximum(self.boxes[:, 2:] - self.boxes[:, :2], 0)
-        scale: Floats = np.maximum(np.sqrt(sides.prod(1)), 1.0)
+        scale: Values = np.maximum(np.sqrt(sides.prod(1)), 1.0)
         return scale
 
     def example(self, row: int, caption: str, keypoints: tuple[int, ...] = ()) -> Example:
@@ -73,44 +72,36 @@ class ObjectTable:
 
 def table_of(splits: Mapping[str, Split], schema: KeypointSchema | None) -> ObjectTable:
     """Collect the objects of all splits."""
-    points = schema.count if schema is not None else 0
-    parts: list[dict[str, NDArray[Any]]] = []
-    for index, split in enumerate(splits.values()):
-        labels = split.pictures
-        picture = np.repeat(np.arange(len(labels)), labels.counts)
-        sizes = labels.sizes[picture].astype(np.float64)
-        scale = sizes[:, ::-1]
-        centre, half = labels.boxes[:, :2] * scale, labels.boxes[:, 2:] * scale / 2
-        keypoints = np.zeros((len(picture), points, 3))
-        if labels.keypoints is not None and points:
-            keypoints = labels.keypoints * np.insert(scale, 2, 1.0, axis=1)[:, None]
-        parts.append(
-            {
-                "split": np.full(len(picture), index),
-                "picture": picture,
-                "number": np.arange(len(picture)) - labels.starts[picture],
-                "classes": labels.classes,
-                "boxes": np.concatenate((centre - half, centre + half), 1),
-                "keypoints": keypoints,
-                "sizes": sizes,
-            }
-        )
-    columns: dict[str, Any] = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return ObjectTable(splits=tuple(splits), **columns)
+    count = schema.count if schema is not None else 0
+    places = [(i, j, labels) for i, split in enumerate(splits.values()) for j, labels in enumerate(split.pictures)]
+    pictures = [labels for _, _, labels in places]
+    rows = np.array([len(labels) for labels in pictures], np.int64)
+    sizes = np.repeat(np.array([labels.size for labels in pictures], np.float64).reshape(-1, 2), rows, axis=0)
+    sides = sizes[:, ::-1]
+    boxes = np.concatenate([np.zeros((0, 4)), *(labels.boxes for labels in pictures)])
+    centre, half = boxes[:, :2] * sides, boxes[:, 2:] * sides / 2
+    keypoints = [
+        np.zeros((len(labels), count, 3)) if labels.keypoints is None or not count else labels.keypoints
+        for labels in pictures
+    ]
+    points = np.concatenate([np.zeros((0, count, 3)), *keypoints])
+    return ObjectTable(
+        splits=tuple(splits),
+        split=np.repeat(np.array([i for i, _, _ in places], np.int64), rows),
+        picture=np.repeat(np.array([j for _, j, _ in places], np.int64), rows),
+        number=np.concatenate([np.zeros(0, np.int64), *map(np.arange, rows)]),
+        classes=np.concatenate([np.zeros(0, np.int64), *(labels.classes for labels in pictures)]),
+        boxes=np.concatenate((centre - half, centre + half), 1),
+        keypoints=np.concatenate((points[..., :2] * sides[:, None], points[..., 2:]), axis=2),
+        sizes=sizes,
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SplitNumbers:
     """Counts of one split.
 
-    Attributes:
-        name: "train", "val" or "test".
-        pictures: those that can be used.
-        background: those of them without objects.
-        objects: all of them.
-        with_keypoints: objects with at least one labelled keypoint.
-        corrupt: pictures that are left out.
-        dropped: objects that are left out.
+    `background` are pictures without objects; `corrupt` pictures and `dropped` objects are left out.
     """
 
     name: str
@@ -136,9 +127,9 @@ class Statistics:
 
     splits: tuple[SplitNumbers, ...]
     class_counts: Indices
-    box_sizes: Floats
+    box_sizes: Values
     visibility: Indices
-    mean_points: Floats
+    mean_points: Values
 
 
 def measure(splits: Mapping[str, Split], table: ObjectTable, nc: int) -> Statistics:

@@ -4,11 +4,8 @@ import json
 import mmap
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from posekit.config.commands import TASKS_WITH_KEYPOINTS, TASKS_WITH_OUTLINES
 from posekit.data.annotation import AnnotationSet
@@ -27,7 +24,6 @@ def read_coco_split(
     *,
     image_dirs: Sequence[Path] = (),
     task: str = "pose",
-    single_cls: bool = False,
     split_name: str = "val",
 ) -> Split:
     """Read one or more COCO JSON files as the labels of a split; no label files are written.
@@ -38,7 +34,6 @@ def read_coco_split(
         paths: at least one file; all with the same classes and keypoints.
         image_dirs: folders to look for pictures in first.
         task: "detect", "segment", "pose" or "multitask".
-        single_cls: take all classes for one.
         split_name: "train", "val" or "test".
 
     Returns:
@@ -60,16 +55,13 @@ def read_coco_split(
         found = ProblemList(str(path))
         pictures += to_labels(annotations, task=task, problems=found)
         problems += (*annotations.problems, *found.all())
-    names, schema = sets[0].names, sets[0].schema
+    schema = sets[0].schema
     points = schema.count if schema and task in TASKS_WITH_KEYPOINTS else None
     labels = Labels.join(pictures, keypoints=points, polygons=task in TASKS_WITH_OUTLINES)
-    if single_cls and len(names) > 1:
-        names = {0: "item"}
-        labels = replace(labels, classes=np.zeros_like(labels.classes))
     return Split(
         name=split_name,
         pictures=labels,
-        names=names,
+        names=sets[0].names,
         schema=schema,
         report=_report(sets, labels, problems),
         truth=paths[0] if len(paths) == 1 else None,
@@ -108,14 +100,13 @@ def _report(sets: Sequence[AnnotationSet], labels: Labels, problems: Sequence[Pr
 
 # Words in names of files and folders -> the split that they tell.
 _SPLITS = {"train": "train", "valid": "val", "val": "val", "validation": "val", "minival": "val", "test": "test"}
-
 _FILE_IN_SPLIT = "_annotations.coco.json"
 
 # What tools put before the name of the split.
 _PREFIXES = ("person_keypoints_", "instances_")
 
 
-def splits_in(name: str) -> list[str]:
+def _splits_in(name: str) -> list[str]:
     """Return the splits ("train", "val", "test") that the words of a name tell, in their order."""
     return [_SPLITS[word] for word in re.findall("[a-z]+", name.lower()) if word in _SPLITS]
 
@@ -128,11 +119,10 @@ def split_of(path: Path) -> str:
     name = path.parent.name if path.name == _FILE_IN_SPLIT else path.stem
     for prefix in _PREFIXES:
         name = name.removeprefix(prefix)
-    return next(iter(splits_in(name)), name)
+    return next(iter(_splits_in(name)), name)
 
 
 _KINDS = ("keypoints", "instances", "annotations")
-
 _FILE_NAME = re.compile(rb'"file_name"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 
@@ -161,13 +151,13 @@ def find_truth(pictures: Sequence[str], *, root: Path, places: Sequence[Path], s
         stem = path.stem.lower()
         like_folder = any(folder.name.lower() in stem for folder in folders)
         kind = min(place for place, word in enumerate(kinds) if word in stem)
-        return not like_folder, split not in splits_in(stem), kind, path.stat().st_size, str(path)
+        return not like_folder, split not in _splits_in(stem), kind, path.stat().st_size, str(path)
 
     candidates = {
         path
         for place in around
         for path in (*place.glob("*.json"), *place.glob("annotations/*.json"))
-        if any(kind in path.stem.lower() for kind in _KINDS) and {*splits_in(path.stem)} <= {split} and path.is_file()
+        if any(kind in path.stem.lower() for kind in _KINDS) and {*_splits_in(path.stem)} <= {split} and path.is_file()
     }
     return next((path for path in sorted(candidates, key=rank) if _covers(path, wanted, keypoints=keypoints)), None)
 
@@ -223,7 +213,7 @@ def _files_by_name(folder: Path, task: str) -> dict[str, Path]:
     files = [file for file in files if not file.name.startswith((*_OTHER_ANNOTATIONS, "."))]
     groups: dict[str, list[Path]] = {}
     for file in files:
-        for split in splits_in(file.stem)[:1]:
+        for split in _splits_in(file.stem)[:1]:
             groups.setdefault(split, []).append(file)
     if groups:
         return {split: _one_of(group, f"the split {split}", task) for split, group in groups.items()}
@@ -251,8 +241,7 @@ def read_coco_splits(
 
     Raises:
         DatasetNotFoundError: there is no such file, or no JSON in the folder.
-        DatasetError: a file is no COCO ground truth, or two files are the same split.
-        UnknownChoiceError: `class_numbers` is none of its choices.
+        DatasetError: two files are the same split.
     """
     splits: dict[str, AnnotationSet] = {}
     for path in _files_of(source):

@@ -29,13 +29,6 @@ def write_coco(annotations: AnnotationSet, path: Path) -> Written:
     pictures keep their ids when all have different whole numbers. ``area`` is the one that the annotations state,
     else that of the outlines, else that of the box. An object without a box gets one around its outlines or keypoints.
 
-    Args:
-        annotations: pictures with their objects.
-        path: a file that does not exist yet.
-
-    Returns:
-        The path, and what was written and left out.
-
     Raises:
         OutputError: the file exists, or cannot be written.
     """
@@ -57,10 +50,8 @@ def coco_content(
 ) -> dict[str, Any]:
     """Return annotations in the form of a COCO JSON file; see `write_coco`.
 
-    Args:
-        annotations: pictures with their objects.
-        problems: takes objects that are left out because they have no box and nothing to derive one from.
-        decimals: of pixels; None for all.
+    `problems` takes objects without a box and without anything to derive one from. Pixels have so many `decimals`,
+    all of them with None.
     """
     images: list[dict[str, Any]] = []
     objects: list[dict[str, Any]] = []
@@ -134,12 +125,7 @@ def _rounded(values: Points, decimals: int | None) -> list[float]:
 
 
 def split_annotations(split: Split, root: Path) -> AnnotationSet:
-    """Return the labels of a split as annotations in pixels.
-
-    Args:
-        split: with its labels.
-        root: the folder that ``file_name`` is relative to, "/" between folders; names of pictures outside are absolute.
-    """
+    """Return the labels of a split as annotations in pixels; names are relative to `root`, outside of it absolute."""
     pictures = []
     for labels in split.pictures:
         path = Path(labels.path)
@@ -174,9 +160,6 @@ def write_coco_set(splits: Mapping[str, AnnotationSet], folder: Path, *, picture
         folder: a new or empty folder.
         pictures: "link" (hard links; copies across disks), "copy" or "none". Without "none", pictures that were not
             found, cannot be read or are of another size than their annotations are left out.
-
-    Returns:
-        The folder, and what was written and left out in all splits.
 
     Raises:
         DatasetError: there is no picture to write.

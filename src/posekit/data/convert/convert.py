@@ -1,4 +1,9 @@
-"""Converts annotations of any known format to a data set that posekit trains on."""
+"""Converts annotations of any known format to a data set that posekit trains on.
+
+A reader takes the file or folder, and a folder to look for pictures in before it looks beside the annotations. It
+returns everything that was read, with a problem for everything that was not, and raises `DatasetNotFoundError` where
+there is no such file, `DatasetError` where it is of another format or damaged.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,7 +32,6 @@ from posekit.files.magic import HEAD_BYTES, identify
 from posekit.files.reading import read_file
 
 ONLY_SPLIT = "train"  # of formats that know no splits
-
 Splits = dict[str, AnnotationSet]
 
 
@@ -52,13 +56,7 @@ class ReadOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """One annotation format.
-
-    Attributes:
-        name: the word for it, as in ``form=cvat``.
-        title: what it is called in messages.
-        read: gives the annotations of a source by split.
-    """
+    """One annotation format: its word, as in ``form=cvat``, what messages call it, and its reader, by split."""
 
     name: str
     title: str
@@ -107,7 +105,6 @@ FORMATS: Mapping[str, Format] = {
         Format(name="yolo", title="a data set in YOLO form", read=_read_yolo),
     )
 }
-
 
 _HEAD_BYTES = 65536
 _YAML = (".yaml", ".yml")

@@ -184,24 +184,8 @@ def _scalp(skeleton: Skeleton, paint: Paint, thickness: float) -> Part:
     return _solid(skeleton, (0, 0.028, -0.014 - thickness), (0, -0.002, -0.022 - thickness), width, paint, flat=1.06)
 
 
-def _bald(skeleton: Skeleton, looks: Looks) -> list[Part]:
-    return []
-
-
-def _cropped(skeleton: Skeleton, looks: Looks) -> list[Part]:
-    return [_scalp(skeleton, looks.hair, 0.001)]
-
-
-def _short(skeleton: Skeleton, looks: Looks) -> list[Part]:
-    return [_scalp(skeleton, looks.hair, 0.005), _fringe(skeleton, looks.hair)]
-
-
 def _fringe(skeleton: Skeleton, paint: Paint) -> Part:
     return _solid(skeleton, (0.028, 0.05, 0.026), (-0.028, 0.052, 0.024), 0.02, paint)
-
-
-def _curly(skeleton: Skeleton, looks: Looks) -> list[Part]:
-    return [_scalp(skeleton, looks.hair, 0.02), _fringe(skeleton, looks.hair)]
 
 
 def _bob(skeleton: Skeleton, looks: Looks) -> list[Part]:
@@ -244,10 +228,6 @@ def _tail(skeleton: Skeleton, looks: Looks) -> list[Part]:
     return [_scalp(skeleton, looks.hair, 0.003), tail]
 
 
-def _no_hat(skeleton: Skeleton, looks: Looks) -> list[Part]:
-    return []
-
-
 def _crown(skeleton: Skeleton, paint: Paint) -> Part:
     return _solid(
         skeleton, (0, 0.066, -0.006), (0, 0.034, -0.006), (0.044, 0.053, 0.058, 0.059), paint, flat=1.14, cap=0.4
@@ -272,15 +252,24 @@ def _brim(skeleton: Skeleton, looks: Looks) -> list[Part]:
 
 
 HAIR_PARTS: dict[str, Callable[[Skeleton, Looks], Sequence[Part]]] = {
-    "bald": _bald, "cropped": _cropped, "short": _short, "curly": _curly, "bob": _bob, "long": _long,
-    "bun": _bun, "tail": _tail,
-}  # fmt: skip
+    "bald": lambda skeleton, looks: [],
+    "cropped": lambda skeleton, looks: [_scalp(skeleton, looks.hair, 0.001)],
+    "short": lambda skeleton, looks: [_scalp(skeleton, looks.hair, 0.005), _fringe(skeleton, looks.hair)],
+    "curly": lambda skeleton, looks: [_scalp(skeleton, looks.hair, 0.02), _fringe(skeleton, looks.hair)],
+    "bob": _bob,
+    "long": _long,
+    "bun": _bun,
+    "tail": _tail,
+}
 
 UNDER_HAT = {"short": "cropped", "curly": "cropped", "bun": "cropped"}
 
 HAT_PARTS: dict[str, Callable[[Skeleton, Looks], Sequence[Part]]] = {
-    "none": _no_hat, "cap": _cap, "beanie": _beanie, "brim": _brim,
-}  # fmt: skip
+    "none": lambda skeleton, looks: [],
+    "cap": _cap,
+    "beanie": _beanie,
+    "brim": _brim,
+}
 
 SLEEVE_EASE = 0.007
 TROUSER_EASE = 0.009
@@ -474,14 +463,7 @@ def _collar(skeleton: Skeleton, paint: Paint) -> Part:
 
 @dataclass(frozen=True)
 class Figure:
-    """One person.
-
-    Attributes:
-        proportions: measures of the body.
-        pose: joint angles.
-        looks: skin, hair and clothes.
-        view: place in the picture, and the side from which it is seen.
-    """
+    """One person: body, joint angles, looks, and its place in the picture with the side from which it is seen."""
 
     proportions: Proportions
     pose: Pose
@@ -512,31 +494,13 @@ class Figure:
         ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Spot:
-    """Where a figure is to stand.
-
-    Attributes:
-        x, y: picture position in pixels of the ground under it.
-        height: pixels that an average adult standing there would measure.
-        pitch: how far the camera looks down, in radians.
-        roll: tilt of the camera, in radians.
-    """
-
-    x: float
-    y: float
-    height: float
-    pitch: float
-    roll: float
-
-
-def random_figure(rng: np.random.Generator, spot: Spot) -> Figure:
-    """Draw a person and put it on `spot`."""
+def random_figure(rng: np.random.Generator, place: View) -> Figure:
+    """Draw a person, and put it in its place, turned to any side: `place.yaw` does not count."""
     return Figure(
         proportions=random_proportions(rng),
         pose=random_pose(rng),
         looks=random_looks(rng),
-        view=View(yaw=_random_yaw(rng), pitch=spot.pitch, roll=spot.roll, scale=spot.height, x=spot.x, y=spot.y),
+        view=replace(place, yaw=_random_yaw(rng)),
     )
 
 

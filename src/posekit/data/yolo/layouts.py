@@ -1,4 +1,4 @@
-"""Which parts a row holds, told by how many values it has: rows of detection, segmentation and pose files."""
+"""Which parts a row holds, told by how many values it has, and objects made of these parts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -221,8 +221,6 @@ def _extents(polygons: list[Floats]) -> Floats:
     counts = np.array([len(polygon) for polygon in polygons])
     points = np.concatenate(polygons)
     starts = np.cumsum([0, *counts[:-1]])[counts > 0]
-    if not len(starts):
-        return extents
     low = np.minimum.reduceat(points, starts, axis=0)
     high = np.maximum.reduceat(points, starts, axis=0)
     with np.errstate(over="ignore"):  # an infinite extent is out of bounds, and told so

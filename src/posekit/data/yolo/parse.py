@@ -57,7 +57,7 @@ def scan_label_files(pictures: Sequence[str], rule: LabelRule) -> tuple[Labels, 
     anything in its label file, cannot be used.
 
     Returns:
-        Labels of the pictures that can be used, in the order asked for, and what was found.
+        Labels of the pictures that can be used, in the order asked for, with classes as written; and what was found.
     """
     readings = [_read(picture, rule) for picture in pictures]
     problems = tuple(problem for reading in readings for problem in reading.problems)
@@ -65,8 +65,6 @@ def scan_label_files(pictures: Sequence[str], rule: LabelRule) -> tuple[Labels, 
     missing = sum(reading.rows is None for reading in readings)
     points = rule.kpt_shape[0] if rule.kpt_shape and rule.task in TASKS_WITH_KEYPOINTS else None
     labels = Labels.join(kept, keypoints=points, polygons=rule.task in TASKS_WITH_OUTLINES)
-    if rule.single_cls:
-        labels = replace(labels, classes=np.zeros_like(labels.classes))
     report = ScanReport(
         found=len(readings) - missing,
         missing=missing,
@@ -174,11 +172,13 @@ def _class_problems(rows: Rows, classes: Floats, rule: LabelRule) -> list[Proble
     end = _MAX_CLASS if rule.single_cls else rule.nc
     expected = "a whole number from 0" if rule.single_cls else f"0 to {rule.nc - 1} (nc is {rule.nc})"
     fractional = classes != np.floor(classes)
+    if not fractional.any() and classes.min() >= 0 and classes.max() < end:
+        return []
     problems = []
     for row in np.flatnonzero(fractional | (classes < 0) | (classes >= end)).tolist():
-        code, what = ("fractional_class", "is no whole number") if fractional[row] else (
-            "class_out_of_range", "does not exist"
-        )  # fmt: skip
+        code, what = "class_out_of_range", "does not exist"
+        if fractional[row]:
+            code, what = "fractional_class", "is no whole number"
         problems.append(rows.problem(row, 0, code, f"class {classes[row]:g} {what}; expected {expected}"))
     return problems
 
@@ -265,8 +265,9 @@ def _accepted(rows: Rows, objects: RawObjects, rule: LabelRule, background: Pict
     polygons = None
     if objects.polygons is not None and rule.task != "pose":
         polygons = tuple(objects.polygons[index] for index in order)
-    labels = replace(
-        background,
+    labels = PictureLabels(
+        path=background.path,
+        size=background.size,
         classes=objects.classes[order].astype(np.int64),
         boxes=objects.boxes[order],
         keypoints=keypoints,

@@ -33,7 +33,7 @@ class LabelRule:
         task: "detect", "segment", "pose" or "multitask".
         nc: number of classes.
         kpt_shape: (K, D), D = 2 (x, y) or 3 (x, y, visibility); needed for pose and multitask.
-        single_cls: all objects become class 0, so that class numbers from `nc` on are accepted.
+        single_cls: all objects will be of one class, so that class numbers from `nc` on are accepted.
         layout: of rows with keypoints and polygon, one of `LAYOUTS`; None to decide per file.
         keypoint_classes: the classes whose rows hold keypoints in the layout "keypoints_polygon"; None for all.
     """
@@ -160,7 +160,7 @@ def read_numbers(rows: Rows) -> tuple[Rows, list[Problem]]:
             pass  # some word is no number: found below
         else:
             if np.isfinite(flat).all():
-                return replace(rows, flat=flat), []
+                return Rows(rows.file, rows.lines, rows.numbers, rows.words, flat), []
     problems = []
     for row, words in enumerate(rows.words):
         complaints = enumerate(map(_complaint, words))

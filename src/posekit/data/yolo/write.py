@@ -77,7 +77,14 @@ def write_yolo(
         UnknownChoiceError: `pictures` is none of its choices.
     """
     check_transfer(pictures)
-    names, schema = _shared_description(splits)
+    if not any(annotations.pictures for annotations in splits.values()):
+        raise DatasetError("there is no picture to write: nothing in the annotations can be used")
+    first, reference = next(iter(splits.items()))
+    for split, annotations in splits.items():
+        difference = reference.difference(annotations)
+        if difference:
+            raise DatasetError(f"{first} and {split} have other {difference}; all splits of a data set must agree")
+    schema = reference.schema
     if task in TASKS_WITH_KEYPOINTS and schema is None:
         raise DatasetError(f"{folder}: the annotations have no keypoints, which the task {task} needs")
     problems = [problem for annotations in splits.values() for problem in annotations.problems]
@@ -89,21 +96,9 @@ def write_yolo(
             total, objects = total + counts[0], objects + counts[1]
             problems += found.all()
         require_pictures(total, problems)
-        text = _yaml_text(list(splits), names, schema if task in TASKS_WITH_KEYPOINTS else None, task)
+        text = _yaml_text(list(splits), reference.names, schema if task in TASKS_WITH_KEYPOINTS else None, task)
         (draft / "data.yaml").write_text(text, encoding="utf-8")
     return Written(path=folder / "data.yaml", pictures=total, objects=objects, problems=tuple(problems))
-
-
-def _shared_description(splits: Mapping[str, AnnotationSet]) -> tuple[dict[int, str], KeypointSchema | None]:
-    """Return the classes and keypoints that all splits have."""
-    if not any(annotations.pictures for annotations in splits.values()):
-        raise DatasetError("there is no picture to write: nothing in the annotations can be used")
-    first, reference = next(iter(splits.items()))
-    for split, annotations in splits.items():
-        difference = reference.difference(annotations)
-        if difference:
-            raise DatasetError(f"{first} and {split} have other {difference}; all splits of a data set must agree")
-    return reference.names, reference.schema
 
 
 def _write_split(

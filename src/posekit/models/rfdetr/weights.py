@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from posekit.checkpoint.checkpoint import read_tensor_file
+from posekit.checkpoint.record import Checkpoint
 from posekit.errors import CheckpointError
-from posekit.models.rfdetr.architecture import DINO, Layout, recognise
+from posekit.models.rfdetr.architecture import DINO, Layout, recognise, to_definition
 from posekit.models.rfdetr.backbone import fit_position_table
 from posekit.models.rfdetr.network import RFDETRNetwork
 from posekit.models.rfdetr.preview import KeypointPreviewNetwork
+from posekit.models.shared import listed, misfits, tensors_of
 from posekit.schema.schema import KeypointSchema
 
 WRAPPERS: Final = ("module.", "model.", "_orig_mod.")  # what they put before the names of tensors
@@ -140,7 +142,6 @@ NEW: Final = (
 NEW_IN_LAYERS: Final = (".kp_", ".instance_kp_layer_scale")
 # The preview's file holds a projection that its network does not use; detectors need no keypoints.
 UNUSED: Final = ("keypoint_head.keypoint_proj.", *NEW, KEYPOINT_PROJECTOR)
-LISTED: Final = 3  # names shown in an error before "and n more"
 
 
 def build_network(layout: Layout) -> AnyNetwork:
@@ -148,6 +149,28 @@ def build_network(layout: Layout) -> AnyNetwork:
     if layout.slots is not None:
         return KeypointPreviewNetwork(layout.architecture, layout.class_rows, layout.slots).eval()
     return RFDETRNetwork(layout.architecture, layout.class_rows, layout.keypoints).eval()
+
+
+def checkpoint_of(
+    network: nn.Module,
+    layout: Layout,
+    names: Mapping[int, str],
+    schema: KeypointSchema | None,
+    settings: Mapping[str, Any],
+    license: str | None,
+    path: str | Path,
+) -> Checkpoint:
+    """Return what a checkpoint of a network holds, to be saved under `path`."""
+    return Checkpoint(
+        path=str(path),
+        state=tensors_of(network),
+        task="detect" if schema is None else "pose",
+        definition=to_definition(layout),
+        names=dict(names),
+        schema=schema,
+        settings=dict(settings),
+        license=license,
+    )
 
 
 def network_from_file(file: WeightsFile) -> tuple[AnyNetwork, Layout]:
@@ -160,7 +183,7 @@ def network_from_file(file: WeightsFile) -> tuple[AnyNetwork, Layout]:
     network = build_network(layout)
     missing = fill_network(network, file.state, file.path)
     if missing:
-        raise CheckpointError(f"{file.path}: the weights are incomplete: {_listed(missing)} missing")
+        raise CheckpointError(f"{file.path}: the weights are incomplete: {listed(missing)} missing")
     return network, layout
 
 
@@ -194,26 +217,17 @@ def fill_network(network: AnyNetwork, state: Mapping[str, Tensor], path: str) ->
     own = network.state_dict()
     wanted = {name: tuple(tensor.shape) for name, tensor in own.items() if name not in MASKS}
     missing = [name for name in wanted if name not in state]
-    problems = [f"{name} is missing" for name in missing if not _is_new(name)]
-    problems += [f"{name} is left over" for name in state if name not in own and not name.startswith(UNUSED)]
-    problems += [
-        f"{name} is {tuple(state[name].shape)} instead of {shape}"
-        for name, shape in wanted.items()
-        if name in state and tuple(state[name].shape) != shape
-    ]
+    expected = {name: shape for name, shape in wanted.items() if name in state or not _is_new(name)}
+    idle = {name for name in state if name not in wanted and (name in own or name.startswith(UNUSED))}
+    problems = misfits({name: tensor for name, tensor in state.items() if name not in idle}, expected)
     if problems:
-        raise CheckpointError(f"{path}: the weights do not fit this RF-DETR network: {_listed(problems)}")
+        raise CheckpointError(f"{path}: the weights do not fit this RF-DETR network: {listed(problems)}")
     network.load_state_dict({name: state[name] for name in wanted if name in state}, strict=False)
     return missing
 
 
 def _is_new(name: str) -> bool:
     return name.startswith(NEW) or any(part in name for part in NEW_IN_LAYERS)
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return f"{', '.join(names[:LISTED])}{more}"
 
 
 COCO_ROWS: Final = 91  # the row is the category id of COCO, 1 to 90, with gaps

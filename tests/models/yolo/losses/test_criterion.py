@@ -20,7 +20,6 @@ from posekit.config.settings import TrainSettings
 from posekit.errors import ShapeError
 from posekit.models.yolo.losses.criterion import class_weights, make_criterion
 from posekit.models.yolo.training import YoloTraining
-from posekit.models.yolo.weights import LoadedModel
 from posekit.sample import Targets
 from posekit.schema.schema import KeypointSchema
 from small_networks import small_network
@@ -345,7 +344,7 @@ def silent_targets(count, task):
 def test_every_parameter_gets_a_gradient(family, suffix, objects, skip):
     network = small_network(family + suffix)
     schema = KeypointSchema.for_shape((COCO_POINTS, 3)) if suffix in ("-pose", "-multitask") else None
-    model = YoloTraining(LoadedModel(network=network, schema=schema))
+    model = YoloTraining(network, schema, None)
     model.freeze(None)
     model.train()
     settings = TrainSettings(skip_unlabelled=skip)
