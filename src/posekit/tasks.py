@@ -78,22 +78,30 @@ def settings_from(owner: type[AnySettings], given: Mapping[str, Any], defaults: 
     return build(owner, {**known, **fitting})
 
 
-def open_given(given: Mapping[str, Any], task: str) -> OpenModel:
-    """Return the model that is given, or with a warning the task's own.
+class MadeFromSettings:
+    """What predictors and validators share that are made from settings, and open their model themselves."""
 
-    Raises:
-        SettingError: it is of another task; and what `open_model` raises.
-    """
-    name = str(given.get("model") or TASKS[task].model)
-    if not given.get("model"):
-        LOGGER.warning("no model given: taking %s; name another with model=FILE", name)
-    opened = open_model(name)
-    if opened.loaded.task != task:
-        raise SettingError(f"model={name} is a {opened.loaded.task} model: take one for {task}, or its own class")
-    return opened
+    task: ClassVar[str] = "detect"
+    _given: dict[str, Any]
+
+    @cached_property
+    def opened(self) -> OpenModel:
+        """The model that was given, or with a warning the task's own, with what its file says.
+
+        Raises:
+            SettingError: it is of another task; and what `open_model` raises.
+        """
+        name = str(self._given.get("model") or TASKS[self.task].model)
+        if not self._given.get("model"):
+            LOGGER.warning("no model given: taking %s; name another with model=FILE", name)
+        opened = open_model(name)
+        if opened.loaded.task != self.task:
+            other = f"model={name} is a {opened.loaded.task} model"
+            raise SettingError(f"{other}: take one for {self.task}, or its own class")
+        return opened
 
 
-class DetectionPredictor(Predictor):
+class DetectionPredictor(MadeFromSettings, Predictor):
     """Predicts boxes; ``model.predict(source, predictor=...)`` takes a subclass of it.
 
     One that is made from settings predicts when it is called; nothing is read before.
@@ -109,8 +117,6 @@ class DetectionPredictor(Predictor):
     Example:
         DetectionPredictor(overrides={"model": "yolo26n.pt", "conf": 0.5})("street.jpg")
     """
-
-    task: ClassVar[str] = "detect"
 
     def __init__(
         self,
@@ -141,11 +147,6 @@ class DetectionPredictor(Predictor):
         return results if stream else results_list(results, run.source)
 
     @cached_property
-    def opened(self) -> OpenModel:
-        """The model that was given, or the task's own, with what its file says."""
-        return open_given(self._given, self.task)
-
-    @cached_property
     def model(self) -> Model:
         """The model, ready to predict; opened on first use unless it was set."""
         return self.opened.loaded.ready(self._settings, select_device(self._settings.device))
@@ -156,7 +157,7 @@ class DetectionPredictor(Predictor):
         return settings_from(PredictSettings, self._given, self.opened.loaded.settings)
 
 
-class DetectionValidator(Validator):
+class DetectionValidator(MadeFromSettings, Validator):
     """Measures boxes; ``model.val(validator=...)`` takes a subclass of it.
 
     One that is made from settings measures when it is called; nothing is read before.
@@ -176,8 +177,6 @@ class DetectionValidator(Validator):
     Example:
         DetectionValidator(args={"model": "yolo26n.pt", "data": "coco8.yaml"})()
     """
-
-    task: ClassVar[str] = "detect"
 
     def __init__(
         self,
@@ -202,11 +201,6 @@ class DetectionValidator(Validator):
             What ``YOLO`` and ``YOLO.val`` raise.
         """
         return self.run(open_validation(self._settings, self.model))
-
-    @cached_property
-    def opened(self) -> OpenModel:
-        """The model that was given, or the task's own, with what its file says."""
-        return open_given(self._given, self.task)
 
     @cached_property
     def model(self) -> Model:
