@@ -14,8 +14,8 @@ from posekit.data.figures.dataset import write_yolo_dataset
 from posekit.engine.learner import ModelEma, ema_decay, synchronise_batch_norms, with_usual_strides
 from posekit.engine.optimizer import plain_groups
 from posekit.errors import CheckpointError
+from posekit.models.yolo.family import YoloTraining
 from posekit.models.yolo.network import fuse_network, is_fused
-from posekit.models.yolo.training import YoloTraining
 from small_networks import small_network
 
 RUNS = np.load(Path(__file__).parents[1] / "golden/train/runs.npz")
