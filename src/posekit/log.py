@@ -59,9 +59,14 @@ def _escaped(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")
 
 
-def one_line(text: str) -> str:
-    """Return `text` with line breaks and runs of spaces turned into single spaces."""
-    return " ".join(text.split())
+def one_line(said: object, longest: int | None = None) -> str:
+    """Return a text, or what an exception says, with line breaks and runs of spaces turned into single spaces.
+
+    Args:
+        said: the text or exception.
+        longest: letters that are kept.
+    """
+    return " ".join(str(said).split())[:longest]
 
 
 def say_answer(text: str) -> None:

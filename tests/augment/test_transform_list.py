@@ -76,7 +76,7 @@ def test_files_of_something_else_are_refused(tmp_path, text, words):
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(SettingError, match=r"augmentations=.*own\.yaml cannot be read \(No such file"):
+    with pytest.raises(SettingError, match=r"augmentations=.*own\.yaml: cannot be read \(No such file"):
         open_transforms(str(tmp_path / "own.yaml"))
 
 

@@ -31,26 +31,26 @@ def test_a_file_without_keys_is_an_error(tmp_path, content):
 def test_a_file_that_is_no_plain_yaml_is_an_error(tmp_path, content):
     file = tmp_path / "cfg.yaml"
     file.write_bytes(content)
-    with pytest.raises(SettingError, match="not a YAML file"):
+    with pytest.raises(SettingError, match="no valid YAML"):
         read_cfg(file)
 
 
 def test_what_looks_like_a_date_but_is_none_is_an_error(tmp_path):
     (tmp_path / "cfg.yaml").write_text("name: 2024-99-99")
-    with pytest.raises(SettingError, match=r"cfg\.yaml is not a YAML file: month must be in 1\.\.12"):
+    with pytest.raises(SettingError, match=r"cfg\.yaml: is no valid YAML: month must be in 1\.\.12"):
         read_cfg(tmp_path / "cfg.yaml")
 
 
 def test_endless_nesting_is_an_error(tmp_path):
     (tmp_path / "cfg.yaml").write_text("[" * 10_000)
-    with pytest.raises(SettingError, match="not a YAML file"):
+    with pytest.raises(SettingError, match="nested too deeply"):
         read_cfg(tmp_path / "cfg.yaml")
 
 
 def test_a_folder_or_a_pipe_is_told_from_a_missing_file(tmp_path):
     os.mkfifo(tmp_path / "pipe.yaml")
     for path in (tmp_path, tmp_path / "pipe.yaml"):
-        with pytest.raises(SettingError, match="is not a file, but a folder, pipe or device"):
+        with pytest.raises(SettingError, match="not a file"):
             read_cfg(path)
 
 

@@ -98,7 +98,7 @@ def test_all_settings_have_a_plain_form():
 def test_what_is_no_file_is_an_error_and_never_waited_for(make):
     settings_file().parent.mkdir(parents=True)
     make(settings_file())
-    with pytest.raises(SettingError, match=r"settings\.json is not a file: move it away"):
+    with pytest.raises(SettingError, match=r"settings\.json: is a .*, not a file"):
         load_user_settings()
 
 

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from posekit.data.find_dataset import exists, find_root, in_other_order, split_path, tidy
+from posekit.data.find_dataset import find_root, in_other_order, split_path, tidy
+from posekit.files.reading import exists
 
 
 @pytest.fixture

@@ -2,30 +2,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from posekit.data.find_dataset import parse_keys, read_keys
 from posekit.errors import DatasetError
 from posekit.files.reading import LARGEST_YAML as MAX_BYTES
-from posekit.files.reading import parse_yaml, read_yaml
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_text_in_the_usual_encodings_is_read(encoding):
-    assert parse_yaml("names: [Löwe, 熊]\n".encode(encoding), "a.yaml") == {"names": ["Löwe", "熊"]}
+    assert parse_keys("names: [Löwe, 熊]\n".encode(encoding), "a.yaml") == {"names": ["Löwe", "熊"]}
 
 
 def test_a_syntax_error_is_told_with_line_and_column():
     with pytest.raises(DatasetError, match=r"^set/a\.yaml:2:14: no valid YAML here: mapping values are not allowed"):
-        parse_yaml(b"path: .\ntrain: images: b\n", "set/a.yaml")
+        parse_keys(b"path: .\ntrain: images: b\n", "set/a.yaml")
 
 
 @pytest.mark.parametrize("text", ["train: a\nval: b\ntrain: c\n", "names:\n  0: a\n  0: b\n", "{a: 1, a: 1}"])
 def test_a_key_that_stands_twice_is_refused_with_its_line(text):
     with pytest.raises(DatasetError, match=r"a\.yaml:\d+:\d+: no valid YAML here: '\w+' stands a second time"):
-        parse_yaml(text.encode(), "a.yaml")
+        parse_keys(text.encode(), "a.yaml")
 
 
 def test_anchors_and_merges_are_no_repetition():
     text = b"base: &b {x: 1, y: 2}\nmore: {<<: *b, x: 3}\n"
-    assert parse_yaml(text, "a.yaml")["more"] == {"x": 3, "y": 2}
+    assert parse_keys(text, "a.yaml")["more"] == {"x": 3, "y": 2}
 
 
 @pytest.mark.parametrize(
@@ -34,12 +34,12 @@ def test_anchors_and_merges_are_no_repetition():
 )
 def test_something_else_than_keys_is_refused(text, found):
     with pytest.raises(DatasetError, match=f"a.yaml: holds {found}, expected lines of the form 'key: value'"):
-        parse_yaml(text.encode(), "a.yaml")
+        parse_keys(text.encode(), "a.yaml")
 
 
 def test_class_numbers_outside_names_are_told_where_they_belong():
     with pytest.raises(DatasetError, match=r"a.yaml: 0 is no key of a data set: .* indent it under `names:`"):
-        parse_yaml(b"names:\n0: person\n", "a.yaml")
+        parse_keys(b"names:\n0: person\n", "a.yaml")
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_class_numbers_outside_names_are_told_where_they_belong():
 )
 def test_hostile_content_gives_one_line(content):
     with pytest.raises(DatasetError, match=r"^a\.yaml") as caught:
-        parse_yaml(content, "a.yaml")
+        parse_keys(content, "a.yaml")
     assert "\n" not in str(caught.value)
 
 
@@ -69,7 +69,7 @@ def test_any_bytes_give_keys_or_an_error_of_ours(content):
 
 def parsed_or_complaint(content):
     try:
-        return parse_yaml(content, "a.yaml")
+        return parse_keys(content, "a.yaml")
     except DatasetError as error:
         return str(error)
 
@@ -78,7 +78,7 @@ def test_a_file_that_cannot_be_one_is_not_read(tmp_path):
     path = tmp_path / "big.yaml"
     with path.open("wb") as file:
         file.truncate(MAX_BYTES + 1)
-    with pytest.raises(DatasetError, match="too many for a dataset YAML"):
-        read_yaml(path)
-    with pytest.raises(DatasetError, match="cannot be read"):
-        read_yaml(tmp_path)
+    with pytest.raises(DatasetError, match="more than the 16,777,216 allowed"):
+        read_keys(path)
+    with pytest.raises(DatasetError, match="is a folder"):
+        read_keys(tmp_path)

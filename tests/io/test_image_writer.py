@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from posekit.errors import OutputError
-from posekit.files.pictures import save_jpeg
+from posekit.files.pictures import write_picture
 from posekit.io.write import FrameWriter, ImageWriter, OutputNames
 from posekit.sample import Origin, Sample
 
@@ -45,10 +45,10 @@ def test_a_file_that_exists_is_replaced(tmp_path, picture):
 def test_what_cannot_be_written_is_an_error_that_leaves_nothing_behind(tmp_path, picture):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"x\.jpg: cannot be written"):
-        save_jpeg(tmp_path / "file" / "x.jpg", picture)
-    with pytest.raises(OutputError, match="do not fit into a JPEG"):
-        save_jpeg(tmp_path / "long.jpg", np.zeros((1, 65_501, 3), np.uint8))
+        write_picture(tmp_path / "file" / "x.jpg", picture)
+    with pytest.raises(OutputError, match="does not fit into a JPEG"):
+        write_picture(tmp_path / "long.jpg", np.zeros((1, 65_501, 3), np.uint8))
     (tmp_path / "taken.jpg").mkdir()
     with pytest.raises(OutputError, match=r"taken\.jpg: cannot be written"):
-        save_jpeg(tmp_path / "taken.jpg", picture)
+        write_picture(tmp_path / "taken.jpg", picture)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "taken.jpg"]

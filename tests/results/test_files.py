@@ -44,7 +44,7 @@ def test_class_names_cannot_lead_out_of_the_crop_folder(tmp_path):
     folder = tmp_path / "crops"
     for path in result.save_crop(folder):
         assert folder.resolve() in tmp_path.joinpath(path).resolve().parents
-    assert sorted(path.name for path in folder.iterdir()) == [".._up", "_"]
+    assert sorted(path.name for path in folder.iterdir()) == ["unnamed", "up"]
 
 
 def test_save_writes_the_drawing_and_makes_folders(build, tmp_path):

@@ -14,12 +14,12 @@ from typing import Any, Final
 
 import cv2
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from posekit.augment.objects import Rows, move_objects, select_objects, settle_objects
 from posekit.augment.warps import FlipMap, swap_keypoints
 from posekit.errors import MissingExtraError, SettingError, SettingTypeError, ShapeError
+from posekit.files.reading import parse_yaml, read_file
 from posekit.log import LOGGER, one_line
 from posekit.sample import Picture, Sample
 from posekit.schema.schema import KeypointSchema
@@ -85,14 +85,15 @@ def warn_of_unsaved(transforms: Iterable[Any] | None) -> None:
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        # YAML takes JSON, too, but numbers such as 1e-5 for text.
-        content = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
-    except OSError as error:
-        raise SettingError(f"augmentations={path} cannot be read ({error.strerror})") from error
-    except (ValueError, yaml.YAMLError, RecursionError) as error:
-        raise SettingError(f"augmentations={path} is no readable YAML or JSON: {one_line(str(error))}") from error
+    name = f"augmentations={path}"
+    data = read_file(path, SettingError, name=name)
+    if data.lstrip().startswith(b"{"):  # YAML takes JSON, too, but numbers such as 1e-5 for text
+        try:
+            content = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise SettingError(f"{name} is no readable YAML or JSON: {one_line(error)}") from error
+    else:
+        content = parse_yaml(data, SettingError, name)
     if not isinstance(content, Mapping):
         raise SettingError(f"augmentations={path} holds no transform: write it with albumentations.save")
     return content
@@ -117,7 +118,7 @@ def _opened(entry: Any, library: Any) -> Any:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SettingError(
             f"augmentations: albumentations {library.__version__} cannot make a transform of a file "
-            f"({type(error).__name__}: {one_line(str(error))}): was it written by albumentations.save, and are "
+            f"({type(error).__name__}: {one_line(error)}): was it written by albumentations.save, and are "
             "classes of your own imported?"
         ) from error
 

@@ -9,7 +9,8 @@ from posekit.config.commands import CommandSettings, modes_by_key
 from posekit.config.kinds import Flag, Settings, defaults_of, question, settings_of, takes
 from posekit.config.parse import TEXT_KEYS, read_value, write_value
 from posekit.errors import SettingError, UnknownSettingError
-from posekit.log import LOGGER, one_line
+from posekit.files.reading import read_yaml
+from posekit.log import LOGGER
 
 
 def read_cfg(path: str | Path) -> dict[str, Any]:
@@ -18,28 +19,11 @@ def read_cfg(path: str | Path) -> dict[str, Any]:
     Raises:
         SettingError: the file is missing, is no YAML, or holds something else than ``key: value`` lines.
     """
-    import yaml
-
-    data = _read(path)
-    try:
-        content = yaml.safe_load(data)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a ValueError: of what looks like a date
-        raise SettingError(f"cfg={path} is not a YAML file: {one_line(str(error))}") from error
+    absent = SettingError(f"cfg={path}: there is no such file; posekit copy-cfg writes one to start from")
+    content = read_yaml(Path(path), SettingError, absent=absent, name=f"cfg={path}")
     if not isinstance(content, Mapping) or not all(isinstance(key, str) for key in content):
         raise SettingError(f"cfg={path} must hold lines of the form 'key: value'")
     return {key: _value(key, value) for key, value in content.items()}
-
-
-def _read(path: str | Path) -> bytes:
-    file = Path(path)
-    try:
-        if not file.exists():
-            raise SettingError(f"cfg={path}: there is no such file; posekit copy-cfg writes one to start from")
-        if not file.is_file():
-            raise SettingError(f"cfg={path} is not a file, but a folder, pipe or device")
-        return file.read_bytes()
-    except OSError as error:
-        raise SettingError(f"cfg={path} cannot be read ({error.strerror})") from error
 
 
 def _value(key: str, value: Any) -> Any:

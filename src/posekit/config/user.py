@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from posekit.config.kinds import Flag, Settings, Text, defaults_of, question, setting, settings_of
 from posekit.config.parse import write_value
 from posekit.errors import OutputError, SettingError, SettingTypeError
+from posekit.files.reading import exists, read_file
 from posekit.files.user_folders import config_folder, data_folder
 from posekit.files.writing import replacing_durably
 from posekit.log import LOGGER
@@ -100,11 +101,11 @@ def _known(values: Mapping[str, Any], place: str) -> dict[str, Any]:
 
 def _read() -> dict[str, Any]:
     file = settings_file()
-    stored = _stored(file)
-    if stored is None:
+    if not exists(file):
         return {}
+    data = read_file(file, SettingError, name=f"the settings file {file}")
     try:
-        content = json.loads(stored)
+        content = json.loads(data)
         if not isinstance(content, dict):
             raise SettingError("it holds no object")
         UserSettings(**{key: value for key, value in content.items() if key in settings_of(UserSettings)})
@@ -113,18 +114,6 @@ def _read() -> dict[str, Any]:
             f"the settings file {file} is damaged ({error}): 'posekit settings reset' writes a fresh one"
         ) from error
     return content
-
-
-def _stored(file: Path) -> bytes | None:
-    """Return what the settings file holds; None when there is none."""
-    try:
-        if not file.exists():
-            return None
-        if not file.is_file():
-            raise SettingError(f"the settings file {file} is not a file: move it away")
-        return file.read_bytes()
-    except OSError as error:
-        raise SettingError(f"the settings file {file} cannot be read ({error.strerror})") from error
 
 
 def _write(values: Mapping[str, Any]) -> None:

@@ -1,7 +1,6 @@
 """`read_description`: what a user names as ``data`` becomes a checked description of the data set."""
 
 import hashlib
-import re
 import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
@@ -14,10 +13,12 @@ from posekit.data import description as data_keys
 from posekit.data.coco.categories import read_categories
 from posekit.data.description import DatasetDescription, is_url
 from posekit.data.figures.dataset import drawn_keys
-from posekit.data.find_dataset import FoundKeys, RootSearch, exists, find_keys, find_root, in_other_order, split_path
+from posekit.data.find_dataset import FoundKeys, RootSearch, find_keys, find_root, in_other_order, split_path
 from posekit.errors import DatasetError, DatasetKeyError, DatasetNotFoundError, OutputError
 from posekit.files.archives import unpack
 from posekit.files.download import download, record_path
+from posekit.files.reading import exists
+from posekit.files.writing import safe_name
 from posekit.log import LOGGER, one_line
 from posekit.schema.read import schema_from_yaml
 from posekit.schema.schema import KeypointSchema
@@ -78,7 +79,7 @@ def _refuse_scripts(description: DatasetDescription) -> None:
 
 
 def _archive_path(url: str, datasets_dir: Path) -> Path:
-    name = re.sub(r"[^\w.-]", "_", unquote(urlsplit(url).path).rpartition("/")[2])[-80:] or "archive"
+    name = safe_name(unquote(urlsplit(url).path).rpartition("/")[2])[-80:]
     return datasets_dir.absolute() / "downloads" / f"{hashlib.sha256(url.encode()).hexdigest()[:8]}-{name}"
 
 

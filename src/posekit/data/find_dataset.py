@@ -13,7 +13,7 @@ from posekit.config.kinds import near_matches
 from posekit.data.coco.split import coco_file_keys, coco_folder_keys
 from posekit.errors import DatasetError, DatasetNotFoundError, DatasetTypeError, OutputError
 from posekit.files.archives import ARCHIVE_SUFFIXES, archive_stem, unpack
-from posekit.files.reading import parse_yaml, read_yaml
+from posekit.files.reading import LARGEST_YAML, exists, parse_yaml, read_file
 from posekit.files.values import quote
 from posekit.files.writing import new_folder
 from posekit.log import LOGGER
@@ -37,7 +37,29 @@ def builtin_keys(name: str) -> dict[str, Any] | None:
     if stem not in builtin_names():
         return None
     file = files("posekit.data").joinpath("builtin", f"{stem}.yaml")
-    return parse_yaml(file.read_bytes(), file.name)
+    return parse_keys(file.read_bytes(), file.name)
+
+
+def read_keys(path: Path) -> dict[str, Any]:
+    """Return the keys of a dataset YAML, their values not checked yet.
+
+    Raises:
+        DatasetError: it cannot be read, is no YAML, or does not hold ``key: value`` lines.
+    """
+    return parse_keys(read_file(path, DatasetError, limit=LARGEST_YAML), str(path))
+
+
+def parse_keys(content: bytes, where: str) -> dict[str, Any]:
+    """Return the keys of a dataset YAML given as bytes, as `read_keys`; `where` names it in messages."""
+    data = parse_yaml(content, DatasetError, where)
+    if not isinstance(data, dict):
+        raise DatasetError(f"{where}: holds {quote(data)}, expected lines of the form 'key: value'")
+    for key in data:
+        if not isinstance(key, str):
+            raise DatasetError(
+                f"{where}: {quote(key)} is no key of a data set: if it numbers a class, indent it under `names:`"
+            )
+    return data
 
 
 def yaml_stem(name: str) -> str:
@@ -118,11 +140,6 @@ def tidy(path: Path) -> Path:
     plain = Path(os.path.normpath(path))
     # Behind a symbolic link ".." leads elsewhere than the text says.
     return path if exists(path) and not (exists(plain) and plain.samefile(path)) else plain
-
-
-def exists(path: Path) -> bool:
-    """Tell whether there is something at a path; no for names that the file system cannot have."""
-    return os.path.exists(path)  # noqa: PTH110 - Path.exists raises for names that are too long
 
 
 _FINGERPRINT_BYTES = 1 << 20
@@ -210,7 +227,7 @@ def _file_keys(path: Path, task: str, datasets_dir: Path) -> FoundKeys:
 
 
 def _yaml_keys(path: Path) -> FoundKeys:
-    return FoundKeys(source=str(path), keys=read_yaml(path), folder=path.parent)
+    return FoundKeys(source=str(path), keys=read_keys(path), folder=path.parent)
 
 
 def _builtin(path: Path) -> FoundKeys | None:

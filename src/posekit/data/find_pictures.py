@@ -156,7 +156,7 @@ class PictureSearch:
         candidates = ((folder, skipped) for skipped in range(len(parts)) for folder in self._folders)
         for folder, skipped in candidates:
             path = folder.joinpath(*parts[skipped:])
-            if _is_file(path):
+            if os.path.isfile(path):  # noqa: PTH113 - as above, and names that no file can have are none
                 self._folders.remove(folder)
                 self._folders.insert(0, folder)
                 return path
@@ -169,13 +169,6 @@ def _split_names(stem: str) -> tuple[str, ...]:
     for part in _PARTS_OF_A_NAME:
         name = name.removeprefix(part)
     return tuple(dict.fromkeys((name, name.rpartition("_")[2], name.rstrip("0123456789"))))
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name that the file system cannot have
-        return False
 
 
 def usable_pictures(pictures: Iterable[PictureAnnotation], problems: ProblemList) -> Iterator[PictureAnnotation]:

@@ -1,7 +1,6 @@
 """`Written`: what a converter wrote, and what it left out."""
 
 import os
-import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Literal, get_args
 
 from posekit.errors import DatasetError, UnknownChoiceError
 from posekit.files.problems import Problem
+from posekit.files.writing import FreeNames, replace_unsafe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,9 +88,6 @@ def bring_picture(source: Path, target: Path, how: PictureTransfer) -> None:
         shutil.copyfile(source, target)
 
 
-_UNSAFE = re.compile(r'[\x00-\x1f<>:"|?*]+')
-
-
 class PictureNames:
     """Gives each picture of one split its path below ``images/<split>``.
 
@@ -100,7 +97,7 @@ class PictureNames:
     """
 
     def __init__(self) -> None:
-        self._taken: set[str] = set()
+        self._names = FreeNames()
 
     def claim(self, file_name: str) -> PurePosixPath:
         """Return a relative path of which no other picture has the same stem.
@@ -108,13 +105,7 @@ class PictureNames:
         Args:
             file_name: the name in the annotations, "/" between folders.
         """
-        parts = [_UNSAFE.sub("_", part) for part in file_name.encode("utf-8", "replace").decode().split("/")]
+        parts = [replace_unsafe(part) for part in file_name.split("/")]
         parts = [part for part in parts[:-1] if part not in ("", ".", "..", "images")] + parts[-1:]
         wanted = PurePosixPath(*parts)
-        path, number = wanted, 1
-        # Some file systems do not tell upper from lower case.
-        while (key := str(path.with_suffix("")).casefold()) in self._taken:
-            number += 1
-            path = wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
-        self._taken.add(key)
-        return path
+        return PurePosixPath(f"{self._names.claim(str(wanted.with_suffix('')))}{wanted.suffix}")

@@ -141,7 +141,7 @@ def _load(network: nn.Module, state: Mapping[str, Tensor]) -> None:
         network.load_state_dict(state)
     except RuntimeError as error:
         raise CheckpointError(
-            f"the interrupted run trained another network: {one_line(str(error))[:LONGEST_REASON]}. "
+            f"the interrupted run trained another network: {one_line(error, LONGEST_REASON)}. "
             "Load the model from the checkpoint that is resumed"
         ) from error
 

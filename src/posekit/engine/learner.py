@@ -27,7 +27,7 @@ from posekit.engine.schedule import Schedule
 from posekit.engine.training_batches import rescaled
 from posekit.engine.training_run import TrainingRun
 from posekit.errors import CheckpointError
-from posekit.log import LOGGER
+from posekit.log import LOGGER, one_line
 from posekit.models.contract import Criterion, Losses
 from posekit.sample import Batch, Targets
 
@@ -103,8 +103,7 @@ class ModelEma:
         try:
             self.model.load_state_dict(tensors)
         except RuntimeError as error:
-            reason = " ".join(str(error).split())
-            raise CheckpointError(f"the averaged weights belong to another network: {reason}") from error
+            raise CheckpointError(f"the averaged weights belong to another network: {one_line(error)}") from error
         self.updates = int(state["updates"])
 
 

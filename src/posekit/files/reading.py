@@ -1,4 +1,4 @@
-"""Read a file, or say in one line why not."""
+"""Read a file of somebody else, or say in one line why not."""
 
 import json
 import os
@@ -11,48 +11,76 @@ import yaml
 from posekit.errors import (
     DatasetError,
     DatasetNotFoundError,
+    PosekitError,
     SourceNotFoundError,
     SourceValueError,
     UnreadableImageError,
 )
-from posekit.files.values import quote
 from posekit.log import one_line
+
+
+def exists(path: str | Path) -> bool:
+    """Tell whether there is something at a path; no for names that the file system cannot have."""
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists raises for names that are too long
+
+
+def read_file(
+    path: Path,
+    error: type[PosekitError],
+    *,
+    absent: PosekitError | None = None,
+    name: str = "",
+    limit: int | None = None,
+    first: int = -1,
+) -> bytes:
+    """Return the bytes of a regular file.
+
+    Args:
+        path: the file.
+        error: the class of what is raised, with `name` and the reason.
+        absent: raised where there is no such file; None: `error`.
+        name: how the user knows the file, such as ``cfg=my.yaml``; the path when empty.
+        limit: the most bytes that a whole file may have.
+        first: how many bytes are wanted; all of them when negative.
+    """
+    name = name or str(path)
+    try:
+        # Opening a pipe waits for whoever writes into it; a device may never end.
+        if path.exists() and not path.is_file():
+            raise error(f"{name}: is {'a folder' if path.is_dir() else 'a pipe or a device'}, not a file")
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if first < 0 and limit is not None and size > limit:
+                raise error(f"{name}: has {size:,} bytes, more than the {limit:,} allowed")
+            return file.read(first)
+    except PosekitError:
+        raise
+    except (OSError, ValueError) as problem:
+        if absent is not None and isinstance(problem, (FileNotFoundError, NotADirectoryError)):
+            raise absent from problem
+        raise error(f"{name}: cannot be read ({getattr(problem, 'strerror', None) or problem})") from problem
+
 
 # The largest picture that is decoded, with four channels of 16 bits and not compressed, has 1.4 GB.
 MAX_BYTES = 2 * 2**30
 
 
-def read_bytes(path: Path, limit: int = -1) -> bytes:
-    """Return the first `limit` bytes of a file; all of them when negative.
+def read_bytes(path: Path, first: int = -1) -> bytes:
+    """Return the first bytes of a picture, video or list; all of them when `first` is negative.
 
     Raises:
         SourceNotFoundError: there is no such file.
         UnreadableImageError: it may not be read, is no regular file, or is wanted whole and larger than `MAX_BYTES`.
     """
-    try:
-        # Opening a pipe waits for whoever writes into it; a device may never end.
-        if path.exists() and not path.is_file():
-            kind = "a folder" if path.is_dir() else "a pipe or a device"
-            raise UnreadableImageError(f"{path}: is {kind}, not a file")
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if limit < 0 and size > MAX_BYTES:
-                raise UnreadableImageError(f"{path}: has {size:,} bytes, more than the {MAX_BYTES:,} allowed")
-            return file.read(limit)
-    except FileNotFoundError as error:
-        raise SourceNotFoundError(f"{path}: no such file") from error
-    except UnreadableImageError:
-        raise
-    except OSError as error:
-        raise UnreadableImageError(f"{path}: cannot be opened ({error.strerror})") from error
+    absent = SourceNotFoundError(f"{path}: no such file")
+    return read_file(path, UnreadableImageError, absent=absent, limit=MAX_BYTES, first=first)
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a list file, without the byte order mark that some editors put first.
+    """Return the text of a list, without the byte order mark that some editors put first.
 
     Raises:
-        SourceNotFoundError: there is no such file.
-        UnreadableImageError: it may not be read, or is no regular file.
+        SourceNotFoundError, UnreadableImageError: as `read_bytes`.
         SourceValueError: it is not UTF-8 text.
     """
     try:
@@ -61,14 +89,14 @@ def read_text(path: Path) -> str:
         raise SourceValueError(f"{path}: the list is not UTF-8 text ({error.reason} at byte {error.start})") from error
 
 
-def load_json(path: Path) -> Any:
+def read_json(path: Path) -> Any:
     """Return the content of any JSON file in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
 
     Raises:
         DatasetNotFoundError: there is no such file.
         DatasetError: it cannot be read, or is no JSON; the message gives line and column.
     """
-    data = _read(path)
+    data = read_file(path, DatasetError, absent=DatasetNotFoundError(f"{path}: there is no such annotation file"))
     try:
         return json.loads(data)
     except json.JSONDecodeError as error:
@@ -81,75 +109,37 @@ def load_json(path: Path) -> Any:
         raise DatasetError(f"{path}: holds a number that is too long to read") from error
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise DatasetNotFoundError(f"{path}: there is no such annotation file") from error
-    except IsADirectoryError as error:
-        raise DatasetError(f"{path}: is a folder; name the JSON file in it") from error
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
-
-
 # Class names of the largest vocabularies take 1 MB.
 LARGEST_YAML = 16 << 20
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    """Return the keys of a dataset YAML; their values are not checked yet.
+def read_yaml(path: Path, error: type[PosekitError], *, absent: PosekitError | None = None, name: str = "") -> Any:
+    """Return the content of a YAML file; the arguments are those of `read_file`."""
+    data = read_file(path, error, absent=absent, name=name, limit=LARGEST_YAML)
+    return parse_yaml(data, error, name or str(path))
 
-    Args:
-        path: an existing file.
 
-    Raises:
-        DatasetError: it cannot be read, is no YAML, or does not hold ``key: value`` lines.
+def parse_yaml(content: bytes | str, error: type[PosekitError], name: str) -> Any:
+    """Return plain values from YAML: UTF-8 or UTF-16, with or without a byte order mark.
+
+    Raises `error`, with `name`, where it is no YAML, or a key stands twice.
     """
     try:
-        size = path.stat().st_size
-        if size > LARGEST_YAML:
-            raise DatasetError(f"{path}: {size} bytes are too many for a dataset YAML, which names folders and classes")
-        content = path.read_bytes()
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
-    return parse_yaml(content, str(path))
-
-
-def parse_yaml(content: bytes, where: str) -> dict[str, Any]:
-    """Return the keys of a dataset YAML given as bytes.
-
-    Args:
-        content: UTF-8 or UTF-16, with or without a byte order mark.
-        where: the file's name, for messages.
-
-    Raises:
-        DatasetError: it is no YAML, or does not hold ``key: value`` lines.
-    """
-    try:
-        data = yaml.load(content, Loader=_StrictLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        return yaml.load(content, Loader=_StrictLoader)
+    except yaml.MarkedYAMLError as problem:
+        mark = problem.problem_mark or problem.context_mark
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise DatasetError(f"{where}{place}: no valid YAML here: {one_line(error.problem or str(error))}") from error
-    except RecursionError as error:
-        raise DatasetError(f"{where}: is nested too deeply for a dataset YAML") from error
-    except (yaml.YAMLError, ValueError) as error:  # a ValueError: what looks like a date, or a number of 5,000 digits
-        raise DatasetError(f"{where}: is no valid YAML: {one_line(str(error))}") from error
-    if not isinstance(data, dict):
-        raise DatasetError(f"{where}: holds {quote(data)}, expected lines of the form 'key: value'")
-    for key in data:
-        if not isinstance(key, str):
-            raise DatasetError(
-                f"{where}: {quote(key)} is no key of a data set: if it numbers a class, indent it under `names:`"
-            )
-    return data
+        raise error(f"{name}{place}: no valid YAML here: {one_line(problem.problem or str(problem))}") from problem
+    except RecursionError as problem:
+        raise error(f"{name}: is nested too deeply for a YAML file") from problem
+    except (yaml.YAMLError, ValueError) as problem:  # a ValueError: what looks like a date, or a number of 5,000 digits
+        raise error(f"{name}: is no valid YAML: {one_line(str(problem))}") from problem
 
 
 class _StrictLoader(yaml.SafeLoader):
     """Loads plain values, and refuses a key that stands twice instead of taking the last."""
 
     def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
-        """Compose a mapping and look for repeated keys."""
         node = super().compose_mapping_node(anchor)
         seen: dict[Hashable, int] = {}
         for key, _ in node.value:

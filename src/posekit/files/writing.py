@@ -1,10 +1,11 @@
-"""Replaces a file in one step, so that nobody ever sees half a file under its name."""
+"""Write a file or a folder whole or not at all, under a name that is safe and free."""
 
-import itertools
 import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,9 +18,6 @@ def replacing(path: Path) -> Iterator[Path]:
 
     Missing folders are made. When the block raises, the temporary file is removed and whatever was
     at `path` stays as it was.
-
-    Args:
-        path: the file to write or replace.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid4().hex[:12]}.tmp")
@@ -72,26 +70,19 @@ def new_folder(folder: Path) -> Iterator[Path]:
             raise OutputError(f"{folder} already holds something: name a new or an empty folder, or remove it first")
         if folder == Path.cwd():
             raise OutputError(f"{folder} is the folder you are in, and would be replaced: name a new folder in it")
-        with _draft(folder) as draft:
+        draft = folder.with_name(f".{folder.name}.unfinished-{os.getpid()}")
+        draft.mkdir(parents=True)
+        try:
             yield draft
             if folder.exists():
                 folder.rmdir()
             draft.rename(folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
     except OutputError:
         raise
     except OSError as error:
         raise OutputError(f"{folder} cannot be written ({error.strerror or error})") from error
-
-
-@contextmanager
-def _draft(folder: Path) -> Iterator[Path]:
-    """Make a folder beside `folder`; it is gone afterwards, unless it was renamed."""
-    draft = folder.with_name(f".{folder.name}.unfinished-{os.getpid()}")
-    draft.mkdir(parents=True)
-    try:
-        yield draft
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def make_run_folder(base: Path, name: str, exist_ok: bool = False) -> Path:
@@ -114,7 +105,7 @@ def make_run_folder(base: Path, name: str, exist_ok: bool = False) -> Path:
         if exist_ok:
             folder.mkdir(exist_ok=True)
             return folder
-        return next(candidate for candidate in _candidates(base, name) if _make(candidate))
+        return base / free_name(name, lambda free: not _make(base / free), joint="")
     except OSError as error:
         raise OutputError(f"{folder}: the folder of results cannot be made ({error.strerror})") from error
 
@@ -127,7 +118,45 @@ def _make(folder: Path) -> bool:
     return True
 
 
-def _candidates(base: Path, name: str) -> Iterator[Path]:
-    yield base / name
-    for number in itertools.count(2):
-        yield base / f"{name}{number}"
+_UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')
+
+
+# File systems allow 255 bytes; suffixes and numbers need some.
+_LONGEST_NAME = 200
+
+
+def safe_name(text: str) -> str:
+    """Return a file or folder name that cannot leave its folder and that every system takes."""
+    name = replace_unsafe(text).strip(". _").encode()[:_LONGEST_NAME].decode("utf-8", "ignore")
+    return name.rstrip(". _") or "unnamed"
+
+
+def replace_unsafe(text: str) -> str:
+    """Return a text with ``_`` for what a name cannot hold on some system, folder separators among it."""
+    return _UNSAFE.sub("_", text.encode("utf-8", "replace").decode())
+
+
+def free_name(name: str, is_taken: Callable[[str], bool], *, joint: str = "-") -> str:
+    """Return the first of ``name``, ``name-2``, ``name-3``, ... that is not taken; `joint` stands before the number."""
+    names = (name if number == 1 else f"{name}{joint}{number}" for number in count(1))
+    return next(free for free in names if not is_taken(free))
+
+
+class FreeNames:
+    """Gives out names without giving one twice; a repeated one gets ``-2``, ``-3``, ..."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._last: dict[str, int] = {}
+
+    def claim(self, name: str) -> str:
+        """Return `name`, with a number where it is taken; quick for thousands of one name."""
+        # Some file systems do not tell upper from lower case.
+        key = name.casefold()
+        number, free = self._last.get(key, 1), name
+        while free.casefold() in self._taken:
+            number += 1
+            free = f"{name}-{number}"
+        self._last[key] = number
+        self._taken.add(free.casefold())
+        return free

@@ -17,6 +17,7 @@ from posekit.errors import MissingExtraError, PosekitError, UnreadableImageError
 from posekit.files.magic import HEAD_BYTES, identify, list_formats
 from posekit.files.reading import read_bytes
 from posekit.io.convert import from_array, from_pil
+from posekit.log import one_line
 from posekit.sample import Picture
 
 if TYPE_CHECKING:
@@ -215,7 +216,7 @@ def _decode_with_pillow(data: bytes, kind: str) -> Picture:
     except Image.DecompressionBombError as error:
         raise UnreadableImageError(f"declares more than the {MAX_PIXELS:,} pixels allowed") from error
     except DECODE_ERRORS as error:
-        raise UnreadableImageError(f"the {kind} data is damaged or cut short ({_one_line(error)})") from error
+        raise UnreadableImageError(f"the {kind} data is damaged or cut short ({one_line(error, 100)})") from error
 
 
 def _decode_heic(data: bytes) -> Picture:
@@ -230,7 +231,7 @@ def _decode_heic(data: bytes) -> Picture:
     except PosekitError:
         raise
     except DECODE_ERRORS as error:
-        raise UnreadableImageError(f"the HEIC data is damaged or cut short ({_one_line(error)})") from error
+        raise UnreadableImageError(f"the HEIC data is damaged or cut short ({one_line(error, 100)})") from error
 
 
 def _decode_raw(data: bytes) -> Picture:
@@ -242,12 +243,7 @@ def _decode_raw(data: bytes) -> Picture:
         with rawpy.imread(io.BytesIO(data)) as raw:
             return from_array(raw.postprocess()[..., ::-1])
     except rawpy.LibRawError as error:
-        raise UnreadableImageError(f"the DNG data is damaged or cut short ({_one_line(error)})") from error
-
-
-def _one_line(error: BaseException) -> str:
-    """Shorten what a decoder says, which may be long and of several lines."""
-    return " ".join(str(error).split())[:100]
+        raise UnreadableImageError(f"the DNG data is damaged or cut short ({one_line(error, 100)})") from error
 
 
 def _check_pixels(width: int, height: int) -> None:

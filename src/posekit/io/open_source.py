@@ -12,7 +12,7 @@ from typing import Any
 from posekit.errors import SettingError, SourceNotFoundError, SourceTypeError, SourceValueError
 from posekit.files.download import is_live_url, is_media_url, is_url, serves_picture
 from posekit.files.magic import IMAGE_SUFFIXES, VIDEO_SUFFIXES, list_formats, media_kind
-from posekit.files.reading import read_text
+from posekit.files.reading import exists, read_text
 from posekit.io.live import StreamSource, parse_screen, read_stream_list
 from posekit.io.source import FileSource, MemorySource, Source, TensorSource, is_in_memory, is_tensor
 
@@ -51,14 +51,6 @@ def _folders(base: Path) -> Iterator[Path]:
 
 
 LIST_SUFFIXES = frozenset({".txt", ".csv"})
-
-
-def exists(name: str | Path) -> bool:
-    """Tell whether a file or folder of that name exists; False for what can be no name at all."""
-    try:
-        return Path(name).expanduser().exists()
-    except (OSError, ValueError):
-        return False
 
 
 def find_files(source: str | Path) -> list[Path | str]:

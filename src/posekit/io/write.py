@@ -3,17 +3,11 @@
 import re
 from pathlib import Path
 
-from posekit.files.pictures import save_jpeg
+from posekit.files.pictures import write_picture
+from posekit.files.writing import FreeNames, safe_name
 from posekit.sample import Picture, Sample
 
-_UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')
-
-
 _CREDENTIALS = re.compile(r"^[^/@]*@")
-
-
-# File systems allow 255 bytes; suffixes and numbers need some.
-_MAX_BYTES = 200
 
 
 class OutputNames:
@@ -24,26 +18,14 @@ class OutputNames:
 
     def __init__(self) -> None:
         self._by_source: dict[tuple[str, int, str], str] = {}
-        self._taken: set[str] = set()
-        self._repeats: dict[str, int] = {}
+        self._names = FreeNames()
 
     def stem(self, sample: Sample) -> str:
         """Return the stem for a sample; the frames of one video share theirs."""
         key = (sample.origin.kind, sample.origin.index, sample.path)
         if key not in self._by_source:
-            self._by_source[key] = self._claim(safe_stem(sample.path, is_stream=sample.origin.kind == "stream"))
+            self._by_source[key] = self._names.claim(safe_stem(sample.path, is_stream=sample.origin.kind == "stream"))
         return self._by_source[key]
-
-    def _claim(self, stem: str) -> str:
-        # Some file systems do not tell upper from lower case.
-        key = stem.casefold()
-        name, number = stem, self._repeats.get(key, 1)
-        while name.casefold() in self._taken:
-            number += 1
-            name = f"{stem}-{number}"
-        self._repeats[key] = number
-        self._taken.add(name.casefold())
-        return name
 
 
 def safe_stem(path: str, *, is_stream: bool = False) -> str:
@@ -58,8 +40,7 @@ def safe_stem(path: str, *, is_stream: bool = False) -> str:
     else:
         name = re.split(r"[/\\]", path)[-1]
         name = name.rpartition(".")[0] or name
-    name = _UNSAFE.sub("_", name).strip(". _").encode("utf-8", "replace")[:_MAX_BYTES].decode("utf-8", "ignore")
-    return name.rstrip(". _") or "unnamed"
+    return safe_name(name)
 
 
 class ImageWriter:
@@ -81,7 +62,7 @@ class ImageWriter:
             OutputError: it cannot be encoded or written.
         """
         path = self.folder / f"{self._names.stem(sample)}.jpg"
-        save_jpeg(path, image)
+        write_picture(path, image)
         return path
 
 
@@ -105,5 +86,5 @@ class FrameWriter:
         """
         stem = self._names.stem(sample)
         path = self.folder / f"{stem}_frames" / f"{stem}_{sample.origin.frame or 1}.jpg"
-        save_jpeg(path, image)
+        write_picture(path, image)
         return path

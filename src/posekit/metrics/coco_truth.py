@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posekit.errors import DatasetError
-from posekit.files.reading import load_json
+from posekit.files.reading import read_json
 from posekit.metrics.coco_rows import picture_id
 from posekit.metrics.similarity import BOX_FILL
 from posekit.ops.polygons import polygon_area
@@ -410,7 +410,7 @@ def read_truth(source: Path | str | Mapping[str, Any], *, outlines: bool = False
         DatasetNotFoundError: there is no such file.
         DatasetError: it is not JSON, not COCO's form, or lacks picture sizes that outlines need.
     """
-    content, name = (source, "COCO truth") if isinstance(source, Mapping) else (load_json(Path(source)), str(source))
+    content, name = (source, "COCO truth") if isinstance(source, Mapping) else (read_json(Path(source)), str(source))
     images, categories, annotations = (_entries(content, key, name) for key in ("images", "categories", "annotations"))
     problems: list[str] = []
     pictures = _pictures(images, problems)

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import re
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from posekit.errors import MissingExtraError
 from posekit.files.pictures import write_picture
+from posekit.files.writing import free_name, safe_name
 from posekit.results.parts import Boxes, Keypoints, Masks, as_numpy
 
 Row = dict[str, Any]
@@ -193,8 +193,9 @@ def save_crops(
     for number, (x1, y1, x2, y2) in zip(as_numpy(boxes.cls).tolist(), _crop_corners(boxes).tolist(), strict=True):
         crop = picture[y1:y2, x1:x2]
         if crop.size:
-            path = Path(folder) / _folder_name(names[int(number)]) / f"{stem}.jpg"
-            written.append(write_picture(_untaken(path), np.ascontiguousarray(crop)))
+            place = Path(folder) / safe_name(names[int(number)])
+            name = free_name(stem, lambda free: (place / f"{free}.jpg").exists())  # noqa: B023 - called at once
+            written.append(write_picture(place / f"{name}.jpg", np.ascontiguousarray(crop)))
     return written
 
 
@@ -205,18 +206,3 @@ def _crop_corners(boxes: Boxes) -> NDArray[np.int64]:
     height, width = boxes.orig_shape
     corners = np.concatenate([centre - half, centre + half], axis=1).astype(np.int64)
     return np.clip(corners, 0, [width, height, width, height])
-
-
-def _folder_name(class_name: str) -> str:
-    """Return the class name without characters that would lead to another folder."""
-    name = re.sub(r'[\\/:*?"<>|]', "_", class_name)
-    return name if name.strip(". ") else "_"
-
-
-def _untaken(path: Path) -> Path:
-    number = 2
-    candidate = path
-    while candidate.exists():
-        candidate = path.with_stem(f"{path.stem}-{number}")
-        number += 1
-    return candidate

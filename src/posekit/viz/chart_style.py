@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.files.pictures import jpeg_bytes
+from posekit.files.pictures import encode_picture
 from posekit.files.writing import write_whole
 from posekit.viz.colors import WHITE, Color, color_of, contrast
 
@@ -303,7 +303,7 @@ def save_chart_sheet(title: str, note: str, columns: Sequence[Sequence[Chart]], 
             figure.figimage(picture[..., ::-1], round(left * PIXELS_PER_UNIT), round(lower * PIXELS_PER_UNIT))
             top += _height(picture)
         left += column_width + GAP_ACROSS
-    write_whole(path, jpeg_bytes(_decoded(png_bytes(figure))))
+    write_whole(path, encode_picture(_decoded(png_bytes(figure))))
 
 
 def _height(picture: NDArray[np.uint8]) -> float:

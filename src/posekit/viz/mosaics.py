@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from posekit.errors import OutputError, ShapeError
-from posekit.files.pictures import jpeg_bytes
+from posekit.errors import ShapeError
+from posekit.files.pictures import encode_picture, write_picture
 from posekit.files.writing import write_whole
 from posekit.sample import Picture
 from posekit.schema.schema import KeypointSchema
@@ -75,7 +75,7 @@ def save_batch_picture(
         ShapeError: there are not as many scenes and titles as pictures.
         OutputError: the file cannot be written.
     """
-    write_whole(path, jpeg_bytes(batch_mosaic(pictures, scenes, titles)))
+    write_whole(path, encode_picture(batch_mosaic(pictures, scenes, titles)))
 
 
 def batch_mosaic(pictures: Sequence[Picture], scenes: Sequence[Scene], titles: Sequence[str]) -> Picture:
@@ -248,7 +248,7 @@ def save_verdict_picture(picture: Picture, verdict: Verdict, path: str | Path) -
     Raises:
         OutputError: the file cannot be written.
     """
-    write_whole(path, jpeg_bytes(draw_verdict(picture, verdict)))
+    write_whole(path, encode_picture(draw_verdict(picture, verdict)))
 
 
 def draw_verdict(picture: Picture, verdict: Verdict) -> Picture:
@@ -410,12 +410,7 @@ def save_feature_maps(maps: Mapping[str, Tensor], folders: Sequence[Path]) -> No
     """
     for name, batch in maps.items():
         for folder, channels in zip(folders, batch.float().cpu().numpy(), strict=True):
-            folder.mkdir(parents=True, exist_ok=True)
-            path = folder / f"{name}_features.png"
-            encoded, data = cv2.imencode(".png", tile_channels(channels[:CHANNELS]))
-            if not encoded:
-                raise OutputError(f"{path}: the feature maps cannot be encoded")
-            path.write_bytes(data.tobytes())
+            write_picture(folder / f"{name}_features.png", tile_channels(channels[:CHANNELS]))
 
 
 def tile_channels(channels: np.ndarray) -> np.ndarray:

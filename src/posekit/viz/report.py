@@ -11,7 +11,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from posekit.files.pictures import jpeg_bytes
+from posekit.files.pictures import encode_picture
 from posekit.files.writing import write_whole
 from posekit.sample import Picture
 
@@ -200,7 +200,7 @@ def _finding(number: int, finding: Finding) -> str:
 
 def _example(example: Example) -> str:
     """Return a picture with its caption; a click enlarges it, without a script."""
-    source = _data_address(jpeg_bytes(_shrunk(example.picture), QUALITY), "image/jpeg")
+    source = _data_address(encode_picture(_shrunk(example.picture), quality=QUALITY), "image/jpeg")
     caption = _escaped(example.caption)
     return (
         f'<figure><label><input type="checkbox" aria-label="enlarge"><img src="{source}" alt="{caption}"></label>'

@@ -27,12 +27,12 @@ def test_a_yaml_file_is_built(tmp_path):
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        (b"nc: [1,", "no readable YAML file: while parsing"),
-        (b"\xff\xfe\x00", "no readable YAML file"),
+        (b"nc: [1,", "no valid YAML here"),
+        (b"\xff\xfe\x00", "no valid YAML"),
         (b"", "no model definition: expected keys such as nc, backbone and head"),
         (b"- 1\n- 2\n", "no model definition"),
         (b"nc: 1\n", "expected 1 to 500 layers"),
-        (b"a: !!python/object/apply:os.getcwd []\n", "no readable YAML file"),
+        (b"a: !!python/object/apply:os.getcwd []\n", "no valid YAML"),
     ],
 )
 def test_a_bad_yaml_file_is_one_line_with_its_name(tmp_path, content, text):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from posekit.data.annotation import Box, Points
 from posekit.errors import DatasetError
-from posekit.files.reading import load_json
+from posekit.files.reading import read_json
 from posekit.files.values import UnusableValueError, is_number, quote, read_numbers
 from posekit.io.decode import MAX_PIXELS
 
@@ -100,7 +100,7 @@ def load_coco(path: Path) -> dict[str, Any]:
         DatasetNotFoundError: there is no such file.
         DatasetError: it cannot be read, is no JSON, or is JSON of another form.
     """
-    content = load_json(path)
+    content = read_json(path)
     lists = ("images", "annotations")
     if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in lists):
         raise DatasetError(f"{path}: {say_form(content)}")

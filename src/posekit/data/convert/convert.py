@@ -26,6 +26,7 @@ from posekit.data.open_split import open_split
 from posekit.data.written import PictureTransfer, Written
 from posekit.data.yolo.write import write_yolo
 from posekit.errors import DatasetError, DatasetKeyError, DatasetNotFoundError, SettingError
+from posekit.files.reading import read_file
 from posekit.files.writing import new_folder
 
 
@@ -239,11 +240,7 @@ def _of_folder(folder: Path) -> str | None:
 
 
 def _of_file(path: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
+    head = read_file(path, DatasetError, first=_HEAD_BYTES)
     if head.startswith(_ZIP):
         raise DatasetError(f"{path}: is a ZIP archive: unpack it, and name the folder or the annotation file in it")
     if head.startswith(_HDF5):

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from posekit.data.annotation import AnnotationSet
@@ -20,9 +19,10 @@ from posekit.data.convert.sleap import open_h5, read_array
 from posekit.data.find_pictures import PictureSearch
 from posekit.errors import DatasetError, DatasetNotFoundError, PosekitError
 from posekit.files.problems import ProblemList
-from posekit.files.reading import read_text
+from posekit.files.reading import read_text, read_yaml
 from posekit.files.values import LARGEST
 from posekit.io.decode import picture_size
+from posekit.log import one_line
 
 if TYPE_CHECKING:
     import h5py
@@ -409,9 +409,9 @@ def _limbs(label_file: Path, problems: ProblemList) -> list[tuple[str, str]]:
     if not path.is_file():
         return []
     try:
-        content: Any = yaml.safe_load(path.read_bytes())
-    except (yaml.YAMLError, OSError, ValueError, RecursionError) as error:
-        problems.add(PROJECT_FILE, f"cannot be read ({' '.join(str(error).split())[:100]}): no limbs", "bad_config")
+        content = read_yaml(path, DatasetError, name=PROJECT_FILE)
+    except DatasetError as error:
+        problems.add(PROJECT_FILE, f"cannot be read ({one_line(error, 100)}): no limbs", "bad_config")
         return []
     pairs: Sequence[Any] = (content.get("skeleton") if isinstance(content, dict) else None) or ()
     usable = [pair for pair in pairs if isinstance(pair, list) and len(pair) == 2] if isinstance(pairs, list) else []

@@ -23,7 +23,7 @@ from posekit.data.find_pictures import PictureSearch
 from posekit.errors import DatasetError, PosekitError
 from posekit.files.magic import media_kind
 from posekit.files.problems import ProblemList
-from posekit.files.reading import load_json
+from posekit.files.reading import read_json
 from posekit.files.values import UnusableValueError, is_number, quote
 from posekit.io.decode import picture_size
 
@@ -283,7 +283,7 @@ def read_label_studio(source: Path, *, images: Path | None = None) -> Annotation
         DatasetNotFoundError: there is no such file.
         DatasetError: it is no JSON export, or the export called JSON-MIN.
     """
-    tasks = load_json(source)
+    tasks = read_json(source)
     _check_form(tasks, source)
     problems = ProblemList(str(source))
     search = PictureSearch(source, [] if images is None else [images])

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from posekit.data.annotation import AnnotationSet
 from posekit.data.convert.objects import NamedObject, NamedPicture, NamedPoint, NamedSchema, number_objects
 from posekit.data.find_pictures import PictureSearch
-from posekit.errors import DatasetError, DatasetNotFoundError, MissingExtraError, OutputError, PosekitError
+from posekit.errors import DatasetError, DatasetNotFoundError, MissingExtraError, PosekitError
+from posekit.files.pictures import write_picture
 from posekit.files.problems import ProblemList
 from posekit.files.values import UnusableValueError, is_number
 from posekit.io.decode import MAX_PIXELS, decode_image, picture_size
+from posekit.log import one_line
 
 if TYPE_CHECKING:
     import h5py
@@ -47,9 +48,9 @@ def open_h5(path: Path) -> Iterator["h5py.File"]:
     except PosekitError:
         raise
     except (OSError, RuntimeError) as error:
-        raise DatasetError(f"{path}: is no HDF5 file, or a damaged one ({_one_line(error)})") from error
+        raise DatasetError(f"{path}: is no HDF5 file, or a damaged one ({one_line(error, 200)})") from error
     except (KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError, MemoryError) as error:
-        raise DatasetError(f"{path}: does not hold what it should ({_one_line(error)})") from error
+        raise DatasetError(f"{path}: does not hold what it should ({one_line(error, 200)})") from error
 
 
 def read_array(group: "h5py.Group", name: str) -> Any:
@@ -67,10 +68,6 @@ def read_array(group: "h5py.Group", name: str) -> Any:
     if stored.nbytes > _MOST_BYTES:
         raise ValueError(f"{name} says that it holds {stored.nbytes:,} bytes")
     return stored[()]
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200]
 
 
 # Before this format, pictures were always encoded with OpenCV from RGB frames.
@@ -150,11 +147,7 @@ class SleapPictures:
         image = self._decode(data, _text(stored.attrs["format"]), stored.attrs)
         name = f"video{video}_frame{frame:06d}.png"
         path = self._extracted / name
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(cv2.imencode(".png", image)[1].tobytes())
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+        write_picture(path, image)
         return FoundPicture(file_name=name, path=path, size=(image.shape[0], image.shape[1]))
 
     def _decode(

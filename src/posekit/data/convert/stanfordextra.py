@@ -11,7 +11,7 @@ from posekit.data.convert.objects import NamedObject, NamedPicture, NamedPoint, 
 from posekit.data.find_pictures import PictureSearch
 from posekit.errors import DatasetError, PosekitError
 from posekit.files.problems import ProblemList
-from posekit.files.reading import load_json, read_text
+from posekit.files.reading import read_json, read_text
 from posekit.files.values import UnusableValueError, is_number, quote, read_numbers
 
 DOG = "dog"
@@ -53,7 +53,7 @@ def read_stanfordextra(source: Path, *, images: Path | None = None) -> Annotatio
         DatasetNotFoundError: there is no such file.
         DatasetError: it is no list of dogs, or the definitions cannot be read.
     """
-    entries = load_json(source)
+    entries = read_json(source)
     if not isinstance(entries, list) or not entries or not _is_dog(entries[0]):
         raise DatasetError(f"{source}: is no list of dogs as StanfordExtra has it (img_path, joints, img_bbox, seg)")
     names = _point_names(source.absolute().parent / NAMES_FILE)

@@ -17,9 +17,9 @@ from posekit.data.coco.split import coco_folder_keys
 from posekit.data.description import SPLITS
 from posekit.data.figures.backdrop import SceneSettings
 from posekit.data.figures.scene import DEFAULTS, make_scene
-from posekit.data.find_dataset import FoundKeys
+from posekit.data.find_dataset import FoundKeys, read_keys
 from posekit.errors import DatasetError, DatasetTypeError, OutputError, SettingError
-from posekit.files.reading import read_yaml
+from posekit.files.pictures import encode_picture
 from posekit.files.values import quote
 from posekit.files.writing import new_folder
 from posekit.log import LOGGER
@@ -81,7 +81,7 @@ def drawn_keys(found: FoundKeys, *, task: str, datasets_dir: Path) -> FoundKeys:
         return FoundKeys(source=found.source, keys=coco_folder_keys(folder, task) or {}, folder=folder)
     folder = datasets_dir.absolute() / wanted.folder_name
     _draw(wanted, folder, write_yolo_dataset)
-    return FoundKeys(source=found.source, keys=read_yaml(folder / "data.yaml"), folder=folder)
+    return FoundKeys(source=found.source, keys=read_keys(folder / "data.yaml"), folder=folder)
 
 
 def _wanted(found: FoundKeys) -> FigureSet:
@@ -124,9 +124,6 @@ def _draw(wanted: FigureSet, folder: Path, write: Writer) -> None:
 VAL_OFFSET = 1_000_000
 
 
-JPEG_QUALITY = 92
-
-
 def write_pictures(
     folder: Path, split: str, count: int, seed: int, settings: SceneSettings
 ) -> Iterator[tuple[str, Sample]]:
@@ -149,8 +146,7 @@ def write_pictures(
     for number in range(1, count + 1):
         sample = make_scene(first + number - 1, settings)
         name = f"{number:06d}.jpg"
-        _, encoded = cv2.imencode(".jpg", sample.image, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))
-        (folder / name).write_bytes(encoded.tobytes())
+        (folder / name).write_bytes(encode_picture(sample.image))
         yield name, sample
 
 

@@ -107,7 +107,7 @@ class GuardedLogger:
             step()
         except Exception as error:  # noqa: BLE001 - the packages raise errors of any kind
             self._works = False
-            reason = one_line(f"{type(error).__name__}: {error}")[:LONGEST_REASON]
+            reason = one_line(f"{type(error).__name__}: {error}", LONGEST_REASON)
             LOGGER.warning("%s: nothing more is logged to it, the training goes on (%s)", self._logger.service, reason)
 
 

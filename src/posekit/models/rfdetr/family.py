@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-import yaml
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from posekit.checkpoint.record import Checkpoint
 from posekit.config.settings import PredictSettings, TrainSettings, ValSettings
-from posekit.errors import NotInThisReleaseError, SettingError
+from posekit.errors import ModelDefinitionError, NotInThisReleaseError, SettingError
+from posekit.files.reading import read_yaml
 from posekit.log import LOGGER
 from posekit.models.contract import KnownNetwork, NetworkCost
 from posekit.models.rfdetr.architecture import FAMILY, Layout, from_definition, layout_of_size, published_layout
@@ -226,8 +226,8 @@ class RFDETRFamily:
 def _layout_in(path: Path) -> Layout | None:
     """Return the layout that a file describes; None when it describes another family's network."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
+        content = read_yaml(path, ModelDefinitionError)
+    except ModelDefinitionError:
         return None  # the family whose files have no mark tells what is wrong with it
     if not isinstance(content, dict) or content.get("family") != FAMILY:
         return None

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import torch
-import yaml
 from torch import Tensor, nn
 
 from posekit.checkpoint.record import Checkpoint, remembered_settings
 from posekit.errors import CheckpointError, ModelDefinitionError
+from posekit.files.reading import read_yaml
 from posekit.log import LOGGER
 from posekit.models.yolo.definition import MAX_CHANNELS, ModelDefinition, parse_definition
 from posekit.models.yolo.heads import PREFIX, Branch, Detect
@@ -416,11 +416,7 @@ def copy_matching(target: LoadedModel, source: LoadedModel) -> tuple[int, int]:
 def _read_definition(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return stock_definition(path.name if path.parent == Path() else str(path))
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ModelDefinitionError(f"{path} is no readable YAML file: {reason}") from error
+    data = read_yaml(path, ModelDefinitionError)
     if not isinstance(data, dict):
         raise ModelDefinitionError(f"{path} is no model definition: expected keys such as nc, backbone and head")
     return data
