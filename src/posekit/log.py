@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -77,3 +77,32 @@ def say_answer(text: str) -> None:
 def say_error(text: str) -> None:
     """Print an error in one line on stderr."""
     say(f"ERROR {one_line(text)}", sys.stderr)
+
+
+@contextmanager
+def progress_bar(
+    label: str, total: int | None, *, shown: bool, start: int = 0, of_bytes: bool = False
+) -> Iterator[Callable[[int], None]]:
+    """Show a bar on standard error, if that is a terminal, and give the function that moves it on.
+
+    Args:
+        label: what stands before the bar.
+        total: how many steps there are; None shows a bar without end.
+        shown: False draws nothing.
+        start: steps that are done already.
+        of_bytes: steps are bytes of a file; the bar is drawn without a terminal, too, and stays when it is full.
+    """
+    from rich import progress
+    from rich.console import Console
+
+    columns: list[progress.ProgressColumn] = [progress.TextColumn("{task.description}"), progress.BarColumn()]
+    if of_bytes:
+        columns += [progress.DownloadColumn(), progress.TransferSpeedColumn()]
+    else:
+        columns += [progress.MofNCompleteColumn(), progress.TimeElapsedColumn()]
+        columns += [progress.TextColumn("left"), progress.TimeRemainingColumn()]
+    console = Console(stderr=True)
+    hidden = not shown or not (of_bytes or console.is_terminal)
+    with progress.Progress(*columns, console=console, disable=hidden, transient=not of_bytes) as bar:
+        task = bar.add_task(label, total=total, completed=start)
+        yield lambda steps: bar.advance(task, steps)

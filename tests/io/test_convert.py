@@ -1,3 +1,5 @@
+"""Pictures in RGB become BGR."""
+
 import logging
 
 import cv2
@@ -9,8 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from posekit.errors import SourceTypeError, SourceValueError, UnreadableImageError
+from golden.fill import image
+from posekit.errors import SourceNotFoundError, SourceTypeError, SourceValueError, UnreadableImageError
 from posekit.io.convert import from_array, from_pil, from_tensor
+from posekit.io.source import picture_of
 
 SIDES = st.integers(1, 9)
 
@@ -126,3 +130,56 @@ def test_a_tensor_of_another_shape_is_refused(shape):
 def test_a_tensor_with_nan_is_refused():
     with pytest.raises(SourceValueError, match="NaN"):
         from_tensor(torch.full((1, 3, 32, 32), float("nan")))
+
+
+BGR = image(20, 30, 0)
+RGB = np.ascontiguousarray(BGR[..., ::-1])
+
+
+def test_every_form_gives_the_same_picture(tmp_path):
+    path = tmp_path / "p.png"
+    cv2.imwrite(str(path), BGR)
+    forms = [path, str(path), Image.fromarray(RGB), RGB, BGR[:, :, ::-1]]
+    for form in forms:
+        np.testing.assert_array_equal(picture_of(form), BGR)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_floats_are_not_rounded(dtype):
+    found = picture_of(RGB.astype(dtype) / 510)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, BGR / 2, atol=1e-4)
+
+
+def test_tensors_have_channels_first():
+    found = picture_of(torch.from_numpy(RGB).permute(2, 0, 1) / 255)
+    np.testing.assert_allclose(found, BGR, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        RGB.astype(np.float32),
+        np.full((4, 4, 3), np.nan, np.float32),
+        -np.ones((4, 4, 3)),
+        RGB[..., :2],
+        RGB[..., 0],
+        np.zeros((0, 4, 3), np.uint8),
+        torch.zeros(4, 4, 3),
+        torch.zeros(3, 4, 4, dtype=torch.uint8),
+    ],
+)
+def test_wrong_values_and_shapes_are_refused(wrong):
+    with pytest.raises(SourceValueError):
+        picture_of(wrong)
+
+
+@pytest.mark.parametrize("wrong", [RGB.astype(np.int32), 3, None])
+def test_other_objects_are_refused(wrong):
+    with pytest.raises(SourceTypeError, match="no picture"):
+        picture_of(wrong)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(SourceNotFoundError):
+        picture_of(tmp_path / "p.png")

@@ -1,3 +1,4 @@
+import contextlib
 import io
 import struct
 import sys
@@ -7,10 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, PngImagePlugin
 
 from posekit.errors import MissingExtraError, SourceNotFoundError, UnreadableImageError
-from posekit.io.decode import MAX_PIXELS, read_image
+from posekit.io.decode import MAX_PIXELS, check_png, read_image, scan_jpeg, tiff_tags
 
 DATA = Path(__file__).parents[1] / "data" / "io"
 DNG_VERSION = 50706
@@ -119,3 +122,100 @@ def test_pixels_without_a_fixed_range_are_refused(tmp_path):
     (tmp_path / "a.tif").write_bytes(buffer.getvalue())
     with pytest.raises(UnreadableImageError, match="32-bit float"):
         read_image(tmp_path / "a.tif")
+
+
+def jpeg_bytes(picture, **settings) -> bytes:
+    flags = [value for name, number in settings.items() for value in (getattr(cv2, f"IMWRITE_JPEG_{name}"), number)]
+    return cv2.imencode(".jpg", picture, flags)[1].tobytes()
+
+
+@pytest.mark.parametrize("settings", [{}, {"PROGRESSIVE": 1}, {"RST_INTERVAL": 2}, {"QUALITY": 100}])
+def test_a_whole_file_is_complete_and_tells_its_size(picture, settings):
+    scan = scan_jpeg(jpeg_bytes(picture, **settings))
+    assert (scan.height, scan.width, scan.channels, scan.bits, scan.complete) == (48, 64, 3, 8, True)
+
+
+def test_gray_has_one_channel(picture):
+    assert scan_jpeg(jpeg_bytes(picture[..., 0])).channels == 1
+
+
+@pytest.mark.parametrize("settings", [{}, {"PROGRESSIVE": 1}, {"RST_INTERVAL": 2}])
+def test_no_shorter_file_is_complete(picture, settings):
+    data = jpeg_bytes(picture, **settings)
+    assert not any(scan_jpeg(data[:size]).complete for size in range(len(data)))
+
+
+def test_what_follows_the_end_does_not_matter(picture):
+    assert scan_jpeg(jpeg_bytes(picture) + b"\xff\xc0garbage").complete
+
+
+def test_the_end_of_an_embedded_thumbnail_is_not_the_end(picture):
+    thumbnail = jpeg_bytes(picture[:16, :16])
+    block = b"\xff\xe2" + (len(thumbnail) + 2).to_bytes(2, "big") + thumbnail
+    data = jpeg_bytes(picture)
+    assert scan_jpeg(data[:2] + block + data[2:]).complete
+    assert not scan_jpeg(data[:2] + block + data[2:-2]).complete
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"\xff\xd8\xff\xd9", b"\xff\xd8" + b"\xff" * 1000])
+def test_a_file_without_frame_header_is_not_complete(data):
+    assert not scan_jpeg(data).complete
+
+
+WHOLE = cv2.imencode(".png", cv2.merge([cv2.getGaussianKernel(40, 9) @ cv2.getGaussianKernel(30, 5).T * 2e4] * 3))[
+    1
+].tobytes()
+
+
+def test_a_whole_file_passes_and_so_does_what_follows_it():
+    check_png(WHOLE)
+    check_png(WHOLE + b"\0\0\0\1IDATx garbage")
+
+
+@given(st.integers(WHOLE.index(b"IDAT"), len(WHOLE) - 13), st.integers(0, 7))
+def test_any_flipped_bit_of_the_pixel_data_is_found(position, bit):
+    damaged = bytearray(WHOLE)
+    damaged[position] ^= 1 << bit
+    if not damaged[WHOLE.index(b"IDAT")] & 0x20:  # else the flip made it a block that is ignored
+        with pytest.raises(UnreadableImageError, match="PNG data is damaged"):
+            check_png(bytes(damaged))
+
+
+def test_a_damaged_comment_does_no_harm():
+    info = PngImagePlugin.PngInfo()
+    info.add_text("note", "abcdef")
+    buffer = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(buffer, "PNG", pnginfo=info)
+    check_png(buffer.getvalue().replace(b"abcdef", b"abcdeg"))
+
+
+@given(st.binary(max_size=200))
+def test_no_cut_or_senseless_file_raises_anything_else(tail):
+    with contextlib.suppress(UnreadableImageError):
+        check_png(WHOLE[:40] + tail)
+
+
+WIDTH, HEIGHT, MAKE = 256, 257, 271
+
+
+def tiff_bytes(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "TIFF", tiffinfo={MAKE: "camera"})
+    return buffer.getvalue()
+
+
+def test_tags_are_read_in_both_byte_orders():
+    big_endian = Image.frombytes("I;16B", (4, 2), np.arange(8, dtype=">u2").tobytes())
+    for image, order in ((Image.new("RGB", (4, 2)), b"II"), (big_endian, b"MM")):
+        data = tiff_bytes(image)
+        assert data[:2] == order
+        assert {WIDTH, HEIGHT, MAKE} < tiff_tags(data)
+
+
+def test_a_file_that_ends_before_its_directory_does_is_cut_short():
+    data = tiff_bytes(Image.new("RGB", (4, 2)))
+    end = 8 + 2 + 12 * len(tiff_tags(data))
+    assert tiff_tags(data[:end]) == tiff_tags(data)
+    for size in range(end):
+        with pytest.raises(UnreadableImageError, match="directory is incomplete"):
+            tiff_tags(data[:size])

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from posekit.errors import DownloadError
-from posekit.files.download import download_urls as download
-from posekit.files.download import is_live_url, is_media_url, is_url, mask_credentials, serves_picture
+from posekit.files.download import download_media, is_live_url, is_media_url, is_url, mask_credentials, serves_picture
 from posekit.io.live import StreamSource
 from posekit.io.open_source import open_source
 
@@ -88,8 +87,8 @@ def test_a_url_without_suffix_is_a_picture_if_the_server_says_so(tmp_path, serve
 def test_what_has_not_changed_is_not_sent_again(tmp_path, serve):
     answer, seen = answering(b"picture", Last_Modified=LAST_MODIFIED)
     url = f"{serve(answer)}/a.jpg"
-    first = download(url, tmp_path)
-    assert download(url, tmp_path) == first
+    first = download_media(url, tmp_path)
+    assert download_media(url, tmp_path) == first
     assert first.read_bytes() == b"picture"
     assert seen == [None, LAST_MODIFIED]
 
@@ -97,13 +96,13 @@ def test_what_has_not_changed_is_not_sent_again(tmp_path, serve):
 def test_what_may_have_changed_is_sent_again(tmp_path, serve):
     bodies = [b"one", b"two"]
     url = f"{serve(lambda request: answering(bodies.pop(0))[0](request))}/a.jpg"
-    assert download(url, tmp_path).read_bytes() == b"one"
-    assert download(url, tmp_path).read_bytes() == b"two"
+    assert download_media(url, tmp_path).read_bytes() == b"one"
+    assert download_media(url, tmp_path).read_bytes() == b"two"
 
 
 def test_equal_names_of_different_urls_do_not_meet(tmp_path, serve):
     base = serve(lambda request: answering(request.path.encode())[0](request))
-    one, two = download(f"{base}/1/a.jpg", tmp_path), download(f"{base}/2/a.jpg", tmp_path)
+    one, two = download_media(f"{base}/1/a.jpg", tmp_path), download_media(f"{base}/2/a.jpg", tmp_path)
     assert (one.name, two.name) == ("a.jpg", "a.jpg")
     assert (one.read_bytes(), two.read_bytes()) == (b"/1/a.jpg", b"/2/a.jpg")
 
@@ -111,24 +110,24 @@ def test_equal_names_of_different_urls_do_not_meet(tmp_path, serve):
 def test_no_name_leaves_the_cache_folder(tmp_path, serve):
     base = serve(answering(b"x")[0])
     for name in ("..%2F..%2Fevil.jpg", "%2e%2e/evil.jpg", "a%00b.jpg", ".."):
-        path = download(f"{base}/{name}", tmp_path / "cache")
+        path = download_media(f"{base}/{name}", tmp_path / "cache")
         assert path.resolve().is_relative_to((tmp_path / "cache").resolve())
 
 
 def test_a_server_error_and_no_server_are_one_clear_line(tmp_path, serve):
-    with pytest.raises(DownloadError, match=r"/gone\.jpg: the server answers 404"):
-        download(f"{serve(answering(b'', 404)[0])}/gone.jpg", tmp_path)
+    with pytest.raises(DownloadError, match=r"/gone\.jpg: the server answered 404"):
+        download_media(f"{serve(answering(b'', 404)[0])}/gone.jpg", tmp_path)
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         with pytest.raises(DownloadError, match="cannot be reached"):
-            download(f"http://127.0.0.1:{unused.getsockname()[1]}/a.jpg", tmp_path)
+            download_media(f"http://127.0.0.1:{unused.getsockname()[1]}/a.jpg", tmp_path)
     with pytest.raises(DownloadError, match="http://"):
-        download("http://[bad/a.jpg", tmp_path)
+        download_media("http://[bad/a.jpg", tmp_path)
 
 
 def test_a_download_that_breaks_off_leaves_no_file(tmp_path, serve):
-    with pytest.raises(DownloadError, match=r"broke off after 4 of 9 bytes"):
-        download(f"{serve(answering(b'half', Content_Length='9')[0])}/a.jpg", tmp_path)
+    with pytest.raises(DownloadError, match=r"broke after 4 of 9 bytes"):
+        download_media(f"{serve(answering(b'half', Content_Length='9')[0])}/a.jpg", tmp_path)
     assert not [name for _, _, names in os.walk(tmp_path) for name in names]
 
 
@@ -139,5 +138,5 @@ def test_a_pasted_url_may_hold_spaces_and_letters_of_any_language(tmp_path, serv
         paths.append(request.path)
         answering(b"x")[0](request)
 
-    download(f"{serve(answer)}/a b/日本%20語.jpg?q=ä&r=1", tmp_path)
+    download_media(f"{serve(answer)}/a b/日本%20語.jpg?q=ä&r=1", tmp_path)
     assert paths == ["/a%20b/%E6%97%A5%E6%9C%AC%20%E8%AA%9E.jpg?q=%C3%A4&r=1"]

@@ -7,9 +7,19 @@ from pathlib import Path
 import numpy as np
 
 from posekit.config.commands import TASKS_WITH_KEYPOINTS
-from posekit.data.checks.checks import find_outliers, find_swapped_sides, find_unused_keypoints, find_visibility_misuse
-from posekit.data.checks.duplicates import find_duplicate_objects, find_duplicate_pictures, find_leakage, picture_prints
-from posekit.data.checks.table import Example, Finding, ObjectTable, Statistics, find_class_imbalance, measure, table_of
+from posekit.data.checks.checks import (
+    find_class_imbalance,
+    find_duplicate_objects,
+    find_duplicate_pictures,
+    find_leakage,
+    find_outliers,
+    find_swapped_sides,
+    find_unused_keypoints,
+    find_visibility_misuse,
+    picture_prints,
+)
+from posekit.data.checks.findings import Example, Finding, Severity, finding
+from posekit.data.checks.table import ObjectTable, Statistics, measure, table_of
 from posekit.data.dataset import read_description, require_split
 from posekit.data.description import DatasetDescription
 from posekit.data.labels import PictureLabels, Split
@@ -22,11 +32,10 @@ from posekit.log import LOGGER
 from posekit.sample import Floats, Picture
 from posekit.schema.schema import KeypointSchema, SigmaChoice, resolve_sigmas
 from posekit.version import __version__
-from posekit.viz import report as report_page
 from posekit.viz.chart_style import DARK, LIGHT, Look
 from posekit.viz.dataset_charts import box_size_chart, class_count_chart, mean_pose_chart, visibility_chart
 from posekit.viz.draw import DrawOptions, Scene, draw_scene
-from posekit.viz.report import save_report
+from posekit.viz.report import Chart, ReportPage, Table, save_report
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,7 +63,7 @@ class DataCheck:
     @property
     def errors(self) -> int:
         """How many findings are errors; reader problems count as one."""
-        return sum(finding.severity == "error" for finding in self.findings)
+        return sum(one.severity == "error" for one in self.findings)
 
 
 def check_dataset(data: str, *, task: str = "pose") -> DataCheck:
@@ -123,7 +132,7 @@ def _label_findings(table: ObjectTable, schema: KeypointSchema | None) -> list[F
         *find_visibility_misuse(table, schema),
         *find_unused_keypoints(table, schema),
         *find_outliers(table, schema),
-        *_flips(schema),
+        *([finding("no_flip_map")] if schema.flip_idx is None else []),
     ]
 
 
@@ -134,32 +143,8 @@ def _reading(splits: Mapping[str, Split]) -> list[Finding]:
     count = sum(len(split.report.problems) for split in splits.values())
     if not count:
         return []
-    return [
-        Finding(
-            code="problems",
-            severity="error" if corrupt or dropped else "note",
-            title=f"{count} remarks of the reader: {corrupt} pictures and {dropped} objects are left out",
-            explanation="Each is listed at the end of this page with file and place.",
-            advice="Mend the labels, or accept that these are missing.",
-            count=count,
-        )
-    ]
-
-
-def _flips(schema: KeypointSchema) -> list[Finding]:
-    if schema.flip_idx is not None:
-        return []
-    return [
-        Finding(
-            code="no_flip_map",
-            severity="warning",
-            title="there is no flip_idx: training will not mirror pictures",
-            explanation="The data set gives no flip map, and none can be told from left and right in kpt_names.",
-            advice="Add flip_idx to the YAML: for each point the index of its mirror partner, itself for points "
-            "without one. Mirroring doubles what the network sees.",
-            count=0,
-        )
-    ]
+    severity: Severity = "error" if corrupt or dropped else "note"
+    return [finding("problems", count, severity=severity, pictures=corrupt, objects=dropped)]
 
 
 # Examples show the object with so much around it, in shares of its longer side.
@@ -176,11 +161,11 @@ def write_report(check: DataCheck, path: Path) -> None:
         OutputError: the file cannot be written.
     """
     save_report(
-        report_page.ReportPage(
+        ReportPage(
             title=f"Data check: {Path(check.description.source).stem}",
             subtitle=check.description.source,
             summary=_summary(check),
-            findings=[_shown(check, finding) for finding in check.findings],
+            findings=[(one, [_shown(check, example) for example in one.examples]) for one in check.findings],
             charts=_charts(check),
             tables=_tables(check),
             footer=f"posekit {__version__}",
@@ -198,7 +183,7 @@ def console_lines(check: DataCheck) -> list[str]:
     ]
     if check.sigmas is not None:
         lines.append(check.sigmas.explanation)
-    lines += [f"{finding.severity.upper()} {finding.title}. {finding.advice}" for finding in check.findings]
+    lines += [f"{one.severity.upper()} {one.title}. {one.advice}" for one in check.findings]
     return lines if check.findings else [*lines, "Nothing suspicious was found."]
 
 
@@ -215,23 +200,12 @@ def _summary(check: DataCheck) -> list[tuple[str, str]]:
     return summary
 
 
-def _shown(check: DataCheck, finding: Finding) -> report_page.Finding:
-    return report_page.Finding(
-        severity=finding.severity,
-        title=finding.title,
-        explanation=finding.explanation,
-        advice=finding.advice,
-        count=finding.count,
-        examples=[_example(check, example) for example in finding.examples],
-    )
-
-
-def _example(check: DataCheck, example: Example) -> report_page.Example:
+def _shown(check: DataCheck, example: Example) -> tuple[str, Picture]:
+    """Return an example's caption and picture."""
     labels = check.splits[example.split].pictures[example.picture]
-    picture = read_image(Path(labels.path))
-    drawn = _overlay(picture, labels, example, check.schema)
     name = f"{example.split}/{Path(labels.path).name}"
-    return report_page.Example(caption=f"{name}: {example.caption}" if example.caption else name, picture=drawn)
+    caption = f"{name}: {example.caption}" if example.caption else name
+    return caption, _overlay(read_image(Path(labels.path)), labels, example, check.schema)
 
 
 def _overlay(picture: Picture, labels: PictureLabels, example: Example, schema: KeypointSchema | None) -> Picture:
@@ -267,7 +241,7 @@ def _emphasised(keypoints: Floats, example: Example) -> Floats:
     return shown
 
 
-def _charts(check: DataCheck) -> list[report_page.Chart]:
+def _charts(check: DataCheck) -> list[Chart]:
     statistics = check.statistics
     names = [next(iter(check.splits.values())).names[number] for number in range(len(statistics.class_counts))]
     charts = [
@@ -283,16 +257,16 @@ def _charts(check: DataCheck) -> list[report_page.Chart]:
     return charts
 
 
-def _chart(title: str, draw: Callable[[Look], bytes]) -> report_page.Chart:
-    return report_page.Chart(title=title, picture=draw(LIGHT), dark=draw(DARK))
+def _chart(title: str, draw: Callable[[Look], bytes]) -> Chart:
+    return Chart(title=title, picture=draw(LIGHT), dark=draw(DARK))
 
 
-def _tables(check: DataCheck) -> list[report_page.Table]:
+def _tables(check: DataCheck) -> list[Table]:
     header = (
         "split", "pictures", "without objects", "objects", "with keypoints", "pictures left out", "objects left out"
     )  # fmt: skip
     tables = [
-        report_page.Table(
+        Table(
             title="Splits",
             header=header,
             rows=[
@@ -307,13 +281,13 @@ def _tables(check: DataCheck) -> list[report_page.Table]:
         listed = [(str(problem), problem.objects) for problem in check.problems[:LISTED_PROBLEMS]]
         more = len(check.problems) - len(listed)
         title = "Remarks of the reader" + (f" (the first {LISTED_PROBLEMS}; {more} more)" if more else "")
-        tables.append(report_page.Table(title=title, header=("remark", "objects left out"), rows=listed))
+        tables.append(Table(title=title, header=("remark", "objects left out"), rows=listed))
     return tables
 
 
-def _keypoint_table(check: DataCheck, schema: KeypointSchema, sigmas: tuple[float, ...]) -> report_page.Table:
+def _keypoint_table(check: DataCheck, schema: KeypointSchema, sigmas: tuple[float, ...]) -> Table:
     flips = schema.flip_idx or (None,) * schema.count
-    return report_page.Table(
+    return Table(
         title="Keypoints",
         header=("index", "name", "unlabelled", "hidden", "visible", "mirror partner", "OKS sigma"),
         rows=[

@@ -7,7 +7,7 @@ from types import TracebackType
 from posekit.config.settings import PredictSettings
 from posekit.files.writing import make_run_folder
 from posekit.io.video import VideoWriter
-from posekit.io.write import FrameWriter, ImageWriter, OutputNames
+from posekit.io.write import OutputNames, PictureWriter
 from posekit.results.results import Results
 from posekit.sample import Picture, Sample
 
@@ -88,14 +88,14 @@ class PredictionWriter:
 
     def _write_drawing(self, folder: Path, sample: Sample, drawing: Picture) -> None:
         if not is_moving(sample):
-            ImageWriter(folder, self._names).write(sample, drawing)
+            PictureWriter(folder, self._names).write(sample, drawing)
             return
         if self._settings.save:
             if self._videos is None:
                 self._videos = VideoWriter(folder, self._names, self._settings.vid_stride)
             self._videos.write(sample, drawing)
         if self._settings.save_frames:
-            FrameWriter(folder, self._names).write(sample, drawing)
+            PictureWriter(folder, self._names).write(sample, drawing)
 
 
 def is_moving(sample: Sample) -> bool:

@@ -15,7 +15,6 @@ from posekit.engine import distributed
 from posekit.engine.batch_size import halved_batch, starting_batch
 from posekit.engine.callbacks import Callback, call_all
 from posekit.engine.checkpoints import Keeper, begun_choice, plain_settings, read_state, restore, write_settings
-from posekit.engine.console import progress_bar
 from posekit.engine.epoch_validation import DIGITS, EpochValidation, first_metrics
 from posekit.engine.learner import Learner
 from posekit.engine.precision import trusted_amp
@@ -29,7 +28,7 @@ from posekit.engine.training_charts import RunFigures
 from posekit.engine.training_run import TrainingRun
 from posekit.errors import TrainingError
 from posekit.files.writing import make_run_folder
-from posekit.log import LOGGER
+from posekit.log import LOGGER, progress_bar
 from posekit.metrics.report import Metrics, header, rows
 
 

@@ -10,11 +10,11 @@ import torch
 from posekit.config.settings import ValSettings
 from posekit.engine import distributed
 from posekit.engine.callbacks import Callback, call_all
-from posekit.engine.console import progress_bar, speed_line
+from posekit.engine.console import speed_line
 from posekit.engine.scoring import ScoredBatch, Scorer, mask_size, results_of, scored_batch, targets_of
 from posekit.engine.validation_run import LabelledBatch, ValidationRun, labelled_batches
 from posekit.engine.validation_writer import ValidationWriter
-from posekit.log import LOGGER
+from posekit.log import LOGGER, progress_bar
 from posekit.metrics.keypoints import worst_line
 from posekit.metrics.report import Metrics, header, rows
 from posekit.models.contract import Criterion, ValidationModel

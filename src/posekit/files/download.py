@@ -1,35 +1,74 @@
-"""Downloads a file so that it appears complete and checked, or not at all."""
+"""Files from web servers: fetched so that they appear complete and checked, or not at all."""
 
 import email.utils
 import hashlib
-import http.client
 import os
 import re
 import sys
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO, Protocol
-from urllib.parse import quote, unquote, urlsplit
+from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import unquote, urlsplit
 
 from posekit.errors import DownloadError
 from posekit.files.magic import media_kind
+from posekit.files.writing import safe_name
+from posekit.log import progress_bar
 
-HASHED_AT_ONCE = 1 << 20
+if TYPE_CHECKING:
+    from requests import Response
+
+# How long a server may stay silent.
+TIMEOUT_SECONDS = 30.0
+
+
+_AT_ONCE = 1 << 18
+
+
+_WEB = ("http://", "https://")
+
+
+_LIVE = ("rtsp://", "rtsps://", "rtmp://", "tcp://")
+
+
+_PASSWORD = re.compile(r"^(\w+://[^/:@]*):[^/]*@")
+
+
+def is_url(text: str) -> bool:
+    """Tell whether a text is a URL that posekit reads from."""
+    return text.lower().startswith(_WEB + _LIVE)
+
+
+def is_live_url(text: str) -> bool:
+    """Tell whether the scheme alone says that a URL is a stream."""
+    return text.lower().startswith(_LIVE)
+
+
+def is_media_url(text: str) -> bool:
+    """Tell whether a web URL ends in the suffix of a picture or video file."""
+    return text.lower().startswith(_WEB) and media_kind(_file_name(text)) is not None
+
+
+def mask_credentials(url: str) -> str:
+    """Return a URL without its password, for messages and file names."""
+    return _PASSWORD.sub(r"\1:***@", url)
+
+
+def serves_picture(url: str) -> bool:
+    """Ask a web server whether a URL is one picture (``image/*``); anything else is taken for a stream.
+
+    Raises:
+        DownloadError: the server does not answer, or with an error.
+    """
+    with _open(url, {}) as response:
+        return response.headers.get("Content-Type", "").startswith("image/")
 
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
     return _sum_of(path, "sha256")
-
-
-def md5_of(path: Path) -> str:
-    """Return the MD5 of a file in hexadecimal: it tells damage, not malice."""
-    return _sum_of(path, "md5")
 
 
 def record_path(path: Path) -> Path:
@@ -68,94 +107,6 @@ def check_record(path: Path) -> None:
         )
 
 
-def _sum_of(path: Path, kind: str) -> str:
-    digest = hashlib.new(kind, usedforsecurity=kind != "md5")
-    with path.open("rb") as file:
-        while chunk := file.read(HASHED_AT_ONCE):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
-@contextmanager
-def progress_bar(label: str, total: int | None, start: int, *, shown: bool) -> Iterator[Callable[[int], None]]:
-    """Show a bar on standard error and give the function that moves it on by a number of bytes.
-
-    Args:
-        label: what stands before the bar.
-        total: length of the whole file in bytes; None shows a bar without end.
-        start: bytes that are there already.
-        shown: False draws nothing.
-    """
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not shown) as progress:
-        task = progress.add_task(label, total=total, completed=start)
-        yield lambda count: progress.advance(task, count)
-
-
-TIMEOUT_SECONDS = 30.0
-
-
-"""How long a server may stay silent."""
-
-
-_CHUNK_BYTES = 1 << 16
-
-
-_HTTP_PARTIAL = 206
-
-
-_HTTP_RANGE_NOT_SATISFIABLE = 416
-
-
-class _Response(Protocol):
-    """The part of `http.client.HTTPResponse` that is used."""
-
-    status: int
-    headers: http.client.HTTPMessage
-    url: str
-
-    def read(self, amt: int) -> bytes: ...
-
-    def __enter__(self) -> "_Response": ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-
-@dataclass(frozen=True)
-class _Partial:
-    """A download under way: `<target>.part`, and beside it what identified the content at the server."""
-
-    path: Path
-    tag_path: Path
-
-    @classmethod
-    def of(cls, target: Path) -> "_Partial":
-        return cls(target.with_name(f"{target.name}.part"), target.with_name(f"{target.name}.part.tag"))
-
-    def size(self) -> int:
-        return self.path.stat().st_size if self.path.is_file() else 0
-
-    def tag(self) -> str:
-        return self.tag_path.read_text(encoding="utf-8").strip() if self.tag_path.is_file() else ""
-
-    def resume_headers(self) -> dict[str, str]:
-        """Ask for the rest, if the content is still the same; without a tag only for everything."""
-        tag = self.tag()
-        return {"Range": f"bytes={self.size()}-", "If-Range": tag} if tag and self.size() else {}
-
-    def remember(self, response: _Response) -> None:
-        self.tag_path.write_text(_content_tag(response), encoding="utf-8")
-
-    def discard(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self.tag_path.unlink(missing_ok=True)
-
-
 def download(
     url: str, target: Path, *, sha256: str | None = None, md5: str | None = None, progress: bool = True
 ) -> Path:
@@ -168,7 +119,7 @@ def download(
         url: an http or https address.
         target: the file to make; missing folders are made.
         sha256: the published sum in hexadecimal; without any, the sum is recorded without being verified.
-        md5: the published MD5, where its publisher states only that.
+        md5: the published MD5, where its publisher states only that: it tells damage, not malice.
         progress: whether to show a bar on the terminal.
 
     Returns:
@@ -186,87 +137,160 @@ def download(
     partial = _Partial.of(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _fetch(url, partial, progress=progress)
-        _check_sum(url, partial, "MD5", md5, md5_of)
-        _check_sum(url, partial, "SHA-256", sha256, sha256_of)
+        _fetch_rest(url, partial, progress=progress)
+        for kind, name, expected in (("md5", "MD5", md5), ("sha256", "SHA-256", sha256)):
+            if expected is not None and (found := _sum_of(partial.path, kind)) != expected.lower():
+                partial.discard()
+                raise DownloadError(
+                    f"{url}: the file has the {name} {found}, but {expected} was expected; it was deleted"
+                )
         verified = sha256 is not None or md5 is not None
         write_record(target, sha256_of(partial.path), source=url, verified=verified)
         partial.path.replace(target)
         partial.tag_path.unlink(missing_ok=True)
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise DownloadError(f"{url}: the server answered {error.code} {error.reason}") from error
-    except urllib.error.URLError as error:
-        raise DownloadError(f"{url} cannot be reached ({error.reason})") from error
     except DownloadError:
         raise
-    except (OSError, http.client.HTTPException) as error:
+    except OSError as error:
         raise DownloadError(f"{url} could not be fetched into {target} ({error})") from error
     return target
 
 
-def _fetch(url: str, partial: _Partial, *, progress: bool) -> None:
-    """Bring `<target>.part` to full length."""
+def download_media(url: str, folder: Path) -> Path:
+    """Fetch a picture or video into a cache folder and return its path, ``<folder>/<hash of the URL>/<name>``.
+
+    A copy from an earlier call is used again only when the server says that it is still current.
+
+    Raises:
+        DownloadError: the server does not answer, answers with an error, or breaks off.
+    """
+    target = folder / hashlib.sha256(url.encode()).hexdigest()[:12] / _file_name(url)
+    partial = _Partial.of(target, f".{os.getpid()}")
+    headers = {}
     try:
-        response = _open(url, partial.resume_headers())
-    except urllib.error.HTTPError as error:
-        if error.code != _HTTP_RANGE_NOT_SATISFIABLE:
-            raise
-        error.close()
-        partial.discard()  # it is longer than the file at the server: start again
+        if target.is_file():
+            headers["If-Modified-Since"] = email.utils.formatdate(target.stat().st_mtime, usegmt=True)
+        with _open(url, headers) as response:
+            if response.status_code != HTTPStatus.NOT_MODIFIED:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                _receive(url, response, partial, 0, progress=sys.stderr.isatty())
+                partial.path.replace(target)
+                _copy_time(response, target)
+    except DownloadError:
+        raise
+    except OSError as error:
+        raise DownloadError(f"{mask_credentials(url)} could not be fetched into {target} ({error})") from error
+    finally:
+        partial.discard()
+    return target.absolute()
+
+
+@dataclass(frozen=True)
+class _Partial:
+    """A download under way: `<target>.part`, and beside it what identified the content at the server."""
+
+    path: Path
+    tag_path: Path
+
+    @classmethod
+    def of(cls, target: Path, mark: str = "") -> "_Partial":
+        name = f"{target.name}{mark}.part"
+        return cls(target.with_name(name), target.with_name(f"{name}.tag"))
+
+    def size(self) -> int:
+        return self.path.stat().st_size if self.path.is_file() else 0
+
+    def tag(self) -> str:
+        return self.tag_path.read_text(encoding="utf-8").strip() if self.tag_path.is_file() else ""
+
+    def discard(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self.tag_path.unlink(missing_ok=True)
+
+
+def _fetch_rest(url: str, partial: _Partial, *, progress: bool) -> None:
+    """Bring `<target>.part` to full length: the rest, if the content is still the same, else everything."""
+    tag, start = partial.tag(), partial.size()
+    response = _open(url, {"Range": f"bytes={start}-", "If-Range": tag} if tag and start else {})
+    if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        response.close()  # the partial file is longer than the file at the server
         response = _open(url, {})
     with response:
-        resumed = response.status == _HTTP_PARTIAL
-        start = partial.size() if resumed else 0
-        if resumed:
+        if response.status_code == HTTPStatus.PARTIAL_CONTENT:
             _check_continuation(url, response, partial)
         else:
             partial.discard()
-            partial.remember(response)
-        total = _total(url, response, start)
-        with partial.path.open("ab") as file, progress_bar(_label(url), total, start, shown=progress) as advance:
-            received = start + _copy(response, file, advance)
-            file.flush()
-            os.fsync(file.fileno())
-            _check_untouched(url, file, partial, received)
-    if total is not None and received != total:
-        raise DownloadError(
-            f"{url}: the connection broke after {received} of {total} bytes; try again to go on from there"
-        )
+            partial.tag_path.write_text(_content_tag(response), encoding="utf-8")
+            start = 0
+        chunked = response.headers.get("Transfer-Encoding", "").lower() == "chunked"
+        if not chunked and not response.headers.get("Content-Length", "").isdecimal():
+            text = "the server does not say how long the file is, so a broken download would go unnoticed"
+            raise DownloadError(f"{url}: {text}")
+        _receive(url, response, partial, start, progress=progress)
 
 
-def _open(url: str, headers: dict[str, str]) -> _Response:
-    request = urllib.request.Request(url, headers={"User-Agent": "posekit", "Accept-Encoding": "identity", **headers})
-    response: _Response = _opener().open(request, timeout=TIMEOUT_SECONDS)
-    if url.startswith("https:") and not response.url.startswith("https:"):
-        with response:
-            raise DownloadError(f"{url}: the server leads to {response.url}, which is not encrypted")
+def _open(url: str, headers: Mapping[str, str]) -> "Response":
+    import requests
+
+    name = mask_credentials(url)
+    headers = {"User-Agent": "posekit", "Accept-Encoding": "identity", **headers}
+    try:
+        response = requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS)
+    except (requests.RequestException, UnicodeError) as error:
+        reason = _first_cause(error)
+        raise DownloadError(f"{name} cannot be reached ({reason}); check the address and the network") from error
+    code = response.status_code
+    if url.lower().startswith("https:") and not response.url.startswith("https:"):
+        response.close()
+        raise DownloadError(f"{name}: the server leads to {response.url}, which is not encrypted")
+    if not response.ok and code != HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        response.close()
+        raise DownloadError(f"{name}: the server answered {code} {response.reason}")
     return response
 
 
-def _opener() -> urllib.request.OpenerDirector:
-    """Return an opener that knows http and https only: the usual one also follows redirects to ftp."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler,
-        urllib.request.UnknownHandler,
-        urllib.request.HTTPHandler,
-        urllib.request.HTTPSHandler,
-        urllib.request.HTTPRedirectHandler,
-        urllib.request.HTTPDefaultErrorHandler,
-        urllib.request.HTTPErrorProcessor,
+def _first_cause(error: BaseException) -> BaseException:
+    """Return what lies under the layers of a network library: "[Errno 111] Connection refused"."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return error
+
+
+def _receive(url: str, response: "Response", partial: _Partial, start: int, *, progress: bool) -> None:
+    """Write what a server sends behind the `start` bytes that are there."""
+    from urllib3.exceptions import HTTPError
+
+    length = response.headers.get("Content-Length", "")
+    total = start + int(length) if length.isdecimal() else None
+    received = start
+    label = urlsplit(response.url).path.rpartition("/")[2]
+    with (
+        partial.path.open("ab") as file,
+        progress_bar(label, total, start=start, shown=progress, of_bytes=True) as advance,
     ):
-        opener.add_handler(handler())
-    return opener
+        try:
+            for chunk in response.raw.stream(_AT_ONCE, decode_content=False):
+                file.write(chunk)
+                received += len(chunk)
+                advance(len(chunk))
+        except HTTPError as error:
+            if total is None:
+                raise DownloadError(f"{mask_credentials(url)} could not be fetched ({error})") from error
+        file.flush()
+        os.fsync(file.fileno())
+        _check_untouched(url, file, partial, received)
+    if total is not None and received != total:
+        advice = "try again to go on from there" if partial.tag() else "try again"
+        broken = f"the connection broke after {received} of {total} bytes"
+        raise DownloadError(f"{mask_credentials(url)}: {broken}; {advice}")
 
 
-def _content_tag(response: _Response) -> str:
+def _content_tag(response: "Response") -> str:
     """Return what identifies the content exactly: a strong ETag, else the date of change, else nothing."""
     etag = response.headers.get("ETag", "")
     return etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")
 
 
-def _check_continuation(url: str, response: _Response, partial: _Partial) -> None:
+def _check_continuation(url: str, response: "Response", partial: _Partial) -> None:
     """Refuse a rest that does not belong to the beginning that is on disk."""
     if _content_tag(response) != partial.tag():
         partial.discard()
@@ -276,25 +300,6 @@ def _check_continuation(url: str, response: _Response, partial: _Partial) -> Non
     if not response.headers.get("Content-Range", "").startswith(f"bytes {partial.size()}-"):
         partial.discard()
         raise DownloadError(f"{url}: the server sent another part of the file than was asked for; try again")
-
-
-def _total(url: str, response: _Response, start: int) -> int | None:
-    """Return the length of the whole file; None if it comes in chunks that end with a mark of their own."""
-    length = response.headers.get("Content-Length", "")
-    if length.isdecimal():
-        return start + int(length)
-    if response.headers.get("Transfer-Encoding", "").lower() == "chunked":
-        return None
-    raise DownloadError(f"{url}: the server does not say how long the file is, so a broken download would go unnoticed")
-
-
-def _copy(response: _Response, file: BinaryIO, advance: Callable[[int], None]) -> int:
-    received = 0
-    while chunk := response.read(_CHUNK_BYTES):
-        file.write(chunk)
-        received += len(chunk)
-        advance(len(chunk))
-    return received
 
 
 def _check_untouched(url: str, file: BinaryIO, partial: _Partial, received: int) -> None:
@@ -308,139 +313,22 @@ def _check_untouched(url: str, file: BinaryIO, partial: _Partial, received: int)
     raise DownloadError(f"{url}: another process is fetching the same file; try again when it is done")
 
 
-def _check_sum(url: str, partial: _Partial, kind: str, expected: str | None, sum_of: Callable[[Path], str]) -> None:
-    if expected is None:
-        return
-    digest = sum_of(partial.path)
-    if digest != expected.lower():
-        partial.discard()
-        raise DownloadError(f"{url}: the file has the {kind} {digest}, but {expected} was expected; it was deleted")
-
-
-def _label(url: str) -> str:
-    return urlsplit(url).path.rpartition("/")[2]
-
-
-_WEB = ("http://", "https://")
-
-
-_LIVE = ("rtsp://", "rtsps://", "rtmp://", "tcp://")
-
-
-_PASSWORD = re.compile(r"^(\w+://[^/:@]*):[^/]*@")
-
-
-_TIMEOUT_S = 30.0
-
-
-_CHUNK = 1 << 18
-
-
-def is_url(text: str) -> bool:
-    """Tell whether a text is a URL that posekit reads from."""
-    return text.lower().startswith(_WEB + _LIVE)
-
-
-def is_live_url(text: str) -> bool:
-    """Tell whether the scheme alone says that a URL is a stream."""
-    return text.lower().startswith(_LIVE)
-
-
-def is_media_url(text: str) -> bool:
-    """Tell whether a web URL ends in the suffix of a picture or video file."""
-    return text.lower().startswith(_WEB) and media_kind(_file_name(text)) is not None
-
-
-def mask_credentials(url: str) -> str:
-    """Return a URL without its password, for messages and file names."""
-    return _PASSWORD.sub(r"\1:***@", url)
-
-
-def serves_picture(url: str) -> bool:
-    """Ask a web server whether a URL is one picture (``image/*``); anything else is taken for a stream.
-
-    Raises:
-        DownloadError: the server does not answer, or with an error.
-    """
-    with _request(url, {}) as answer:
-        return str(answer.headers.get_content_maintype()) == "image"
-
-
-def download_urls(url: str, folder: Path) -> Path:
-    """Fetch a media file into a cache folder and return its path, ``<folder>/<hash of the URL>/<name>``.
-
-    A copy from an earlier call is used again only when the server says that it is still current.
-
-    Raises:
-        DownloadError: the server does not answer, answers with an error, or breaks off.
-    """
-    target = folder / hashlib.sha256(url.encode()).hexdigest()[:12] / _file_name(url)
-    headers = {}
-    if target.is_file():
-        headers["If-Modified-Since"] = email.utils.formatdate(target.stat().st_mtime, usegmt=True)
-    with _request(url, headers) as answer:
-        if answer.status != http.HTTPStatus.NOT_MODIFIED:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _save(answer, target, url)
-    return target.absolute()
+def _copy_time(response: "Response", target: Path) -> None:
+    """Give the file the server's time, by which the next call asks whether it is still current."""
+    modified = email.utils.parsedate_tz(response.headers.get("Last-Modified") or "")
+    seconds = email.utils.mktime_tz(modified) if modified else 0
+    os.utime(target, (seconds, seconds))
 
 
 def _file_name(url: str) -> str:
     # By hand, as urlsplit raises on some malformed URLs, which deserve a better message at the request.
     path = re.split(r"[?#]", url.partition("://")[2])[0].partition("/")[2]
-    name = re.sub(r"[^\w.\- ()]", "_", unquote(path).rpartition("/")[2])
-    return name.lstrip(".")[-120:] or "download_urls"
+    return safe_name(unquote(path).rpartition("/")[2])[-120:]
 
 
-@contextmanager
-def _request(url: str, headers: dict[str, str]) -> Iterator[Any]:
-    """Open a web URL; every network failure becomes one DownloadError."""
-    name = mask_credentials(url)
-    try:
-        # As browsers do: what was pasted may hold spaces and letters that a URL must spell in another way.
-        address = quote(url, safe="%/:?#[]@!$&'()*+,;=")
-        request = urllib.request.Request(address, headers={"User-Agent": "posekit", **headers})
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
-            yield answer
-    except urllib.error.HTTPError as error:
-        with error:
-            if error.code == http.HTTPStatus.NOT_MODIFIED:
-                yield error
-                return
-        raise DownloadError(f"{name}: the server answers {error.code} {error.reason}") from error
-    except DownloadError:
-        raise
-    except urllib.error.URLError as error:
-        raise DownloadError(f"{name}: cannot be reached ({error.reason}); check the address and the network") from error
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise DownloadError(f"{name}: the download failed ({error})") from error
-
-
-def _save(answer: Any, target: Path, url: str) -> None:
-    """Write the body beside the target, then move it there, so that no half file is ever taken for a whole one."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    expected = int(answer.headers.get("Content-Length") or 0)
-    partial = target.with_name(f"{target.name}.{os.getpid()}.part")
-    console = Console(stderr=True)
-    try:
-        with partial.open("wb") as file, Progress(console=console, disable=not sys.stderr.isatty()) as progress:
-            task = progress.add_task(target.name, total=expected or None)
-            while chunk := answer.read(_CHUNK):
-                file.write(chunk)
-                progress.advance(task, len(chunk))
-        received = partial.stat().st_size
-        if received < expected:
-            raise DownloadError(f"{mask_credentials(url)}: broke off after {received} of {expected} bytes; try again")
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
-    _copy_time(answer, target)
-
-
-def _copy_time(answer: Any, target: Path) -> None:
-    """Give the file the server's time, by which the next call asks whether it is still current."""
-    modified = email.utils.parsedate_tz(answer.headers.get("Last-Modified") or "")
-    seconds = email.utils.mktime_tz(modified) if modified else 0
-    os.utime(target, (seconds, seconds))
+def _sum_of(path: Path, kind: str) -> str:
+    digest = hashlib.new(kind, usedforsecurity=kind != "md5")
+    with path.open("rb") as file:
+        while chunk := file.read(_AT_ONCE):
+            digest.update(chunk)
+    return digest.hexdigest()

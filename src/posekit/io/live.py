@@ -13,7 +13,6 @@ from posekit.files.download import is_url, mask_credentials
 from posekit.files.reading import read_text
 from posekit.io.convert import from_array
 from posekit.io.source import Source
-from posekit.io.video import frame_rate
 from posekit.log import LOGGER
 from posekit.sample import Origin, Picture, Sample
 
@@ -46,7 +45,8 @@ class LiveCapture:
     def __init__(self, address: str | int, *, vid_stride: int, keep_all: bool) -> None:
         self.name = str(address) if isinstance(address, int) else mask_credentials(address)
         self._capture = _open(address, self.name)
-        self.fps = frame_rate(self._capture)
+        fps = float(self._capture.get(cv2.CAP_PROP_FPS))
+        self.fps = fps if 0 < fps <= 1000 else None
         self._stride = vid_stride
         self._keep_all = keep_all
         self._frames: deque[tuple[int, Picture]] = deque(maxlen=_BUFFERED_FRAMES if keep_all else 1)

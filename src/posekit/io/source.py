@@ -20,8 +20,7 @@ from posekit.errors import (
     SourceValueError,
     UnreadableImageError,
 )
-from posekit.files.download import download_urls as download
-from posekit.files.download import is_url
+from posekit.files.download import download_media, is_url
 from posekit.files.magic import media_kind
 from posekit.files.user_folders import data_folder
 from posekit.io.convert import from_array, from_pil, from_tensor
@@ -143,7 +142,7 @@ class FileSource(Source):
             raise nothing_read(self.count)
 
     def _read(self, entry: Path | str, index: int) -> Generator[Sample, None, None]:
-        path = entry if isinstance(entry, Path) else download(entry, self._download_dir)
+        path = entry if isinstance(entry, Path) else download_media(entry, self._download_dir)
         if holds_video(path):
             yield from read_video(path, index=index, count=self.count, vid_stride=self._vid_stride)
         else:
@@ -189,7 +188,7 @@ class MemorySource(Source):
         if isinstance(picture, np.ndarray):
             return Sample(image=from_array(picture), path=made_up, origin=origin)
         if isinstance(picture, str | Path):
-            path = picture if isinstance(picture, Path) else download(picture, self._download_dir)
+            path = picture if isinstance(picture, Path) else download_media(picture, self._download_dir)
             return Sample(image=read_image(path), path=str(path), origin=origin)
         return Sample(image=from_pil(picture), path=str(getattr(picture, "filename", "") or made_up), origin=origin)
 
@@ -253,7 +252,7 @@ def picture_of(image: Any) -> Picture | Floats:
 
 def _file(name: str | Path) -> Path:
     if isinstance(name, str) and is_url(name):
-        return download(name, data_folder() / "downloads")
+        return download_media(name, data_folder() / "downloads")
     if not Path(name).is_file():
         raise SourceNotFoundError(f"{name} does not exist: check the spelling and the folder")
     return Path(name)

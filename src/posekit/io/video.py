@@ -1,14 +1,15 @@
-"""Read the frames of a video file."""
+"""Video files, by PyAV: frames read one by one, and drawn frames written as H.264 that browsers play."""
 
-import os
-import sys
-from collections.abc import Generator
+import contextlib
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import TYPE_CHECKING
 
 import cv2
+import numpy as np
 
 from posekit.errors import OutputError, UnreadableImageError
 from posekit.files.magic import HEAD_BYTES, identify, list_formats, media_kind
@@ -17,6 +18,10 @@ from posekit.io.convert import from_array
 from posekit.io.write import OutputNames
 from posekit.log import LOGGER
 from posekit.sample import Origin, Picture, Sample
+
+if TYPE_CHECKING:
+    from av import VideoFrame, VideoStream
+    from av.container import InputContainer, OutputContainer
 
 
 def holds_video(path: Path) -> bool:
@@ -36,11 +41,11 @@ def holds_video(path: Path) -> bool:
 
 
 def check_video(path: Path) -> None:
-    """Refuse what the decoder would choke on or take for something else, such as a playlist of other files.
+    """Refuse what the decoder would take for something else, such as a playlist of other files.
 
     Raises:
         SourceNotFoundError: there is no such file.
-        UnreadableImageError: the file is empty, no known kind of video, or an MP4 without its index.
+        UnreadableImageError: the file is empty, or no known kind of video.
     """
     head = read_bytes(path, HEAD_BYTES)
     if not head:
@@ -51,28 +56,6 @@ def check_video(path: Path) -> None:
         raise UnreadableImageError(f"{path}: holds no known video format; readable are {list_formats()}")
     if content.kind == "other":
         raise UnreadableImageError(f"{path}: is {content.name}, not a video")
-    if "QuickTime" in content.name:
-        with path.open("rb") as file:
-            if not _has_index(file):
-                raise UnreadableImageError(f"{path}: the recording is cut short (its index, the moov box, is missing)")
-
-
-def _has_index(file: BinaryIO) -> bool:
-    """Look for a whole ``moov`` box on the top level of an MP4 or QuickTime file."""
-    end = file.seek(0, os.SEEK_END)
-    position = 0
-    while position + 8 <= end:
-        file.seek(position)
-        header = file.read(16)
-        size = int.from_bytes(header[:4], "big")
-        if size == 1:
-            size = int.from_bytes(header[8:16], "big")
-        if header[4:8] == b"moov":
-            return position + size <= end
-        if size < 8:
-            return False
-        position += size
-    return False
 
 
 # Containers announce a number of frames that may be an estimate: a small difference is no damage.
@@ -80,7 +63,7 @@ _EXPECTED_SHARE = 0.98
 
 
 def read_video(path: Path, *, index: int, count: int, vid_stride: int = 1) -> Generator[Sample, None, None]:
-    """Yield frames 1, 1 + vid_stride, 1 + 2 * vid_stride, ... of a video, decoding as it goes.
+    """Yield frames 1, 1 + vid_stride, 1 + 2 * vid_stride, ... of a video, turned upright, decoding as it goes.
 
     A video that breaks off yields what can be decoded, then one warning that tells how much came.
 
@@ -94,62 +77,113 @@ def read_video(path: Path, *, index: int, count: int, vid_stride: int = 1) -> Ge
         SourceNotFoundError: there is no such file.
         UnreadableImageError: no frame can be decoded.
     """
+    import av
+
     check_video(path)
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
-        if not capture.isOpened():
+        container = av.open(str(path), metadata_errors="replace")
+    except av.FFmpegError as error:
+        raise UnreadableImageError(f"{path}: the recording is cut short or damaged ({error.strerror})") from error
+    with container:
+        stream = container.streams.best("video")
+        # A coder that the decoder does not know leaves no context.
+        if not isinstance(stream, av.VideoStream) or not stream.codec_context:
             raise UnreadableImageError(f"{path}: cannot be decoded as a video")
-        fps, frames = frame_rate(capture), _announced_frames(capture)
+        fps, frames = _announced(container, stream)
         number = 0
-        while capture.grab():
+        for frame in _decoded(container, stream):
             number += 1
             if (number - 1) % vid_stride:
                 continue
-            decoded, image = capture.retrieve()
-            if decoded:
-                origin = Origin(kind="video", index=index, count=count, frame=number, frames=frames, fps=fps)
-                yield Sample(image=from_array(image), path=str(path), origin=origin)
-    finally:
-        capture.release()
-    _report_end(path, number, frames)
-
-
-def frame_rate(capture: cv2.VideoCapture) -> float | None:
-    """Return frames per second as the container or camera says; None when it says nothing sensible."""
-    fps = float(capture.get(cv2.CAP_PROP_FPS))
-    return fps if 0 < fps <= 1000 else None
-
-
-def _announced_frames(capture: cv2.VideoCapture) -> int | None:
-    frames = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    return frames if frames > 0 else None
-
-
-def _report_end(path: Path, came: int, announced: int | None) -> None:
-    if came == 0:
+            image = np.rot90(frame.to_ndarray(format="bgr24"), frame.rotation // 90)
+            origin = Origin(kind="video", index=index, count=count, frame=number, frames=frames, fps=fps)
+            yield Sample(image=from_array(image), path=str(path), origin=origin)
+    if not number:
         raise UnreadableImageError(f"{path}: no frame of the video can be decoded")
-    if announced is not None and came < _EXPECTED_SHARE * announced:
-        LOGGER.warning("%s: the video breaks off, %d of its %d announced frames could be read", path, came, announced)
+    if frames and number < _EXPECTED_SHARE * frames:
+        LOGGER.warning("%s: the video breaks off, %d of its %d announced frames could be read", path, number, frames)
+
+
+def _announced(container: "InputContainer", stream: "VideoStream") -> tuple[float | None, int | None]:
+    """Return frames per second and the number of frames as the file tells them; None for what it does not tell."""
+    import av
+
+    fps = float(stream.guessed_rate or stream.average_rate or 0)
+    frames = stream.frames or round((container.duration or 0) / av.time_base * fps)
+    return fps if 0 < fps <= 1000 else None, frames if frames > 0 else None
+
+
+def _decoded(container: "InputContainer", stream: "VideoStream") -> "Iterator[VideoFrame]":
+    """Yield every frame that can be decoded: damaged parts are left out, and `read_video` tells how much came."""
+    import av
+
+    stream.thread_type = "AUTO"
+    with contextlib.suppress(av.FFmpegError):
+        for packet in container.demux(stream):
+            with contextlib.suppress(av.FFmpegError):
+                yield from packet.decode()
+    # Where the file broke off the decoder holds frames still; else it says that it has come to its end.
+    with contextlib.suppress(av.FFmpegError):
+        yield from stream.codec_context.decode(None)
 
 
 _DEFAULT_FPS = 30.0
+_SLOWEST = Fraction(1, 1000)
+
+# Hardly a loss to be seen, at the speed of drawing. The index first: a browser plays while it loads.
+_ENCODING = {"crf": "18", "preset": "veryfast"}
+_CONTAINER = {"movflags": "+faststart"}
 
 
 @dataclass
 class _OpenVideo:
     """A file that frames are being added to, all of one size (width, height); `count` of them so far."""
 
-    writer: cv2.VideoWriter
+    container: "OutputContainer"
+    stream: "VideoStream"
     path: Path
     size: tuple[int, int]
     count: int = 0
 
+    def add(self, image: Picture) -> None:
+        import av
+
+        if (image.shape[1], image.shape[0]) != self.size:
+            image = np.asarray(cv2.resize(image, self.size), np.uint8)
+        width, height = self.size
+        if width % 2 or height % 2:  # which the format cannot hold
+            edge = (0, height % 2, 0, width % 2)
+            image = np.asarray(cv2.copyMakeBorder(image, *edge, cv2.BORDER_REPLICATE), np.uint8)
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24")
+        frame.pts, frame.time_base = self.count, self.stream.codec_context.time_base
+        self.container.mux(self.stream.encode(frame))
+        self.count += 1
+
+    def finish(self) -> bool:
+        """Return whether the file is whole; else it is deleted."""
+        import av
+
+        try:
+            self.container.mux(self.stream.encode(None))
+            self.container.close()
+        except av.FFmpegError:
+            self.delete()
+            return False
+        return True
+
+    def delete(self) -> None:
+        import av
+
+        with contextlib.suppress(av.FFmpegError):
+            self.container.close()
+        self.path.unlink(missing_ok=True)
+
 
 class VideoWriter:
-    """Saves ``<folder>/<stem>.avi`` (Motion JPEG; ``.mp4`` on macOS), one per video or stream.
+    """Saves ``<folder>/<stem>.mp4`` (H.264), one per video or stream.
 
     A file is opened at its first frame and closed when the next video starts; streams stay open side by side.
-    A frame of another size than the first is scaled to it.
+    A frame of another size than the first is scaled to it; an odd side gets one more row or column.
 
     Args:
         folder: made when the first frame is saved.
@@ -167,17 +201,21 @@ class VideoWriter:
         """Add a frame drawn from `sample`, (H, W, 3) uint8 BGR, to its video and return the file's path.
 
         Raises:
-            OutputError: the file cannot be opened for writing, or the one before it is not whole.
+            OutputError: a file cannot be opened for writing, or not be written on; what there was of it is deleted.
         """
+        import av
+
         stem = self._names.stem(sample)
         if stem not in self._open:
             if sample.origin.kind == "video":
                 self.close()
             self._open[stem] = self._start(stem, image, sample.origin.fps or _DEFAULT_FPS)
         video = self._open[stem]
-        fits = (image.shape[1], image.shape[0]) == video.size
-        video.writer.write(image if fits else cv2.resize(image, video.size))
-        video.count += 1
+        try:
+            video.add(image)
+        except av.FFmpegError as error:
+            self._open.pop(stem).delete()
+            raise _cut_short([video]) from error
         return video.path
 
     def close(self) -> None:
@@ -188,14 +226,9 @@ class VideoWriter:
         """
         videos = list(self._open.values())
         self._open.clear()
-        for video in videos:
-            video.writer.release()
-        broken = [video for video in videos if not _is_whole(video)]
-        for video in broken:
-            video.path.unlink(missing_ok=True)
+        broken = [video for video in videos if not video.finish()]
         if broken:
-            names = ", ".join(str(video.path) for video in broken)
-            raise OutputError(f"{names}: the video could not be written to its end, and was deleted; is the disk full?")
+            raise _cut_short(broken)
 
     def __enter__(self) -> "VideoWriter":
         return self
@@ -206,28 +239,27 @@ class VideoWriter:
         self.close()
 
     def _start(self, stem: str, image: Picture, fps: float) -> _OpenVideo:
-        suffix, codec = container()
-        path = self.folder / f"{stem}{suffix}"
-        size = (image.shape[1], image.shape[0])
+        import av
+
+        path = self.folder / f"{stem}.mp4"
+        height, width = image.shape[:2]
+        rate = max(Fraction(fps / self._vid_stride).limit_denominator(1001), _SLOWEST)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
-        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), fps / self._vid_stride, size)
-        if not writer.isOpened():
-            raise OutputError(f"{path}: no video of {size[0]}x{size[1]} pixels can be written there; is the disk full?")
-        return _OpenVideo(writer, path, size)
+        try:
+            container = av.open(str(path), "w", options=_CONTAINER)
+            stream = container.add_stream("h264", rate=rate, options=_ENCODING)
+            stream.width, stream.height, stream.pix_fmt = width + width % 2, height + height % 2, "yuv420p"
+            stream.codec_context.colorspace = av.video.reformatter.Colorspace.ITU601  # as the frames are converted
+            container.start_encoding()
+        except av.FFmpegError as error:
+            told = f"no video of {width}x{height} pixels can be written there; is the disk full?"
+            raise OutputError(f"{path}: {told}") from error
+        return _OpenVideo(container, stream, path, (width, height))
 
 
-def _is_whole(video: _OpenVideo) -> bool:
-    """Tell whether a finished file has all of its frames: OpenCV reports no failure of a write."""
-    capture = cv2.VideoCapture(str(video.path))
-    try:
-        return int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) >= video.count
-    finally:
-        capture.release()
-
-
-def container() -> tuple[str, str]:
-    """Return suffix and codec of saved videos: what the system can play without more software."""
-    return (".mp4", "avc1") if sys.platform == "darwin" else (".avi", "MJPG")
+def _cut_short(videos: list[_OpenVideo]) -> OutputError:
+    names = ", ".join(str(video.path) for video in videos)
+    return OutputError(f"{names}: the video could not be written to its end, and was deleted; is the disk full?")

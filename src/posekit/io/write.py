@@ -1,4 +1,4 @@
-"""Save drawn pictures, and single frames of videos, as JPEG files."""
+"""What a run's files are called, and drawn pictures and frames saved as JPEG."""
 
 import re
 from pathlib import Path
@@ -43,8 +43,8 @@ def safe_stem(path: str, *, is_stream: bool = False) -> str:
     return safe_name(name)
 
 
-class ImageWriter:
-    """Saves ``<folder>/<stem>.jpg``, one per picture.
+class PictureWriter:
+    """Saves drawn pictures as ``<folder>/<stem>.jpg``, and frame n as ``<folder>/<stem>_frames/<stem>_<n>.jpg``.
 
     Args:
         folder: made when the first picture is saved.
@@ -61,30 +61,7 @@ class ImageWriter:
         Raises:
             OutputError: it cannot be encoded or written.
         """
-        path = self.folder / f"{self._names.stem(sample)}.jpg"
-        write_picture(path, image)
-        return path
-
-
-class FrameWriter:
-    """Saves ``<folder>/<stem>_frames/<stem>_<n>.jpg``, one per frame n of each video or stream.
-
-    Args:
-        folder: made when the first frame is saved.
-        names: shared by all writers of the run.
-    """
-
-    def __init__(self, folder: Path, names: OutputNames) -> None:
-        self.folder = folder
-        self._names = names
-
-    def write(self, sample: Sample, image: Picture) -> Path:
-        """Save a frame drawn from `sample`, (H, W, 3) uint8 BGR, and return its path.
-
-        Raises:
-            OutputError: it cannot be encoded or written.
-        """
-        stem = self._names.stem(sample)
-        path = self.folder / f"{stem}_frames" / f"{stem}_{sample.origin.frame or 1}.jpg"
+        stem, frame = self._names.stem(sample), sample.origin.frame
+        path = self.folder / (f"{stem}.jpg" if frame is None else f"{stem}_frames/{stem}_{frame}.jpg")
         write_picture(path, image)
         return path

@@ -6,7 +6,7 @@ import pytest
 
 from data.checks.sets import SCHEMA, people, person, picture, split
 from golden.fill import image
-from posekit.data.checks.duplicates import find_duplicate_objects, find_duplicate_pictures, find_leakage, picture_prints
+from posekit.data.checks.checks import find_duplicate_objects, find_duplicate_pictures, find_leakage, picture_prints
 from posekit.data.checks.table import table_of
 
 

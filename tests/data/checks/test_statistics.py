@@ -3,7 +3,8 @@
 import numpy as np
 
 from data.checks.sets import FRONT, SCHEMA, people, person, picture, split
-from posekit.data.checks.table import find_class_imbalance, measure, table_of
+from posekit.data.checks.checks import find_class_imbalance
+from posekit.data.checks.table import measure, table_of
 
 
 def test_splits_are_counted():

@@ -1,1 +1,1 @@
-"""What can be wrong with a data set although every file is readable: one check per file."""
+"""What can be wrong with a data set although every file is readable."""

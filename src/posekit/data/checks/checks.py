@@ -1,24 +1,38 @@
-"""Boxes and points of unlikely size or place."""
+"""The checks: exchanged sides, unused keypoints, unlikely boxes and limbs, rare classes, pictures and objects twice."""
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.data.checks.table import EXAMPLES, Example, Finding, Floats, Indices, ObjectTable
+from posekit.data.annotation import box_overlaps
+from posekit.data.checks.findings import EXAMPLES, Example, Finding, finding
+from posekit.data.checks.table import Floats, Indices, ObjectTable, Statistics
+from posekit.data.labels import Split
+from posekit.io.decode import read_image
 from posekit.schema.schema import KeypointSchema
 
-# A point may lie this far outside its box, in shares of the object's size.
-OUTSIDE_BOX = 0.25
+Marks = NDArray[np.bool_]
+Place = tuple[str, int]  # split, and index of the picture in it
 
-
-# A limb is unlikely when its length is so many times the usual one of its kind.
-LONG_LIMB = 4.0
-
-
-# Boxes of fewer pixels on a side can hardly be seen.
-TINY = 3.0
-
-
-ENOUGH = 10
+# Lengths are shares of the object's size, the square root of its box's area.
+TINY = 3.0  # px: boxes of a shorter side can hardly be seen
+OUTSIDE_BOX = 0.25  # a point may lie this far outside its box
+LONG_LIMB = 4.0  # times the usual length of its kind
+APART = 0.06  # the points of a pair, where their direction is to tell something
+OPPOSITE = -0.8  # mean cosine between a pair and the others below which it runs against them
+STEADY = 0.9  # pairs that agree with the others in so many objects are rarely crossed by chance
+ENOUGH = 10  # fewer objects say nothing about what is usual
+RARE_KEYPOINT = 0.01  # share of the objects with any labelled point
+RARE_CLASS = 0.02  # share of the objects of the largest class
+SAME_BOX = 0.95  # two labels of one class with at least this IoU are taken for one object
+HASH_SIDE = 16  # px, of the gray versions that pictures are compared by
 
 
 def find_outliers(table: ObjectTable, schema: KeypointSchema | None) -> list[Finding]:
@@ -33,30 +47,13 @@ def find_outliers(table: ObjectTable, schema: KeypointSchema | None) -> list[Fin
 
 def _tiny_boxes(table: ObjectTable) -> list[Finding]:
     sides = (table.boxes[:, 2:] - table.boxes[:, :2]).min(1)
-    rows = np.flatnonzero(sides < TINY)
-    return _found(
-        table,
-        rows[np.argsort(sides[rows], kind="stable")],
-        code="tiny_boxes",
-        title="boxes are smaller than 3 px on a side",
-        explanation="The shorter side of the box, in pixels of the picture file.",
-        advice="Such objects can hardly be learnt: check whether they are mistakes.",
-    )
+    return _boxes_found("tiny_boxes", table, TINY - sides, 0)
 
 
 def _boxes_beyond(table: ObjectTable) -> list[Finding]:
     limits = np.concatenate((np.zeros_like(table.sizes), table.sizes[:, ::-1]), 1)
     beyond = np.maximum(limits[:, :2] - table.boxes[:, :2], table.boxes[:, 2:] - limits[:, 2:]).max(1)
-    share = beyond / table.sizes.max(1)
-    rows = np.flatnonzero(share > 0.01)
-    return _found(
-        table,
-        rows[np.argsort(-share[rows], kind="stable")],
-        code="box_beyond_picture",
-        title="boxes reach beyond their picture",
-        explanation="By more than 1 % of the picture's longer side.",
-        advice="Clip the boxes; if all are shifted, the pictures may have been rotated or resized after labelling.",
-    )
+    return _boxes_found("box_beyond_picture", table, beyond / table.sizes.max(1), 0.01)
 
 
 def _points_outside(table: ObjectTable, schema: KeypointSchema) -> list[Finding]:
@@ -64,17 +61,7 @@ def _points_outside(table: ObjectTable, schema: KeypointSchema) -> list[Finding]
     near, far = table.boxes[:, None, :2], table.boxes[:, None, 2:]
     distance = np.linalg.norm(np.maximum(np.maximum(near - points, points - far), 0), axis=-1) / table.scale[:, None]
     distance = np.where(table.labelled, distance, 0.0)
-    rows = np.flatnonzero((distance > OUTSIDE_BOX).any(1))
-    return _found(
-        table,
-        rows[np.argsort(-distance[rows].max(1), kind="stable")],
-        code="points_outside_box",
-        title="objects have points far outside their box",
-        explanation="By more than a quarter of the object's size.",
-        advice="Check these points; a point that belongs to a neighbour is the usual cause.",
-        marked=distance > OUTSIDE_BOX,
-        schema=schema,
-    )
+    return _points_found("points_outside_box", table, schema, distance > OUTSIDE_BOX, distance.max(1, initial=0))
 
 
 def _same_place(table: ObjectTable, schema: KeypointSchema) -> list[Finding]:
@@ -84,16 +71,7 @@ def _same_place(table: ObjectTable, schema: KeypointSchema) -> list[Finding]:
         if labelled.sum() >= 3:
             _, inverse, counts = np.unique(points[labelled], axis=0, return_inverse=True, return_counts=True)
             marked[row, np.flatnonzero(labelled)] = np.asarray(counts[inverse.ravel()] >= 3)
-    return _found(
-        table,
-        np.flatnonzero(marked.any(1)),
-        code="points_in_one_place",
-        title="objects have three or more points in one and the same place",
-        explanation="Their coordinates are equal.",
-        advice="Label tools leave points that were never placed on top of each other: mark them as unlabelled.",
-        marked=marked,
-        schema=schema,
-    )
+    return _points_found("points_in_one_place", table, schema, marked, np.zeros(len(table)))
 
 
 def _long_limbs(table: ObjectTable, schema: KeypointSchema) -> list[Finding]:
@@ -102,79 +80,35 @@ def _long_limbs(table: ObjectTable, schema: KeypointSchema) -> list[Finding]:
         return []
     ends = table.keypoints[:, limbs, :2]  # (N, L, 2, 2)
     lengths = np.linalg.norm(ends[:, :, 1] - ends[:, :, 0], axis=-1) / table.scale[:, None]
-    known: NDArray[np.bool_] = np.asarray(table.labelled[:, limbs].all(-1))
+    known: Marks = np.asarray(table.labelled[:, limbs].all(-1))
     usual = np.array([_usual(lengths[known[:, number], number]) for number in range(len(limbs))])
     factor = np.where(known, lengths / usual, 0.0)
-    rows = np.flatnonzero((factor > LONG_LIMB).any(1))
     marked = np.zeros(table.labelled.shape, bool)
-    for row in rows:
-        marked[row, limbs[factor[row] > LONG_LIMB].ravel()] = True
-    return _found(
-        table,
-        rows[np.argsort(-factor[rows].max(1), kind="stable")],
-        code="long_limbs",
-        title="objects have a limb of more than four times its usual length",
-        explanation="Lengths are compared as shares of the object's size, with the 90th percentile of the same limb "
-        "in the whole data set.",
-        advice="Check both ends; an exchanged or misplaced point is the usual cause.",
-        marked=marked,
-        schema=schema,
-    )
+    for row, limb in np.argwhere(factor > LONG_LIMB).tolist():
+        marked[row, limbs[limb]] = True
+    return _points_found("long_limbs", table, schema, marked, factor.max(1))
 
 
 def _usual(lengths: Floats) -> float:
     """Return what is usual for a limb; endless where too few are known."""
-    if len(lengths) < ENOUGH:
-        return np.inf
-    return max(float(np.percentile(lengths, 90)), 0.02)
+    return max(float(np.percentile(lengths, 90)), 0.02) if len(lengths) >= ENOUGH else np.inf
 
 
-def _found(
-    table: ObjectTable,
-    rows: Indices,
-    *,
-    code: str,
-    title: str,
-    explanation: str,
-    advice: str,
-    marked: NDArray[np.bool_] | None = None,
-    schema: KeypointSchema | None = None,
+def _boxes_found(code: str, table: ObjectTable, excess: Floats, limit: float) -> list[Finding]:
+    """Return a finding about the objects whose `excess` (N,) is above a limit, the largest first."""
+    rows = np.flatnonzero(excess > limit)
+    order = rows[np.argsort(-excess[rows], kind="stable")][:EXAMPLES]
+    return [finding(code, len(rows), [table.example(row, "") for row in order.tolist()])] if len(rows) else []
+
+
+def _points_found(
+    code: str, table: ObjectTable, schema: KeypointSchema, marked: Marks, excess: Floats
 ) -> list[Finding]:
-    """Return a finding about the objects `rows`, most striking first; none without rows."""
-    if not len(rows):
-        return []
-    shown = rows[:EXAMPLES].tolist()
-    if marked is None or schema is None:
-        examples = [table.example(row, "") for row in shown]
-    else:
-        examples = [table.example_of_points(row, marked[row], schema) for row in shown]
-    return [
-        Finding(
-            code=code,
-            severity="warning",
-            title=f"{len(rows)} {title}",
-            explanation=explanation,
-            advice=advice,
-            count=len(rows),
-            examples=tuple(examples),
-        )
-    ]
-
-
-# A pair counts when its points are this far apart, in shares of the object's size.
-APART = 0.06
-
-
-# A pair runs against the others when the mean cosine of the angles between them is below this.
-OPPOSITE = -0.8
-
-
-# Pairs that agree with the others in so many objects are rarely crossed by chance.
-STEADY = 0.9
-
-
-# Fewer objects say nothing about what is usual.
-ENOUGH_PAIRS = 10
+    """Return a finding about the objects with `marked` (N, K) keypoints, the largest `excess` (N,) first."""
+    rows = np.flatnonzero(marked.any(1))
+    order = rows[np.argsort(-excess[rows], kind="stable")][:EXAMPLES]
+    examples = [table.example_of_points(row, marked[row], schema) for row in order.tolist()]
+    return [finding(code, len(rows), examples)] if len(rows) else []
 
 
 def find_swapped_sides(table: ObjectTable, schema: KeypointSchema) -> list[Finding]:
@@ -191,17 +125,20 @@ def find_swapped_sides(table: ObjectTable, schema: KeypointSchema) -> list[Findi
     usual = np.zeros(len(pairs), bool)
     for number, pair in enumerate(pairs):
         known = np.isfinite(cosines[:, number])
-        agreeing = float((cosines[known, number] > 0).mean()) if known.sum() >= ENOUGH_PAIRS else np.nan
+        agreeing = float((cosines[known, number] > 0).mean()) if known.sum() >= ENOUGH else np.nan
         usual[number] = agreeing >= STEADY
         if agreeing <= 1 - STEADY:
-            findings.append(_mixed_names(table, schema, pair, cosines[:, number]))
+            first, second = (schema.names[index] for index in pair)
+            rows = np.flatnonzero(cosines[:, number] < 0)
+            examples = [table.example(row, f"{first} / {second}", pair) for row in rows[:EXAMPLES].tolist()]
+            findings.append(finding("mixed_names", len(rows), examples, first=first, second=second))
     rows, numbers = np.nonzero((cosines < OPPOSITE) & usual)
     if len(rows):
         findings.append(_swapped_objects(table, schema, pairs, cosines, rows, numbers))
     return findings
 
 
-def _agreement(table: ObjectTable, pairs: NDArray[np.int64]) -> NDArray[np.float64]:
+def _agreement(table: ObjectTable, pairs: Indices) -> Floats:
     """Return (N, P) the mean cosine between each pair's direction and the others'; NaN with fewer than two others."""
     points, labelled = table.keypoints[..., :2], table.labelled
     vectors = (points[:, pairs[:, 1]] - points[:, pairs[:, 0]]) / table.scale[:, None, None]  # (N, P, 2)
@@ -211,33 +148,17 @@ def _agreement(table: ObjectTable, pairs: NDArray[np.int64]) -> NDArray[np.float
     cosines = directions @ directions.transpose(0, 2, 1)  # (N, P, P), 1 on the diagonal of known pairs
     others = known.sum(1, keepdims=True) - 1
     mean = (cosines.sum(2) - 1) / np.maximum(others, 1)
-    agreement: NDArray[np.float64] = np.where(known & (others >= 2), mean, np.nan)
+    agreement: Floats = np.where(known & (others >= 2), mean, np.nan)
     return agreement
-
-
-def _mixed_names(
-    table: ObjectTable, schema: KeypointSchema, pair: tuple[int, int], cosines: NDArray[np.float64]
-) -> Finding:
-    first, second = (schema.names[index] for index in pair)
-    rows = np.flatnonzero(cosines < 0)
-    return Finding(
-        code="mixed_names",
-        severity="error",
-        title=f"{first} and {second} seem to be exchanged in the whole data set",
-        explanation="In nearly every object this pair runs against the other left-right pairs.",
-        advice="Exchange the two names (or the two columns of the labels), and check flip_idx.",
-        count=len(rows),
-        examples=tuple(table.example(row, f"{first} / {second}", pair) for row in rows[:EXAMPLES]),
-    )
 
 
 def _swapped_objects(
     table: ObjectTable,
     schema: KeypointSchema,
     pairs: list[tuple[int, int]],
-    cosines: NDArray[np.float64],
-    rows: NDArray[np.int64],
-    numbers: NDArray[np.int64],
+    cosines: Floats,
+    rows: Indices,
+    numbers: Indices,
 ) -> Finding:
     order = np.argsort(cosines[rows, numbers], kind="stable")[:EXAMPLES]
     examples = []
@@ -245,19 +166,7 @@ def _swapped_objects(
         first, second = (schema.names[index] for index in pairs[number])
         examples.append(table.example(row, f"{first} / {second}", pairs[number]))
     count = len(np.unique(rows))
-    return Finding(
-        code="swapped_sides",
-        severity="warning",
-        title=f"left and right look exchanged in {count} object{'s' if count != 1 else ''}",
-        explanation="A pair of points runs against the object's other left-right pairs, although such pairs "
-        "agree in nine of ten objects of this data set.",
-        advice="Look at the examples: exchange the two points where they are wrong.",
-        count=count,
-        examples=tuple(examples),
-    )
-
-
-RARE = 0.01
+    return finding("swapped_sides", count, examples, s="s" * (count != 1))
 
 
 def find_unused_keypoints(table: ObjectTable, schema: KeypointSchema) -> list[Finding]:
@@ -265,45 +174,17 @@ def find_unused_keypoints(table: ObjectTable, schema: KeypointSchema) -> list[Fi
     labelled = table.labelled
     with_points = labelled[labelled.any(1)]
     if not len(with_points):
-        return [_nothing_labelled()] if len(table) else []
+        return [finding("no_keypoints")] if len(table) else []
     share = with_points.mean(0)
     findings = []
     never = [schema.names[index] for index in np.flatnonzero(share == 0)]
     if never:
-        findings.append(
-            Finding(
-                code="unused_keypoints",
-                severity="warning",
-                title=f"{len(never)} of {schema.count} keypoints are never labelled: {', '.join(never)}",
-                explanation="No object of any split has a labelled point of these names.",
-                advice="The network cannot learn them: leave them out of kpt_shape, or check the order of the columns.",
-                count=len(never),
-            )
-        )
-    rare = [f"{schema.names[index]} ({share[index]:.1%})" for index in np.flatnonzero((share > 0) & (share < RARE))]
+        findings.append(finding("unused_keypoints", len(never), total=schema.count, names=", ".join(never)))
+    few = np.flatnonzero((share > 0) & (share < RARE_KEYPOINT))
+    rare = [f"{schema.names[index]} ({share[index]:.1%})" for index in few]
     if rare:
-        findings.append(
-            Finding(
-                code="rare_keypoints",
-                severity="note",
-                title=f"{len(rare)} keypoints are labelled in fewer than 1 of 100 objects: {', '.join(rare)}",
-                explanation="Shares are of the objects that have any labelled point.",
-                advice="Expect poor accuracy for them, or label more.",
-                count=len(rare),
-            )
-        )
+        findings.append(finding("rare_keypoints", len(rare), names=", ".join(rare)))
     return findings
-
-
-def _nothing_labelled() -> Finding:
-    return Finding(
-        code="no_keypoints",
-        severity="error",
-        title="no object has a labelled keypoint",
-        explanation="Every visibility of every object is 0.",
-        advice="Visibility is 0 for unlabelled, 1 for hidden, 2 for visible points: check the label export.",
-        count=0,
-    )
 
 
 def find_visibility_misuse(table: ObjectTable, schema: KeypointSchema) -> list[Finding]:
@@ -312,56 +193,123 @@ def find_visibility_misuse(table: ObjectTable, schema: KeypointSchema) -> list[F
         return []
     labelled = table.labelled
     at_corner = (table.keypoints[..., :2] == 0).all(-1)
-    findings = _corner_points(table, schema, labelled & at_corner)
-    findings += _unlabelled_with_place(table, schema, ~labelled & ~at_corner)
+    findings = []
+    wrong, kept = labelled & at_corner, ~labelled & ~at_corner
+    if wrong.any():
+        hint = "write visibility 0 for missing points" if schema.has_visibility else "write -1 -1 for missing points"
+        findings.append(_misused("labelled_at_origin", table, schema, wrong, hint))
+    if schema.has_visibility and kept.any():
+        findings.append(_misused("place_without_visibility", table, schema, kept))
     if schema.has_visibility and labelled.any() and not (table.keypoints[..., 2] == 1).any():
-        findings.append(
-            Finding(
-                code="no_hidden_points",
-                severity="note",
-                title="no point is marked as hidden (visibility 1)",
-                explanation="Every labelled point is marked as visible (2).",
-                advice="Nothing is wrong if hidden points were left out; losses and OKS treat 1 and 2 alike.",
-                count=0,
-            )
-        )
+        findings.append(finding("no_hidden_points"))
     return findings
 
 
-def _corner_points(table: ObjectTable, schema: KeypointSchema, wrong: NDArray[np.bool_]) -> list[Finding]:
-    if not wrong.any():
-        return []
-    hint = "write visibility 0 for missing points" if schema.has_visibility else "write -1 -1 for missing points"
-    return [
-        Finding(
-            code="labelled_at_origin",
-            severity="error",
-            title=f"{int(wrong.sum())} points at (0, 0) are marked as labelled",
-            explanation="Label tools write 0 0 for missing points; with a visibility above 0 they count as real ones, "
-            "and the network learns to put points into the corner of the picture.",
-            advice=f"Check the export: {hint}.",
-            count=int(wrong.sum()),
-            examples=_examples(table, schema, wrong),
-        )
-    ]
-
-
-def _unlabelled_with_place(table: ObjectTable, schema: KeypointSchema, kept: NDArray[np.bool_]) -> list[Finding]:
-    if not schema.has_visibility or not kept.any():
-        return []
-    return [
-        Finding(
-            code="place_without_visibility",
-            severity="note",
-            title=f"{int(kept.sum())} points have a place but visibility 0",
-            explanation="Visibility 0 means unlabelled: such points are ignored by losses and OKS.",
-            advice="If they were hidden but labelled, their visibility should be 1.",
-            count=int(kept.sum()),
-            examples=_examples(table, schema, kept),
-        )
-    ]
-
-
-def _examples(table: ObjectTable, schema: KeypointSchema, marked: NDArray[np.bool_]) -> tuple[Example, ...]:
+def _misused(code: str, table: ObjectTable, schema: KeypointSchema, marked: Marks, hint: str = "") -> Finding:
+    """Return a finding that counts `marked` (N, K) points."""
     rows = np.flatnonzero(marked.any(1))[:EXAMPLES]
-    return tuple(table.example_of_points(row, marked[row], schema) for row in rows.tolist())
+    examples = [table.example_of_points(row, marked[row], schema) for row in rows.tolist()]
+    return finding(code, int(marked.sum()), examples, hint=hint)
+
+
+def find_class_imbalance(statistics: Statistics, names: Mapping[int, str]) -> list[Finding]:
+    """Tell of classes without objects, and of classes with very few."""
+    counts = statistics.class_counts
+    findings = []
+    absent = [name for number, name in names.items() if not counts[number]]
+    if absent and counts.sum():
+        findings.append(finding("absent_classes", len(absent), total=len(names), names=", ".join(absent[:20])))
+    limit = RARE_CLASS * counts.max(initial=0)
+    rare = [f"{name} ({counts[number]})" for number, name in names.items() if 0 < counts[number] < limit]
+    if rare:
+        findings.append(finding("rare_classes", len(rare), names=", ".join(rare[:20])))
+    return findings
+
+
+@dataclass(frozen=True, kw_only=True)
+class PicturePrints:
+    """What tells pictures apart: `content`, of the file's bytes, and `look`, of a small gray version."""
+
+    content: bytes
+    look: bytes
+
+
+def picture_prints(splits: Mapping[str, Split], *, workers: int = 4) -> dict[Place, PicturePrints]:
+    """Return the prints of all pictures by split and index; decodes every picture once."""
+    places = [(name, index) for name, split in splits.items() for index in range(len(split.pictures))]
+    paths = [splits[name].pictures[index].path for name, index in places]
+    with ThreadPoolExecutor(workers, "posekit check") as pool:
+        return dict(zip(places, pool.map(_print_of, paths), strict=True))
+
+
+def find_duplicate_pictures(prints: Mapping[Place, PicturePrints]) -> list[Finding]:
+    """Tell of pictures that occur more than once in one split."""
+    groups = [group for group in _alike(prints) if _within_one_split(group)]
+    if not groups:
+        return []
+    extra = sum(len(group) - 1 for group in groups)
+    are_copies = "s are copies" if extra > 1 else " is a copy"
+    return [finding("duplicate_pictures", extra, _copies(groups), are_copies=are_copies)]
+
+
+def find_leakage(prints: Mapping[Place, PicturePrints]) -> list[Finding]:
+    """Tell of pictures that stand in more than one split, so that a score would measure memory."""
+    groups = [group for group in _alike(prints) if not _within_one_split(group)]
+    if not groups:
+        return []
+    names = ", ".join(sorted({name for group in groups for name, _ in group}))
+    stand = "s stand" if len(groups) > 1 else " stands"
+    return [finding("leakage", len(groups), _copies(groups), stand=stand, names=names)]
+
+
+def find_duplicate_objects(table: ObjectTable) -> list[Finding]:
+    """Tell of objects of one class and picture whose boxes are nearly equal."""
+    rows_by_picture: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for row, place in enumerate(zip(table.split.tolist(), table.picture.tolist(), strict=True)):
+        rows_by_picture[place].append(row)
+    pairs = [pair for rows in rows_by_picture.values() for pair in _same_boxes(table, rows)]
+    if not pairs:
+        return []
+    examples = []
+    for first, second in pairs[:EXAMPLES]:
+        one, other = table.example(first, "labelled twice"), table.example(second, "")
+        examples.append(
+            Example(split=one.split, picture=one.picture, objects=one.objects + other.objects, caption=one.caption)
+        )
+    return [finding("duplicate_objects", len(pairs), examples, seem="s seem" if len(pairs) > 1 else " seems")]
+
+
+def _print_of(path: str) -> PicturePrints:
+    content = blake2b(Path(path).read_bytes(), digest_size=16).digest()
+    gray = cv2.cvtColor(read_image(Path(path)), cv2.COLOR_BGR2GRAY)
+    small = np.asarray(cv2.resize(gray, (HASH_SIDE + 1, HASH_SIDE), interpolation=cv2.INTER_AREA), np.int16)
+    steps = np.diff(small, axis=1)
+    # Even pictures have no look of their own: only equal files are taken for copies of each other.
+    look = np.packbits(steps > 0).tobytes() if np.abs(steps).mean() > 1 else content
+    return PicturePrints(content=content, look=look)
+
+
+def _alike(prints: Mapping[Place, PicturePrints]) -> list[list[Place]]:
+    """Return the groups of two or more pictures that are equal or look equal."""
+    by_look: dict[bytes, list[Place]] = defaultdict(list)
+    for place, print_ in prints.items():
+        by_look[print_.look].append(place)
+    return [group for group in by_look.values() if len(group) > 1]
+
+
+def _within_one_split(group: Sequence[Place]) -> bool:
+    return len({name for name, _ in group}) == 1
+
+
+def _copies(groups: Sequence[Sequence[Place]]) -> list[Example]:
+    return [
+        Example(split=name, picture=index, caption=f"copy {number} of {len(group)}")
+        for group in groups[: EXAMPLES // 2]
+        for number, (name, index) in enumerate(group[:2], 1)
+    ]
+
+
+def _same_boxes(table: ObjectTable, rows: list[int]) -> list[tuple[int, int]]:
+    boxes, classes = table.boxes[rows], table.classes[rows]
+    same = np.triu((box_overlaps(boxes, boxes) >= SAME_BOX) & (classes[:, None] == classes[None]), 1)
+    return [(rows[first], rows[second]) for first, second in np.argwhere(same).tolist()]

@@ -1,67 +1,16 @@
-"""`ObjectTable`: all objects of all splits as arrays, so that checks compare them at once."""
+"""`ObjectTable`: all objects of all splits as arrays, so that checks compare them at once; and `Statistics`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from posekit.data.checks.findings import Example
 from posekit.data.labels import Split
 from posekit.schema.schema import KeypointSchema
 
-Severity = Literal["error", "warning", "note"]
-
-
-# A finding shows at most so many places.
-EXAMPLES = 12
-
-
-@dataclass(frozen=True, kw_only=True)
-class Example:
-    """One place where it shows.
-
-    Attributes:
-        split: name of the split.
-        picture: index into the split's pictures.
-        objects: indices of the objects in question; empty for the whole picture.
-        keypoints: indices of the keypoints in question; empty for none in particular.
-        caption: what is to be seen, in a few words.
-    """
-
-    split: str
-    picture: int
-    objects: tuple[int, ...] = ()
-    keypoints: tuple[int, ...] = ()
-    caption: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One thing that a check noticed.
-
-    Attributes:
-        code: short name of the kind, such as ``swapped_sides``.
-        severity: "error" spoils training or scores, "warning" probably does, "note" is worth knowing.
-        title: what it is, with its number.
-        explanation: how it was told.
-        advice: what to do.
-        count: how many objects, pictures or keypoints.
-        examples: the most striking ones first.
-    """
-
-    code: str
-    severity: Severity
-    title: str
-    explanation: str
-    advice: str
-    count: int
-    examples: tuple[Example, ...] = ()
-
-
 Floats = NDArray[np.float64]
-
-
 Indices = NDArray[np.int64]
 
 
@@ -152,10 +101,6 @@ def table_of(splits: Mapping[str, Split], schema: KeypointSchema | None) -> Obje
     )
 
 
-# Classes with fewer than this share of the objects of the largest class are told.
-RARE_CLASS = 0.02
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SplitNumbers:
     """Counts of one split.
@@ -217,38 +162,6 @@ def measure(splits: Mapping[str, Split], table: ObjectTable, nc: int) -> Statist
         visibility=np.stack([(values == level).sum(0) for level in (0, 1, 2)], 1).astype(np.int64),
         mean_points=means,
     )
-
-
-def find_class_imbalance(statistics: Statistics, names: Mapping[int, str]) -> list[Finding]:
-    """Tell of classes without objects, and of classes with very few."""
-    counts = statistics.class_counts
-    findings = []
-    absent = [name for number, name in names.items() if not counts[number]]
-    if absent and counts.sum():
-        findings.append(
-            Finding(
-                code="absent_classes",
-                severity="warning",
-                title=f"{len(absent)} of {len(names)} classes have no object: {', '.join(absent[:20])}",
-                explanation="Counted over all splits.",
-                advice="Leave them out of names, or check the class numbers of the labels.",
-                count=len(absent),
-            )
-        )
-    limit = RARE_CLASS * counts.max(initial=0)
-    rare = [f"{name} ({counts[number]})" for number, name in names.items() if 0 < counts[number] < limit]
-    if rare:
-        findings.append(
-            Finding(
-                code="rare_classes",
-                severity="note",
-                title=f"{len(rare)} classes have very few objects: {', '.join(rare[:20])}",
-                explanation="Less than 2 % of the largest class, over all splits.",
-                advice="Expect poor accuracy for them, or label more.",
-                count=len(rare),
-            )
-        )
-    return findings
 
 
 def _split_numbers(name: str, split: Split, labelled: NDArray[np.bool_]) -> SplitNumbers:

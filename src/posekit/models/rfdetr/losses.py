@@ -9,7 +9,6 @@ import numpy as np
 import torch
 import torch.distributed
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
@@ -314,6 +313,8 @@ def _fetched(costs: list[Tensor]) -> list[NDArray[np.float32]]:
 
 def _assign(cost: NDArray[np.float32], part: _Part, groups: int) -> NDArray[np.int64]:
     """Return the rows picture, query and object of the matches of one picture."""
+    from scipy.optimize import linear_sum_assignment
+
     size = len(cost) // groups
     columns = []
     for group, block in enumerate(_finite(cost).reshape(groups, size, -1)):

@@ -78,7 +78,9 @@ class DFL(nn.Module):
     def __init__(self, reg_max: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(reg_max, 1, 1, bias=False).requires_grad_(False)
-        self.conv.weight.data[:] = torch.arange(reg_max, dtype=torch.float32).view(1, reg_max, 1, 1)
+        # Made on the CPU: on "meta", where networks are built before they are filled, it would import a compiler.
+        bins = torch.arange(reg_max, dtype=torch.float32, device="cpu")
+        self.conv.weight.data.copy_(bins.view(1, reg_max, 1, 1))
 
 
 class Detect(nn.Module):
