@@ -31,6 +31,7 @@ import numpy as np
 import torch
 from reference import Tool, add_options, tools
 
+from posekit.results.detected import Detected
 from posekit.version import __version__
 
 WARM_UP = 3
@@ -281,7 +282,7 @@ def made_pictures(count: int, crowded: bool) -> tuple[list[Any], list[Any]]:
 
     With `crowded` all objects of a picture lie in one place, so that every detection competes for every one.
     """
-    from posekit.metrics.parts import Found, Truth
+    from posekit.metrics.parts import Truth
 
     random = np.random.default_rng(0)
     truths, founds = [], []
@@ -301,7 +302,7 @@ def made_pictures(count: int, crowded: bool) -> tuple[list[Any], list[Any]]:
         found = keypoints[chosen, :, :2] + random.normal(0, 1, (DETECTIONS, 17, 2)) * error[:, None]
         confidence = random.random((DETECTIONS, 17, 1))
         founds.append(
-            Found(
+            Detected(
                 classes=np.zeros(DETECTIONS, np.int64),
                 scores=np.sort(random.random(DETECTIONS).astype(np.float32))[::-1],
                 boxes=(boxes[chosen] + random.normal(0, 1, (DETECTIONS, 4)) * error).astype(np.float32),

@@ -20,7 +20,6 @@ from posekit.errors import (
     UnknownAttributeError,
     WeightsNotFoundError,
 )
-from posekit.models.yolo.weights import contents_of
 from posekit.schema.schema import COCO_PERSON, KeypointSchema
 from small_networks import small_definition, small_network
 
@@ -330,7 +329,7 @@ def test_attributes_that_code_asks_for_are_there(pose_model):
 def test_a_definition_with_too_many_keypoints_in_its_file_is_refused(here):
     model = YOLO("yolov8n-pose.yaml")
     model.loaded.network = small_network()
-    contents = contents_of(model.loaded, "bad.pt")
+    contents = model.loaded.contents("bad.pt")
     contents.definition["kpt_shape"] = [np.int64(17).item(), 3, 3]
     save_checkpoint("bad.pt", contents)
     with pytest.raises(PosekitError, match=r"bad\.pt.*kpt_shape"):

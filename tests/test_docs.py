@@ -12,8 +12,9 @@ import yaml
 
 import posekit
 from posekit import errors
+from posekit.cli.commands import SPECIALS
 from posekit.cli.words import read_command
-from posekit.config.commands import DEFAULT_MODE, SPECIALS, require_mode
+from posekit.config.commands import DEFAULT_MODE, require_mode
 from posekit.config.read import resolve
 from posekit.models.yolo.definition import ARGUMENTS, HEAD_TASKS, parse_definition
 from posekit.models.yolo.network import silent_build

@@ -13,7 +13,7 @@ from golden.rfdetr_files import recorded_keys
 from posekit import RFDETRPose, RFDETRPoseLarge, RFDETRPoseMedium, RFDETRPoseNano, RFDETRPoseSmall
 from posekit.errors import CheckpointError, SettingError, WeightsNotFoundError
 from posekit.models.keypoint_head import COCO_SKELETON
-from posekit.models.rfdetr.decode import Found
+from posekit.results.detected import Detected
 from posekit.rfdetr import RFDETR, to_supervision
 from small_rfdetr import small_model, small_preview_model
 
@@ -90,7 +90,10 @@ def test_the_preview_says_how_sure_it_is():
 
 def test_visible_is_more_sure_than_not():
     keypoints = torch.tensor([[[0.5, 0.5, 0.5], [0.25, 0.5, 0.51]]])
-    found = Found(torch.ones(1), torch.zeros(1, dtype=torch.int64), torch.tensor([[0.0, -0.5, 0.5, 2.0]]), keypoints)
+    found = Detected(
+        boxes=torch.tensor([[0.0, -0.5, 0.5, 2.0]]), scores=torch.ones(1), classes=torch.zeros(1, dtype=torch.int64),
+        keypoints=keypoints,
+    )  # fmt: skip
     made = to_supervision(found, (100, 200), {0: "person"})
     assert made.data["keypoints"].tolist() == [[[100, 50, 0], [50, 50, 2]]]
     assert made.xyxy.tolist() == [[0, 0, 100, 100]]

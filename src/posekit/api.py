@@ -23,11 +23,10 @@ from posekit.engine.validator import Validator
 from posekit.errors import SettingError, UnknownAttributeError
 from posekit.log import LOGGER, ensure_console
 from posekit.metrics.report import Metrics
-from posekit.models.opening import AnyModel, open_model, open_weights
+from posekit.models.opening import OpenModel, open_model, open_weights
 from posekit.results.results import Results
-from posekit.tasks import DetectionTrainer, MultitaskTrainer, PoseTrainer, SegmentationTrainer
+from posekit.tasks import TRAINERS, DetectionTrainer
 
-TRAINERS = {kind.task: kind for kind in (DetectionTrainer, SegmentationTrainer, PoseTrainer, MultitaskTrainer)}
 # These come before what `YOLO.overrides` remembers, and after what a call says.
 PREDICT_DEFAULTS = {"conf": 0.25, "batch": 1, "rect": True}
 VAL_DEFAULTS = {"rect": True}
@@ -82,7 +81,7 @@ class YOLO:
         """Find objects and keypoints on pictures and videos.
 
         Args:
-            source: anything that `posekit.io.sources.open_source` reads; None takes synthetic scenes.
+            source: anything that `posekit.io.open_source.open_source` reads; None takes synthetic scenes.
             stream: return a generator that keeps nothing, for long videos and live sources.
             predictor: a subclass of `Predictor` to use instead.
             **settings: see `PredictSettings`.
@@ -96,7 +95,7 @@ class YOLO:
             DisplayError: ``show=True`` without a screen.
         """
         checked = self._settings(PredictSettings, PREDICT_DEFAULTS, settings)
-        run = open_run(checked, source, self.task)
+        run = open_run(checked, source)
         self.predictor = self._predictor_for(checked, predictor or Predictor)
         if checked.embed is not None:
             vectors = self.predictor.embed(run)
@@ -127,7 +126,7 @@ class YOLO:
         if devices:
             refuse_code(checked.device, self.callbacks, kind)
             job = Job(mode="val", task=self.task, settings=vars(checked))
-            self.metrics = run_job(job, self.family.contents(self.loaded, self.model_name), devices)
+            self.metrics = run_job(job, self.loaded.contents(self.model_name), devices)
         else:
             self.metrics = self._val_here(checked, kind)
         return self.metrics
@@ -155,9 +154,7 @@ class YOLO:
         checked = self._settings(TrainSettings, known, given)
         kind = trainer or TRAINERS[self.task]
         self.trainer = kind(checked, given | {"model": self.model_name}, self.callbacks)
-        self.trainer.start = AnyModel(
-            loaded=self.loaded, family=self.family, checkpoint=self.ckpt, trained=self._trained
-        )
+        self.trainer.start = OpenModel(loaded=self.loaded, checkpoint=self.ckpt, trained=self._trained)
         self.metrics = self.trainer.train()
         self._hold(open_model(str(self.trainer.best if self.trainer.best.is_file() else self.trainer.last)))
         self.overrides |= self.loaded.settings
@@ -166,7 +163,7 @@ class YOLO:
     def embed(self, source: Any = None, **settings: Any) -> list[Tensor]:
         """Return one feature vector (C,) per picture, by default of the last layer before the head."""
         if settings.get("embed") is None:
-            settings["embed"] = [self.family.last_map(self.loaded)]
+            settings["embed"] = [self.loaded.last_map]
         return self.predict(source, **settings)  # type: ignore[return-value]
 
     def load(self, weights: "str | Path | YOLO") -> "YOLO":
@@ -179,7 +176,7 @@ class YOLO:
             SettingError: the two are of different families.
         """
         source = weights.loaded if isinstance(weights, YOLO) else open_weights(str(weights)).loaded
-        copied, total = self.family.copy_matching(self.loaded, source)
+        copied, total = self.loaded.copy_matching(source)
         self._trained = True
         name = weights.model_name if isinstance(weights, YOLO) else weights
         LOGGER.info("Transferred %d/%d items from %s", copied, total, name)
@@ -187,11 +184,11 @@ class YOLO:
 
     def save(self, filename: str | Path = "saved_model.pt") -> None:
         """Write the model as a posekit checkpoint (``.pt`` or ``.safetensors``): plain data, safe to load."""
-        save_checkpoint(filename, self.family.contents(self.loaded, filename))
+        save_checkpoint(filename, self.loaded.contents(filename))
 
     def reset_weights(self) -> "YOLO":
         """Give every weight a fresh random value; return this object."""
-        self.family.renew(self.loaded)
+        self.loaded.renew()
         self._trained = False
         return self
 
@@ -202,7 +199,7 @@ class YOLO:
         if not verbose:
             return None
         size = (imgsz, imgsz) if isinstance(imgsz, int) else imgsz
-        cost = self.family.cost(self.loaded, size)
+        cost = self.loaded.cost(size)
         if detailed:
             for name, parameter in self.network.named_parameters():
                 LOGGER.info("%s %s %s", name, tuple(parameter.shape), "trained" if parameter.requires_grad else "fixed")
@@ -214,7 +211,7 @@ class YOLO:
 
     def fuse(self) -> "YOLO":
         """Fold batch norms into convolutions (prediction does so by itself, on a copy); return this object."""
-        self.family.fuse(self.loaded, one2one=self.overrides.get("nms") is False)
+        self.loaded.fuse(one2one=self.overrides.get("nms") is False)
         return self
 
     def add_callback(self, event: str, function: Callable[[Any], None]) -> None:
@@ -232,7 +229,6 @@ class YOLO:
     def to(self, *args: Any, **kwargs: Any) -> "YOLO":
         """Move or convert the network as `torch.nn.Module.to`; prediction follows to a device."""
         self.network.to(*args, **kwargs)
-        self._ready = self.family.ready()
         if any(not isinstance(value, (bool, torch.dtype, torch.memory_format)) for value in (*args, *kwargs.values())):
             self.overrides["device"] = str(self.device) if self.device.type == "cuda" else self.device.type
         return self
@@ -261,8 +257,7 @@ class YOLO:
     @property
     def network(self) -> nn.Module:
         """The network itself."""
-        network: nn.Module = self.loaded.network
-        return network
+        return self.loaded.network
 
     @property
     def model(self) -> nn.Module:
@@ -272,14 +267,12 @@ class YOLO:
     @property
     def task(self) -> str:
         """detect, segment, pose or multitask."""
-        task: str = self.loaded.task
-        return task
+        return self.loaded.task
 
     @property
     def names(self) -> dict[int, str]:
         """Class names by index."""
-        names: dict[int, str] = self.loaded.names
-        return names
+        return self.loaded.names
 
     @property
     def device(self) -> torch.device:
@@ -297,15 +290,15 @@ class YOLO:
 
     def _val_here(self, settings: ValSettings, kind: type[Validator]) -> Metrics:
         device = select_device(join_processes(settings.device))
-        model = self._ready.validation(self.loaded, settings, device)
+        made = kind(_callbacks=self.callbacks)
+        made.model = self.loaded.ready(settings, device)
         with first_goes_first():
-            run = open_validation(settings, model)
-        return kind.of(model, self.callbacks).run(run)
+            run = open_validation(settings, made.model)
+        return made.run(run)
 
-    def _hold(self, model: AnyModel) -> None:
-        self.loaded, self.family, self._trained = model.loaded, model.family, model.trained
+    def _hold(self, model: OpenModel) -> None:
+        self.loaded, self._trained = model.loaded, model.trained
         self.ckpt, self.ckpt_path = model.checkpoint, model.path
-        self._ready = model.family.ready()
 
     def _settings(self, owner: type[AnySettings], defaults: dict[str, Any], given: dict[str, Any]) -> AnySettings:
         """Return all settings of a call: what it says, then what its mode is known for, then `overrides`."""
@@ -318,11 +311,13 @@ class YOLO:
 
     def _predictor_for(self, settings: PredictSettings, kind: type[Predictor]) -> Predictor:
         """Return the predictor of the last call, unless it is busy, or its network no longer serves."""
-        model = self._ready.inference(self.loaded, settings, select_device(settings.device))
+        model = self.loaded.ready(settings, select_device(settings.device))
         last = self.predictor
         if last is not None and type(last) is kind and last.model is model and not last.running:
             return last
-        return kind.of(model, self.callbacks)
+        made = kind(_callbacks=self.callbacks)
+        made.model = model
+        return made
 
 
 def model_info_text(model: str) -> str:
@@ -336,7 +331,7 @@ def model_info_text(model: str) -> str:
     lines = {
         "model": yolo.ckpt_path or model,
         "task": yolo.task,
-        **yolo.family.facts(yolo.loaded),
+        **yolo.loaded.facts(),
         "classes": ", ".join(f"{index} {name}" for index, name in yolo.names.items()),
         "keypoints": schema and f"{schema.count} x {schema.shape[1]}: {', '.join(schema.names)}",
         "skeleton": schema and f"{len(schema.skeleton)} limbs",

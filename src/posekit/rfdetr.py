@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import numpy as np
+from torch import Tensor
 
-from posekit.api import TRAINERS
 from posekit.checkpoint.checkpoint import save_checkpoint
 from posekit.config.read import build, resolve
 from posekit.config.settings import PredictSettings, ValSettings
@@ -22,17 +22,18 @@ from posekit.engine.device import select_device
 from posekit.engine.validation_run import open_validation
 from posekit.engine.validator import Validator
 from posekit.errors import SettingError
-from posekit.io.source import picture_of
+from posekit.io.source import read_rgb
 from posekit.metrics.report import Metrics
-from posekit.models.contract import OpenModel
+from posekit.models.opening import OpenModel
 from posekit.models.rfdetr.architecture import POSE_MODELS, STARTING_WEIGHTS
-from posekit.models.rfdetr.decode import Found, covariance
-from posekit.models.rfdetr.family import RFDETRFamily
-from posekit.models.rfdetr.inference import RFDETRInference, RFDETRValidation
-from posekit.models.rfdetr.model import PoseWish, RFDETRModel, contents_of, open_rfdetr, pose_model, read_rfdetr_tensors
+from posekit.models.rfdetr.decode import covariance
+from posekit.models.rfdetr.family import PoseOptions, open_rfdetr, pose_model, read_rfdetr_tensors
+from posekit.models.rfdetr.model import RFDETRModel
 from posekit.models.rfdetr.training import SETTINGS
 from posekit.ops.boxes import clip_boxes
+from posekit.results.detected import Detected
 from posekit.schema.schema import KeypointSchema
+from posekit.tasks import TRAINERS
 
 VISIBLE_FROM = 0.5
 
@@ -40,7 +41,7 @@ VISIBLE_FROM = 0.5
 VISIBLE = 2
 
 
-def to_supervision(found: Found, size: tuple[int, int], names: dict[int, str]) -> Any:
+def to_supervision(found: Detected[Tensor], size: tuple[int, int], names: dict[int, str]) -> Any:
     """Return `sv.Detections` in pixels of a picture.
 
     ``data["keypoints"]`` is (n, K, 3) float32 x, y in pixels and 2 where the confidence is above 0.5, else 0;
@@ -176,7 +177,7 @@ class RFDETR:
             TrainingError: losses are no numbers, again and again.
         """
         trainer = TRAINERS[self.model.task](overrides=settings_of(arguments))
-        trainer.start = OpenModel(loaded=self.model, family=RFDETRFamily(), checkpoint=None, trained=True)
+        trainer.start = OpenModel(loaded=self.model, checkpoint=None, trained=True)
         metrics = trainer.train()
         self._hold(open_rfdetr(trainer.best if trainer.best.is_file() else trainer.last))
         return metrics
@@ -192,8 +193,9 @@ class RFDETR:
             DatasetNotFoundError, DatasetError, DatasetTypeError, DatasetKeyError, SchemaError: the data set is.
         """
         checked = build(ValSettings, resolve(ValSettings, settings))
-        model = RFDETRValidation(self._inference)
-        return Validator.of(model).run(open_validation(checked, model))
+        validator = Validator()
+        validator.model = self._inference
+        return validator.run(open_validation(checked, self._inference))
 
     def save(self, path: str | Path) -> None:
         """Write the model to a ``.pt`` or ``.safetensors`` file.
@@ -202,14 +204,14 @@ class RFDETR:
             CheckpointError: another suffix.
             OutputError: the file cannot be written.
         """
-        save_checkpoint(path, contents_of(self.model, path))
+        save_checkpoint(path, self.model.contents(path))
 
     def _hold(self, model: RFDETRModel) -> None:
         self.model = model
-        self._inference = RFDETRInference(model, device=self.device)
+        self._inference = model.ready(PredictSettings(), self.device)
 
     def _predict(self, images: list[Any], threshold: float) -> list[Any]:
-        pictures = [picture_of(image) for image in images]
+        pictures = [read_rgb(image) for image in images]
         found = self._inference.find_in(pictures, PredictSettings(conf=threshold))
         return [
             to_supervision(part, (picture.shape[0], picture.shape[1]), self.names)
@@ -252,7 +254,7 @@ class RFDETRPose(RFDETR):
     ) -> None:
         if pretrain_weights == DETECTION:
             pretrain_weights = STARTING_WEIGHTS[self.size]
-        wish = PoseWish(
+        options = PoseOptions(
             num_keypoints=num_keypoints,
             keypoint_names=keypoint_names,
             skeleton=skeleton,
@@ -260,7 +262,7 @@ class RFDETRPose(RFDETR):
             resolution=resolution,
         )
         file = None if pretrain_weights is None else read_rfdetr_tensors(pretrain_weights)
-        super().__init__(pose_model(POSE_MODELS[self.size], file, wish), device=device)
+        super().__init__(pose_model(POSE_MODELS[self.size], file, options), device=device)
 
 
 class RFDETRPoseNano(RFDETRPose):

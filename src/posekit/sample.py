@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 
 Picture = NDArray[np.uint8]
-
-
 Floats = NDArray[np.float32]
 
 

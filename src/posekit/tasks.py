@@ -1,10 +1,13 @@
-"""Settings of a training together with its task and model, as trainer classes take and show them."""
+"""The classes that people import: trainer, predictor and validator of each task, made from settings.
+
+They bring models and engine together. `posekit.models.yolo.pose` and its like are kept import paths of theirs.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, cast
 
 import torch
 from torch import nn
@@ -16,29 +19,35 @@ from posekit.config.settings import DEFAULT_CFG, PredictSettings, TrainSettings,
 from posekit.config.user import load_user_settings
 from posekit.data.dataset import read_description
 from posekit.data.description import dataset_dict
+from posekit.data.open_split import ONE_CLASS
 from posekit.engine.callbacks import Callback, check_event
 from posekit.engine.checkpoints import CHANGEABLE, plain_settings, resumed
 from posekit.engine.device import select_device, warn_of_untested
 from posekit.engine.distributed import first_goes_first, join_processes, rank
 from posekit.engine.launch import Job, devices_to_start_on, refuse_code, run_job
-from posekit.engine.loggers.switched_on import open_loggers
-from posekit.engine.predictor import AnyPredictor, Predictor, open_run, results_list
+from posekit.engine.loggers import open_loggers
+from posekit.engine.predictor import Predictor, open_run, results_list
 from posekit.engine.trainer import Trainer, TrainingProgress
 from posekit.engine.training_charts import save_training_batch
 from posekit.engine.training_run import open_training, warn_of_no_warmup
 from posekit.engine.validation_run import find_remembered, open_validation
-from posekit.engine.validator import AnyValidator, Validator
+from posekit.engine.validator import Validator
 from posekit.errors import SettingError, UnknownAttributeError
 from posekit.log import LOGGER
 from posekit.metrics.report import Metrics
-from posekit.models.contract import Criterion, InferenceModel, KnownNetwork, TrainableModel, ValidationModel
-from posekit.models.opening import AnyModel, open_model, open_weights
+from posekit.models.contract import Model, Network, Trainable
+from posekit.models.opening import OpenModel, open_model, open_weights
 from posekit.results.results import Results
 from posekit.sample import Batch
 from posekit.schema.schema import KeypointSchema, resolve_sigmas
 
-# What the parameter ``cfg`` of a trainer takes: all settings, some by name, or a YAML file of them.
-Cfg: TypeAlias = TrainSettings | Mapping[str, Any] | str | Path
+# What ``cfg`` and ``args`` take: settings of any mode, some by name, or a YAML file of them.
+Cfg: TypeAlias = Settings | Mapping[str, Any] | str | Path | None
+Callbacks: TypeAlias = dict[str, list[Callback]]
+Labels: TypeAlias = tuple[dict[int, str], KeypointSchema | None]
+
+NO_TASK = ("task", "mode")
+NO_SETTINGS = (*NO_TASK, "model", "source")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,91 +58,27 @@ class TrainerArguments(TrainSettings):
     model: str | None = again(CommandSettings, "model", default=None)
 
 
-def read_arguments(task: str, cfg: Cfg, overrides: Mapping[str, Any]) -> tuple[TrainerArguments, dict[str, Any]]:
-    """Return the arguments of a trainer, and those of them that were given rather than filled in.
-
-    Args:
-        task: of the trainer; what `overrides` say of it does not matter.
-        cfg: the settings to begin with.
-        overrides: settings that count more.
-
-    Raises:
-        UnknownSettingError, SettingTypeError, SettingError: a setting is wrong.
-    """
-    given = {key: value for key, value in overrides.items() if key not in ("task", "mode")}
-    defaults: Mapping[str, Any] = {}
-    if isinstance(cfg, TrainSettings):
-        defaults = vars(cfg)
-    elif isinstance(cfg, Mapping):
-        given = {**cfg, **given}
-    else:
-        given = {"cfg": str(cfg), **given}
-    given = resolve(TrainerArguments, given)
-    return build(TrainerArguments, {**defaults, **given, "task": task}), given
-
-
-def with_settings(arguments: TrainerArguments, settings: TrainSettings) -> TrainerArguments:
-    """Return arguments with other settings for the same task and model."""
-    return build(TrainerArguments, {**vars(settings), "task": arguments.task, "model": arguments.model})
-
-
-def with_recipe(arguments: TrainerArguments, given: Mapping[str, Any], recipe: Mapping[str, Any]) -> TrainerArguments:
-    """Return arguments with the values of a recipe where the user has not said anything.
-
-    Args:
-        arguments: those of a call.
-        given: what the user gave; ``optimizer=auto`` means the one of the recipe.
-        recipe: settings by name.
-    """
-    defaults = TrainSettings()
-    said = {key for key in recipe if key in given or getattr(arguments, key) != getattr(defaults, key)}
-    if arguments.optimizer == "auto":
-        said.discard("optimizer")
-    return replace(arguments, **{key: value for key, value in recipe.items() if key not in said})
-
-
-# What the parameters ``cfg`` and ``args`` take: all settings, some by name, or a YAML file of them.
-AnyCfg: TypeAlias = Settings | Mapping[str, Any] | str | Path | None
-
-
-_NO_SETTINGS = ("task", "mode", "model", "source")
-
-
-def read_given(cfg: AnyCfg, overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return what is given, by name; of settings of any mode what differs from their defaults.
-
-    Args:
-        cfg: settings to begin with.
-        overrides: settings that count more.
-    """
-    given: dict[str, Any] = {}
+def read_given(cfg: Cfg, overrides: Mapping[str, Any] | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what a settings object says besides its defaults, and what is given by name; the latter counts more."""
     if isinstance(cfg, Settings):
         defaults = defaults_of(type(cfg))
-        given = {key: value for key, value in vars(cfg).items() if value != defaults.get(key)}
-    elif isinstance(cfg, Mapping):
-        given = dict(cfg)
-    elif cfg is not None:
-        given = {"cfg": str(cfg)}
-    return given | dict(overrides or {})
+        return {key: value for key, value in vars(cfg).items() if value != defaults.get(key)}, dict(overrides or {})
+    named = {} if cfg is None else cfg if isinstance(cfg, Mapping) else {"cfg": str(cfg)}
+    return {}, {**named, **(overrides or {})}
 
 
 def settings_from(owner: type[AnySettings], given: Mapping[str, Any], defaults: Mapping[str, Any]) -> AnySettings:
-    """Return the settings of a mode.
-
-    Args:
-        owner: the mode's.
-        given: what `read_given` found; the model and its source are left aside.
-        defaults: what counts where nothing is given.
+    """Return the settings of a mode: what is given, the model and its source left aside, else `defaults`.
 
     Raises:
         UnknownSettingError, SettingTypeError, SettingError: a setting is wrong.
     """
-    known = resolve(owner, {key: value for key, value in given.items() if key not in _NO_SETTINGS})
+    known = resolve(owner, {key: value for key, value in given.items() if key not in NO_SETTINGS})
     fitting = {key: value for key, value in defaults.items() if key in settings_of(owner) and known.get(key) is None}
     return build(owner, {**known, **fitting})
 
 
-def open_given(given: Mapping[str, Any], task: str) -> AnyModel:
+def open_given(given: Mapping[str, Any], task: str) -> OpenModel:
     """Return the model that is given, or with a warning the task's own.
 
     Raises:
@@ -169,28 +114,20 @@ class DetectionPredictor(Predictor):
 
     def __init__(
         self,
-        cfg: AnyCfg = None,
+        cfg: Cfg = None,
         overrides: Mapping[str, Any] | None = None,
         _callbacks: Mapping[str, Sequence[Callback]] | None = None,
     ) -> None:
-        self._begin(_callbacks)
-        self._given = read_given(cfg, overrides)
+        super().__init__(_callbacks)
+        stated, given = read_given(cfg, overrides)
+        self._given = stated | given
         self.args = settings_from(PredictSettings, self._given, {})
-
-    @classmethod
-    def of(
-        cls: type[AnyPredictor], model: InferenceModel, callbacks: Mapping[str, Sequence[Callback]] | None = None
-    ) -> AnyPredictor:
-        """Return a predictor of a model that is ready."""
-        made = cls(_callbacks=callbacks)  # type: ignore[call-arg]  # it is one of these classes
-        made.model = model
-        return made
 
     def __call__(self, source: Any = None, stream: bool = False) -> list[Results] | Iterator[Results]:
         """Find objects with the model and the settings that were given.
 
         Args:
-            source: anything that `posekit.io.sources.open_source` reads; None takes the ``source`` that was given.
+            source: anything that `posekit.io.open_source.open_source` reads; None takes the ``source`` that was given.
             stream: return a generator that keeps nothing, for long videos and live sources.
 
         Returns:
@@ -199,20 +136,19 @@ class DetectionPredictor(Predictor):
         Raises:
             What ``YOLO`` and ``YOLO.predict`` raise.
         """
-        run = open_run(self._settings, self._given.get("source") if source is None else source, self.task)
+        run = open_run(self._settings, self._given.get("source") if source is None else source)
         results = self.stream(run)
         return results if stream else results_list(results, run.source)
 
     @cached_property
-    def opened(self) -> AnyModel:
+    def opened(self) -> OpenModel:
         """The model that was given, or the task's own, with what its file says."""
         return open_given(self._given, self.task)
 
     @cached_property
-    def model(self) -> InferenceModel:  # type: ignore[override]  # set where it is known, else opened on first use
-        """The model, ready to predict."""
-        device = select_device(self._settings.device)
-        return self.opened.family.ready().inference(self.opened.loaded, self._settings, device)
+    def model(self) -> Model:
+        """The model, ready to predict; opened on first use unless it was set."""
+        return self.opened.loaded.ready(self._settings, select_device(self._settings.device))
 
     @cached_property
     def _settings(self) -> PredictSettings:
@@ -247,29 +183,17 @@ class DetectionValidator(Validator):
         self,
         dataloader: None = None,
         save_dir: str | Path | None = None,
-        args: AnyCfg = None,
+        args: Cfg = None,
         _callbacks: Mapping[str, Sequence[Callback]] | None = None,
     ) -> None:
         if dataloader is not None:
             raise SettingError("dataloader: posekit reads the pictures itself: name a data set with args={'data': ...}")
+        super().__init__(_callbacks)
         folder = None if save_dir is None else Path(save_dir).absolute()
         place = {} if folder is None else {"project": str(folder.parent), "name": folder.name, "exist_ok": True}
-        self._begin(_callbacks)
-        self._given = read_given(args, place)
+        stated, given = read_given(args, place)
+        self._given = stated | given
         self.args = settings_from(ValSettings, self._given, {})
-
-    @classmethod
-    def of(
-        cls: type[AnyValidator],
-        model: ValidationModel,
-        callbacks: Mapping[str, Sequence[Callback]] | None = None,
-        *,
-        criterion: Criterion | None = None,
-    ) -> AnyValidator:
-        """Return a validator of a model that is ready."""
-        made = cls(_callbacks=callbacks)  # type: ignore[call-arg]  # it is one of these classes
-        made.model, made._criterion = model, criterion
-        return made
 
     def __call__(self) -> Metrics:
         """Measure the model that was given with the settings that were given.
@@ -280,15 +204,15 @@ class DetectionValidator(Validator):
         return self.run(open_validation(self._settings, self.model))
 
     @cached_property
-    def opened(self) -> AnyModel:
+    def opened(self) -> OpenModel:
         """The model that was given, or the task's own, with what its file says."""
         return open_given(self._given, self.task)
 
     @cached_property
-    def model(self) -> ValidationModel:  # type: ignore[override]  # set where it is known, else opened on first use
-        """The model, ready to be measured."""
+    def model(self) -> Model:
+        """The model, ready to be measured; opened on first use unless it was set."""
         device = select_device(join_processes(self._settings.device))
-        return self.opened.family.ready().validation(self.opened.loaded, self._settings, device)
+        return self.opened.loaded.ready(self._settings, device)
 
     @cached_property
     def _settings(self) -> ValSettings:
@@ -299,17 +223,11 @@ class DetectionValidator(Validator):
         return settings_from(ValSettings, self._given, remembered)
 
 
-Labels = tuple[dict[int, str], KeypointSchema | None]
-
-
-ONE_CLASS = {0: "item"}
-
-
 class DetectionTrainer:
     """Trains a network as ``model.train`` does, which takes a subclass of it as ``trainer=``.
 
     Nothing is read before it is needed. Once training has begun, the attributes of the training loop
-    (`posekit.engine.training.trainer.Trainer`) are found here, too: ``epoch``, ``save_dir``, ``best`` and so on.
+    (`posekit.engine.trainer.Trainer`) are found here, too: ``epoch``, ``save_dir``, ``best`` and so on.
     Callbacks receive that loop.
 
     Args:
@@ -334,20 +252,22 @@ class DetectionTrainer:
         self,
         cfg: Cfg = DEFAULT_CFG,
         overrides: Mapping[str, Any] | None = None,
-        _callbacks: dict[str, list[Callback]] | None = None,
+        _callbacks: Callbacks | None = None,
     ) -> None:
-        self._args, self._given = read_arguments(self.task, cfg, overrides or {})
-        self.callbacks: dict[str, list[Callback]] = {} if _callbacks is None else _callbacks
+        stated, given = read_given(cfg, {key: value for key, value in (overrides or {}).items() if key not in NO_TASK})
+        self._given = resolve(TrainerArguments, given)
+        self._args = build(TrainerArguments, {**stated, **self._given, "task": self.task})
+        self.callbacks: Callbacks = {} if _callbacks is None else _callbacks
         self.loss_names: tuple[str, ...] = ()
         self._running: Trainer | TrainingProgress | None = None
 
     @property
     def args(self) -> TrainerArguments:
         """The settings, with ``task`` and ``model``."""
-        return self._args if self._running is None else with_settings(self._args, self._running.args)
+        return self._args if self._running is None else self._with(self._running.args)
 
     @cached_property
-    def start(self) -> AnyModel:
+    def start(self) -> OpenModel:
         """The model to start from: ``args.model``, or the task's own."""
         return open_model(self.args.model or TASKS[self.task].model)
 
@@ -379,10 +299,10 @@ class DetectionTrainer:
             MissingExtraError: the user has switched on a logger whose package is not installed.
             And what ``YOLO.train`` raises.
         """
-        self._args = with_recipe(self._args, self._given, self._settings_of_family())
+        self._args = self._with_settings_of_family()
         given = {key: value for key, value in self._given.items() if key != "model"}
         settings, resume = resumed(self._args, given, self.start.path)
-        self._args, self._running = with_settings(self._args, settings), None
+        self._args, self._running = self._with(settings), None
         if resume is not None:
             self.start = open_model(str(resume))
         devices = devices_to_start_on(self.args.device)
@@ -408,8 +328,7 @@ class DetectionTrainer:
         if resume is not None:
             settings = {key: value for key, value in settings.items() if key in CHANGEABLE} | {"resume": str(resume)}
         job = Job(mode="train", task=self.task, settings=settings, trained=self.start.trained)
-        model = self.start.family.contents(self.start.loaded, "model.pt")
-        metrics: Metrics = run_job(job, model, devices, self._note)
+        metrics: Metrics = run_job(job, self.start.loaded.contents("model.pt"), devices, self._note)
         self.model = open_model(str(self.best if self.best.is_file() else self.last)).loaded.network
         return metrics
 
@@ -427,7 +346,7 @@ class DetectionTrainer:
     def get_model(
         self,
         cfg: str | Path | None = None,
-        weights: str | Path | nn.Module | KnownNetwork | None = None,
+        weights: str | Path | nn.Module | Network | None = None,
         verbose: bool = True,
     ) -> nn.Module:
         """Return a network for the classes and keypoints of the data set.
@@ -444,9 +363,8 @@ class DetectionTrainer:
         if base.loaded.task != self.task:
             raise SettingError(f"{type(self).__name__} trains {self.task} models, this is a {base.loaded.task} model")
         names, schema = self.labels
-        made = base.family.for_dataset(
-            base.loaded, names=names, schema=schema, pretrained=self._known(weights), settings=self.args
-        )
+        pretrained = self._known(weights)
+        made = base.loaded.trainable(names=names, schema=schema, pretrained=pretrained, settings=self.args)
         return made.network
 
     def set_model_attributes(self) -> None:
@@ -465,8 +383,10 @@ class DetectionTrainer:
         criterion = model.criterion(self.args, sigmas, torch.ones(len(model.names)))
         self.loss_names = criterion.names
         device = select_device(self.args.device)
-        measured = model.validation(model.network.eval(), device, ValSettings(nms=self.args.nms))
-        return self.validator.of(measured, self.callbacks, criterion=criterion)
+        made = self.validator(_callbacks=self.callbacks)
+        made.model = model.validation(model.network.eval(), device, ValSettings(nms=self.args.nms))
+        made.criterion = criterion
+        return made
 
     def plot_training_samples(self, batch: Batch, ni: int) -> None:
         """Write a training batch, with its labels drawn, to ``train_batch<ni>.jpg`` in the folder of the run."""
@@ -486,37 +406,46 @@ class DetectionTrainer:
         return self.args.data or TASKS[self.task].data
 
     @cached_property
-    def _weights(self) -> KnownNetwork | None:
+    def _weights(self) -> Network | None:
         """The weights to start from, None for fresh ones."""
         if isinstance(self.args.pretrained, str):
             return self._known(self.args.pretrained)
-        known: KnownNetwork | None = self.start.loaded if self.args.pretrained and self.start.trained else None
-        return known
+        return self.start.loaded if self.args.pretrained and self.start.trained else None
 
-    def _known(self, weights: str | Path | nn.Module | KnownNetwork | None) -> KnownNetwork | None:
+    def _known(self, weights: str | Path | nn.Module | Network | None) -> Network | None:
         """Return weights with what is known of them."""
         if isinstance(weights, str | Path):
-            known: KnownNetwork = open_weights(str(weights)).loaded
-            return known
-        return replace(self.start.loaded, network=weights) if isinstance(weights, nn.Module) else weights
+            return open_weights(str(weights)).loaded
+        if isinstance(weights, nn.Module):
+            return cast(Network, replace(cast(Any, self.start.loaded), network=weights))
+        return weights
 
-    def _settings_of_family(self) -> Mapping[str, Any]:
-        """Return what the family of the model trains with where nothing is said."""
-        return self.start.family.training_settings(self.start.loaded, self._args.imgsz)
+    def _with(self, settings: TrainSettings) -> TrainerArguments:
+        """Return other settings for the same task and model."""
+        return build(TrainerArguments, {**vars(settings), "task": self._args.task, "model": self._args.model})
 
-    def _trainable_for(self, names: Mapping[int, str], schema: KeypointSchema | None) -> TrainableModel:
+    def _with_settings_of_family(self) -> TrainerArguments:
+        """Return the arguments with what the family trains with where the user has not said anything.
+
+        ``optimizer=auto`` means the one of the family.
+        """
+        args, defaults = self._args, TrainSettings()
+        usual = self.start.loaded.training_settings(args.imgsz)
+        said = {key for key in usual if key in self._given or getattr(args, key) != getattr(defaults, key)}
+        if args.optimizer == "auto":
+            said.discard("optimizer")
+        return replace(args, **{key: value for key, value in usual.items() if key not in said})
+
+    def _trainable_for(self, names: Mapping[int, str], schema: KeypointSchema | None) -> Trainable:
         self.labels = dict(names), schema
         self.set_model_attributes()
         return self._trainable
 
     @property
-    def _trainable(self) -> TrainableModel:
+    def _trainable(self) -> Trainable:
         names, schema = self.labels
-        return self.start.family.trainable(self.model, self.start.loaded, names, schema, self._license)
-
-    @property
-    def _license(self) -> str | None:
-        return self._weights.license if self._weights else None
+        license = self._weights.license if self._weights else None
+        return self.start.loaded.as_trainable(self.model, names, schema, license)
 
     def __getattr__(self, name: str) -> Any:
         running = self.__dict__.get("_running")
@@ -525,7 +454,7 @@ class DetectionTrainer:
         return getattr(running, name)
 
 
-def _with_loggers(callbacks: dict[str, list[Callback]]) -> dict[str, list[Callback]]:
+def _with_loggers(callbacks: Callbacks) -> Callbacks:
     """Return the callbacks, and after them those of the loggers that the user has switched on, in the first process."""
     loggers = open_loggers(load_user_settings()) if rank() == 0 else {}
     if not loggers:
@@ -576,11 +505,15 @@ class PoseTrainer(DetectionTrainer):
 
 
 class MultitaskPredictor(DetectionPredictor):
-    """Predicts boxes, masks and keypoints; ``model.predict(source, predictor=...)`` takes a subclass of it."""
+    """Predicts boxes, masks and keypoints; see `DetectionPredictor`."""
+
+    task: ClassVar[str] = "multitask"
 
 
 class MultitaskValidator(DetectionValidator):
-    """Measures boxes, masks and keypoints; ``model.val(validator=...)`` takes a subclass of it."""
+    """Measures boxes, masks and keypoints; see `DetectionValidator`."""
+
+    task: ClassVar[str] = "multitask"
 
 
 class MultitaskTrainer(DetectionTrainer):
@@ -592,3 +525,6 @@ class MultitaskTrainer(DetectionTrainer):
 
     task: ClassVar[str] = "multitask"
     validator: ClassVar[type[MultitaskValidator]] = MultitaskValidator
+
+
+TRAINERS = {kind.task: kind for kind in (DetectionTrainer, SegmentationTrainer, PoseTrainer, MultitaskTrainer)}

@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from posekit.api import TRAINERS, YOLO
+from posekit.api import YOLO
 from posekit.engine.distributed import rank
 from posekit.engine.launch import ANSWER, FAILURE, JOB, PROGRESS, Exchange, Failure, Job, model_path
 from posekit.engine.trainer import Trainer, TrainingProgress
 from posekit.log import LOGGER, show_log
 from posekit.metrics.report import Metrics
 from posekit.models.opening import open_model
+from posekit.tasks import TRAINERS
 
 FAILED = 1
 INTERRUPTED = 128 + signal.SIGINT

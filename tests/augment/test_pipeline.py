@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -10,9 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from augment.made_samples import SCHEMA, assert_same_objects, assert_well_formed, made_sample
-from posekit.augment.chance import picture_generator, recent_pictures
 from posekit.augment.format import MaskForm, collate
-from posekit.augment.pipeline import RecentSamples, TrainingPipeline
+from posekit.augment.pipeline import (
+    TrainingPipeline,
+    picture_generator,
+    recent_pictures,
+    usable_settings,
+    window_length,
+)
 from posekit.config.settings import AugmentationSettings
 from posekit.sample import Sample
 
@@ -83,7 +89,7 @@ def test_results_do_not_depend_on_what_was_made_before_or_on_a_buffer():
 
     plain, buffered = (
         TrainingPipeline(settings_, fetch=fetch, count=6, imgsz=SIDE, schema=SCHEMA)
-        for fetch in (data.__getitem__, RecentSamples(data.__getitem__, 2))
+        for fetch in (data.__getitem__, lru_cache(2)(data.__getitem__))
     )
     forwards = [picture(plain, position) for position in range(6)]
     backwards = [picture(buffered, position) for position in reversed(range(6))]
@@ -117,9 +123,9 @@ def test_without_any_change_a_picture_is_only_centred():
 
 def test_after_close_mosaic_nothing_is_joined():
     data = data_set()
-    late = pipeline(data, **EVERYTHING | {"mosaic": 1.0, "copy_paste": 1.0}).without_mosaic()
+    late = pipeline(data, **EVERYTHING | {"mosaic": 1.0, "copy_paste": 1.0})
     for index in range(30):
-        made = late(index % 6, picture_generator(0, 0, index))
+        made = late(index % 6, picture_generator(0, 0, index), joined=False)
         assert len(made.boxes) <= len(data[index % 6].boxes)
 
 
@@ -165,7 +171,7 @@ def test_without_a_flip_map_left_is_never_taken_for_right(caplog):
     np.testing.assert_allclose(
         result.sample.keypoints, data[3].keypoints + np.array(((SIDE - 48) / 2, 0, 0)), atol=1e-3
     )
-    made.without_mosaic()
+    made(3, picture_generator(0, 0, 0), joined=False)
     assert len(caplog.messages) == 1
 
 
@@ -240,3 +246,63 @@ def test_samples_without_keypoints_and_outlines_make_batches_of_boxes():
     assert batch.images.shape == (6, 3, SIDE, SIDE)
     assert batch.targets.keypoints is None
     assert len(batch.targets) == len(batch.targets.boxes) > 0
+
+
+def test_the_same_key_gives_the_same_numbers_and_any_other_gives_others():
+    keys = [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 1, 1), (12345678901, 300, 118000)]
+    drawn = [picture_generator(*key).random() for key in keys]
+    assert drawn == [picture_generator(*key).random() for key in keys]
+    assert len(set(drawn)) == len(keys)
+
+
+@pytest.mark.parametrize(("count", "batch", "length"), [(50, 16, 50), (5000, 16, 128), (5000, 200, 1000)])
+def test_the_window_is_eight_batches_but_at_most_a_thousand_or_all(count, batch, length):
+    assert window_length(count, batch) == length
+
+
+@given(st.integers(1, 40), st.data())
+def test_the_window_ends_with_the_picture_itself(count, data):
+    order = np.random.default_rng(count).permutation(count)
+    position = data.draw(st.integers(0, count - 1))
+    length = data.draw(st.integers(1, count))
+    recent = recent_pictures(order, position, length)
+    assert recent[-1] == order[position]
+    assert len(set(recent.tolist())) == length
+
+
+def test_before_the_first_picture_come_the_last():
+    assert recent_pictures(np.array([7, 8, 9, 5]), 1, 3).tolist() == [5, 7, 8]
+
+
+UNMAPPED = replace(SCHEMA, flip_idx=None, flip_idx_ud=None)
+ALL = AugmentationSettings(fliplr=0.5, flipud=0.2, copy_paste=0.3)
+
+
+def test_what_mirrors_is_off_without_a_map(caplog):
+    caplog.set_level(logging.WARNING, "posekit")
+    usable = usable_settings(ALL, UNMAPPED)
+    assert (usable.fliplr, usable.flipud, usable.copy_paste) == (0, 0, 0)
+    assert replace(usable, fliplr=0.5, flipud=0.2, copy_paste=0.3) == ALL
+    assert caplog.messages == [
+        "fliplr and flipud and copy_paste are off: without a flip map, mirrored keypoints would take left for right; "
+        "flip_idx in the dataset YAML gives the map"
+    ]
+
+
+def test_copies_of_other_pictures_are_not_mirrored_and_stay():
+    usable = usable_settings(replace(ALL, copy_paste_mode="mixup"), UNMAPPED)
+    assert usable.copy_paste == 0.3
+
+
+def test_each_axis_has_its_own_map(caplog):
+    caplog.set_level(logging.WARNING, "posekit")
+    usable = usable_settings(ALL, replace(SCHEMA, flip_idx_ud=None))
+    assert (usable.fliplr, usable.flipud, usable.copy_paste) == (0.5, 0, 0.3)
+    assert caplog.messages[0].startswith("flipud is off")
+
+
+@pytest.mark.parametrize("schema", [SCHEMA, None])
+def test_with_a_map_or_without_keypoints_all_stay_silently(schema, caplog):
+    assert usable_settings(ALL, schema) == ALL
+    assert usable_settings(replace(ALL, fliplr=0.0, flipud=0.0, copy_paste=0.0), UNMAPPED).fliplr == 0
+    assert not caplog.messages

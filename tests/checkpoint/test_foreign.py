@@ -1,8 +1,13 @@
+"""Files of the reference: their modules, plain values and schema."""
+
 import numpy as np
 import pytest
 import torch
 
 from posekit.checkpoint.checkpoint import read_checkpoint
+from posekit.checkpoint.foreign import modules, tensor_refs
+from posekit.checkpoint.record import plain_value
+from posekit.checkpoint.unpickle import ClassName, Stub, unpickle
 from posekit.errors import CheckpointError
 from posekit.schema.schema import COCO_PERSON
 
@@ -247,3 +252,102 @@ def test_a_network_without_tensors_is_refused(pickles, tmp_path):
 def test_yolov5_files_are_named(pickles, tmp_path):
     with pytest.raises(CheckpointError, match="this is a YOLOv5 file"):
         read(pickles, tmp_path, model=pickles.Instance("models.yolo.DetectionModel", {}))
+
+
+def unpickled(pickles, value):
+    return unpickle(pickles.program(value))
+
+
+def test_names_follow_the_order_of_a_torch_state_dict(pickles):
+    """Parameters before buffers, own tensors before children, children in insertion order."""
+    t = pickles.Tensor
+    bn = pickles.Instance(
+        "torch.nn.modules.batchnorm.BatchNorm2d",
+        {"_modules": {}, "_buffers": {"running_mean": t(), "gone": None}, "_parameters": {"weight": t(), "bias": t()}},
+    )
+    conv = pickles.module("torch.nn.modules.conv.Conv2d", {"weight": t(), "bias": None})
+    block = pickles.module("ultralytics.nn.modules.conv.Conv", children={"conv": conv, "bn": bn, "cv4": None})
+    root = pickles.module("ultralytics.nn.tasks.PoseModel", {"own": t()}, children={"b": block, "a": conv})
+    expected = ["own", "b.conv.weight", "b.bn.weight", "b.bn.bias", "b.bn.running_mean", "a.weight"]
+    assert list(tensor_refs(unpickled(pickles, root))) == expected
+
+
+def test_buffers_that_are_not_persistent_are_skipped(pickles):
+    state = {
+        "_buffers": {"kept": pickles.Tensor(), "anchors": pickles.Tensor()},
+        "_non_persistent_buffers_set": pickles.Called("__builtin__.set", (["anchors"],)),
+    }
+    below = pickles.Instance("ultralytics.nn.modules.head.Pose", state)
+    root = pickles.module("ultralytics.nn.tasks.PoseModel", children={"model": below})
+    assert list(tensor_refs(unpickled(pickles, root))) == ["model.kept"]
+    assert list(tensor_refs(unpickled(pickles, below))) == ["kept"]
+
+
+def test_modules_are_named_by_their_place(pickles):
+    found = {name: stub.origin.name for name, stub in modules(unpickled(pickles, pickles.network()))}
+    assert found == {"": "PoseModel", "model": "Sequential", "model.0": "Conv2d"}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
+        ({"_modules": {"a": 1}}, "a is int instead of a module"),
+        ({"_parameters": {"a": "text"}}, "a is str instead of a tensor"),
+        ({"_modules": [1]}, "no readable _modules"),
+        ({"_parameters": {"a.b": None, "x.y": {}}}, "dict instead of a tensor|no plain name"),
+        ({"_buffers": {7: None, 8: 1}}, "no plain name"),
+    ],
+)
+def test_networks_with_other_things_inside_are_refused(pickles, attributes, reason):
+    root = unpickled(pickles, pickles.Instance("ultralytics.nn.tasks.PoseModel", attributes))
+    with pytest.raises(CheckpointError, match=reason):
+        tensor_refs(root)
+
+
+def test_wide_modules_are_refused(pickles):
+    wide = {"_parameters": {f"w{n}": None for n in range(2_001)}}
+    root = unpickled(pickles, pickles.Instance("ultralytics.nn.tasks.PoseModel", wide))
+    with pytest.raises(CheckpointError, match="no readable _parameters"):
+        tensor_refs(root)
+
+
+def namespace(name, **attributes):
+    stub = Stub(ClassName("anywhere", name))
+    stub.state = attributes
+    return stub
+
+
+def test_plain_values_are_copied():
+    value = {"a": [1, 2.5, None, True, "x"], 3: (1, {"b": ()})}
+    copy = plain_value(value)
+    assert copy == value
+    assert copy is not value
+    assert copy["a"] is not value["a"]
+
+
+def test_other_objects_are_left_out_of_dictionaries_and_keep_their_place_in_lists():
+    other = Stub(ClassName("torch.nn.modules.conv", "Conv2d"))
+    assert plain_value({"a": other, "b": 1, other: 2}) == {"b": 1}
+    assert plain_value([1, other, (other,)]) == [1, None, (None,)]
+    assert plain_value(other) is None
+
+
+@pytest.mark.parametrize("name", ["Namespace", "SimpleNamespace", "IterableSimpleNamespace"])
+def test_namespaces_become_dictionaries(name):
+    assert plain_value({"args": namespace(name, imgsz=640)}) == {"args": {"imgsz": 640}}
+
+
+def test_values_that_hold_themselves_are_refused():
+    value = []
+    value.append(value)
+    with pytest.raises(CheckpointError, match="nested more than 32 deep"):
+        plain_value(value)
+
+
+def test_texts_count_once_for_each_place_they_appear_in():
+    text = "x" * 1_000_000
+    assert plain_value([text] * 10) == [text] * 10
+    with pytest.raises(CheckpointError, match="more than 10000000 characters"):
+        plain_value([text] * 11)
+    with pytest.raises(CheckpointError, match="more than 10000000 characters"):
+        plain_value([{text: 1}] * 11)

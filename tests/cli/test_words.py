@@ -1,7 +1,7 @@
 import pytest
 
+from posekit.cli.commands import SPECIALS
 from posekit.cli.words import read_command
-from posekit.config.commands import SPECIALS
 from posekit.errors import SettingError, SettingTypeError, UnknownSettingError
 
 

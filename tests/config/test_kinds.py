@@ -1,10 +1,15 @@
+"""What a setting takes, how it is declared, and what is said of other values."""
+
+import dataclasses
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from posekit.config.commands import MODES
 from posekit.config.kinds import (
     BatchSize,
     Choice,
@@ -15,10 +20,19 @@ from posekit.config.kinds import (
     Listing,
     Number,
     Optionally,
+    Settings,
     Text,
+    Transforms,
     Whole,
+    again,
+    defaults_of,
+    near_matches,
+    question,
+    setting,
+    settings_of,
     takes,
 )
+from posekit.config.settings import PredictSettings, RunSettings, TrainSettings
 from posekit.errors import SettingError, SettingTypeError
 
 TAKEN = [
@@ -160,3 +174,126 @@ def test_a_long_value_is_told_in_short():
     with pytest.raises(SettingTypeError) as caught:
         Flag().read("key", "x" * 5000)
     assert len(str(caught.value)) < 300
+
+
+def twist(image):
+    return image
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        ([twist], (twist,)),
+        (twist, (twist,)),
+        ([], ()),
+        ([{"transform": {}}], ({"transform": {}},)),
+        ("own.yaml", "own.yaml"),
+    ],
+)
+def test_transforms_are_kept_as_a_tuple_and_files_as_their_name(value, stored):
+    assert Transforms().read("augmentations", value) == stored
+    assert TrainSettings(augmentations=stored).augmentations == stored
+
+
+@pytest.mark.parametrize("value", [3, ["Blur"], [twist, 0.5], "", True])
+def test_what_cannot_be_a_transform_is_of_the_wrong_type(value):
+    with pytest.raises(SettingTypeError, match=r"augmentations=.*expected .*a list of albumentations transforms, or a"):
+        TrainSettings(augmentations=value)
+
+
+def test_settings_cannot_be_changed_after_construction():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        PredictSettings().conf = 0.5
+
+
+def test_settings_take_keywords_only():
+    with pytest.raises(TypeError, match="positional"):
+        PredictSettings(0.5)
+
+
+def test_construction_checks_values_and_stores_their_plain_form():
+    assert PredictSettings(conf=1, classes=[0, 2], device=0).classes == (0, 2)
+    assert PredictSettings(device=0).device == "0"
+    with pytest.raises(SettingError, match="conf"):
+        PredictSettings(conf=1.5)
+    with pytest.raises(SettingTypeError, match="show"):
+        PredictSettings(show=1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Declared(Settings):
+    count: int = setting(3, "how many", "frames", low=1, high=9)
+    share: float | None = setting(None, "how much", high=1)
+    word: bool | Literal["a", "b"] = setting(True, "which")
+    folder: str = setting("x", "where", what="a folder")
+    layers: int | tuple[int | str, ...] = setting(1, "which layers")
+    pair: tuple[float, float] = setting((0.0, 1.0), "from, to")
+    size: int | tuple[int, int] | None = setting(None, "how large", kind=ImageSize())
+
+
+def test_the_annotation_tells_what_a_setting_takes():
+    expected = {key: described.kind.expected for key, described in settings_of(Declared).items()}
+    assert expected == {
+        "count": "a whole number from 1 to 9",
+        "share": "none or a number from 0 to 1",
+        "word": "true or false or one of a, b",
+        "folder": "a folder",
+        "layers": "a whole number of at least 0 or a list of values, each a whole number of at least 0 or text",
+        "pair": "a list of 2, each a number of at least 0",
+        "size": f"none or {ImageSize.expected}",
+    }
+
+
+def test_an_annotation_that_tells_no_values_needs_a_kind():
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Unclear(Settings):
+        source: object = setting(None, "anything")
+
+    with pytest.raises(TypeError, match="need kind="):
+        Unclear()
+
+
+def test_again_changes_the_default_and_keeps_the_meaning():
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Narrower(Settings):
+        batch: int = again(RunSettings, "batch", default=1, kind=Whole(1))
+        imgsz: int | None = again(RunSettings, "imgsz", default=None)
+
+    described, original = settings_of(Narrower), settings_of(RunSettings)
+    assert defaults_of(Narrower) == {"batch": 1, "imgsz": None}
+    assert described["batch"].meaning == original["batch"].meaning
+    assert described["batch"].kind.expected == "a whole number of at least 1"
+    assert described["imgsz"] == original["imgsz"]
+
+
+def test_setting_keeps_what_the_tables_need():
+    described = settings_of(Declared)["count"]
+    assert (described.meaning, described.unit) == ("how many", "frames")
+    assert defaults_of(Declared)["count"] == 3
+
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=lambda mode: mode.name)
+def test_every_default_is_a_value_that_its_setting_takes_as_it_stands(mode):
+    for key, default in defaults_of(mode.settings).items():
+        assert settings_of(mode.settings)[key].kind.read(key, default) == default, key
+
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=lambda mode: mode.name)
+def test_settings_are_hashable_so_that_they_can_be_remembered(mode):
+    assert hash(mode.settings()) == hash(mode.settings())
+
+
+def test_the_nearest_word_comes_first():
+    assert near_matches("predct", ["train", "predict", "project"])[0] == "predict"
+
+
+def test_upper_case_does_not_hide_a_match():
+    assert near_matches("sgd", ["SGD", "Adam"]) == ["SGD"]
+
+
+def test_a_question_shows_defaults_where_there_are_any():
+    assert question("cnf", ["conf", "cfg"], {"conf": "0.25"}) == ": did you mean conf=0.25 or cfg?"
+
+
+def test_without_a_match_there_is_no_question():
+    assert question("zzzz", ["conf"]) == ""

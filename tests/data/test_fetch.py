@@ -1,3 +1,5 @@
+"""A split must be there, or is fetched."""
+
 import functools
 import http.server
 import logging
@@ -9,7 +11,7 @@ import pytest
 import yaml
 
 from posekit.data.dataset import UNFINISHED_MARK, read_description, require_split
-from posekit.errors import DatasetError, DatasetNotFoundError, DownloadError, OutputError
+from posekit.errors import DatasetError, DatasetKeyError, DatasetNotFoundError, DownloadError, OutputError
 
 SET = {"images/train/a.jpg": "A", "images/val/b.jpg": "B", "labels/train/a.txt": "0", "labels/val/b.txt": "1"}
 
@@ -81,7 +83,7 @@ def test_a_missing_set_is_fetched_whole_and_once(site, sets, describe, caplog, t
     caplog.set_level(logging.INFO)
     url = site.offer("mine.zip", SET, top)
     description = describe(url)
-    assert require_split(description, "val", datasets_dir=sets) == (sets / "mine" / "images" / "val",)
+    assert require_split(description, "val", datasets_dir=sets).splits["val"] == (sets / "mine" / "images" / "val",)
     assert files_in(sets) == {f"mine/{name}": text for name, text in SET.items()}
     assert f"mine.yaml: fetching {url} into {sets / 'mine'}; its licence is the provider's" in caplog.messages
     require_split(description, "train", datasets_dir=sets)
@@ -104,7 +106,7 @@ def test_archives_go_into_the_folders_that_are_named_for_them(site, sets, descri
     labels = site.offer("labels.zip", {"labels/val/b.txt": "1", "val.txt": "./images/val/b.jpg"}, "mine/")
     pictures = site.offer("val.zip", {"b.jpg": "B"}, "val/")
     description = describe({"": [labels], "images": pictures}, val="val.txt")
-    assert require_split(description, "val", datasets_dir=sets) == (sets / "mine" / "val.txt",)
+    assert require_split(description, "val", datasets_dir=sets).splits["val"] == (sets / "mine" / "val.txt",)
     assert files_in(sets / "mine") == {
         "labels/val/b.txt": "1",
         "val.txt": "./images/val/b.jpg",
@@ -114,7 +116,7 @@ def test_archives_go_into_the_folders_that_are_named_for_them(site, sets, descri
 
 def test_pictures_that_lie_in_the_other_order_are_found_after_fetching(site, sets, describe):
     description = describe(site.offer("mine.zip", {"val/images/b.jpg": "B", "train/images/a.jpg": "A"}))
-    assert require_split(description, "val", datasets_dir=sets) == (sets / "mine" / "val" / "images",)
+    assert require_split(description, "val", datasets_dir=sets).splits["val"] == (sets / "mine" / "val" / "images",)
 
 
 def test_files_that_are_there_stay_as_they_are(site, sets, describe, here):
@@ -216,3 +218,57 @@ def test_names_of_a_coco_file_that_must_be_fetched(site, sets, here):
     Path("mine.yaml").write_text(yaml.safe_dump({"path": "mine", "val": "val.json", "download": url}))
     assert read_description("mine.yaml", task="detect", datasets_dir=sets).names == {0: "cat"}
     assert site.asked == ["mine.zip"]
+
+
+@pytest.fixture
+def describe_set(here):
+    """Return a function that reads a YAML of the given keys."""
+
+    def read(**keys):
+        (here / "set.yaml").write_text(yaml.safe_dump({"names": ["a"]} | keys))
+        return read_description("set.yaml", task="detect")
+
+    return read
+
+
+def test_only_the_split_that_is_asked_for_must_exist(describe_set, here):
+    (here / "val").mkdir()
+    description = describe_set(train="train", val="val")
+    assert require_split(description, "val").splits["val"] == (here / "val",)
+    with pytest.raises(DatasetNotFoundError, match=r"set.yaml: for `train`, .*/train does not exist"):
+        require_split(description, "train")
+
+
+def test_a_split_that_is_not_named_is_told(describe_set):
+    with pytest.raises(DatasetKeyError, match=r"set.yaml names no pictures for `test`; it has `train`, `val`"):
+        require_split(describe_set(train="train", val="val"), "test")
+
+
+def test_every_part_of_a_split_must_exist(describe_set, here):
+    (here / "a").mkdir()
+    description = describe_set(val=["a", "b", "c"])
+    with pytest.raises(DatasetNotFoundError, match=r"/b and .*/c do not exist"):
+        require_split(description, "val")
+
+
+def test_the_annotations_of_the_split_must_exist(describe_set, here):
+    (here / "val").mkdir()
+    description = describe_set(val="val", annotations={"val": "val.json", "train": "train.json"})
+    with pytest.raises(DatasetNotFoundError, match=r"val.json does not exist"):
+        require_split(description, "val")
+    (here / "val.json").touch()
+    assert require_split(description, "val").splits["val"] == (here / "val",)
+
+
+def test_the_message_lists_where_the_root_was_looked_for(describe_set, here):
+    description = describe_set(path="somewhere", val="val")
+    with pytest.raises(DatasetNotFoundError) as caught:
+        require_split(description, "val")
+    for place in (here / "somewhere", here / "datasets" / "somewhere"):
+        assert str(place) in str(caught.value)
+
+
+def test_a_built_in_set_that_nobody_offers_says_how_to_make_it(here):
+    description = read_description("coco8-multitask", task="multitask")
+    with pytest.raises(DatasetNotFoundError, match="There is no public archive of coco8-multitask"):
+        require_split(description, "val")

@@ -1,3 +1,5 @@
+"""One split of a data set, whatever form its labels have."""
+
 import json
 import logging
 
@@ -5,8 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
+from posekit.data.coco.split import find_truth
 from posekit.data.description import DatasetDescription
-from posekit.data.open_split import SHOWN_PROBLEMS, open_split
+from posekit.data.labels import Labels, PictureLabels, Split
+from posekit.data.open_split import SHOWN_PROBLEMS, number_like, open_split, settle_polygons, without_padding
 from posekit.errors import DatasetError, DatasetKeyError, DatasetNotFoundError
 from posekit.schema.schema import KeypointSchema
 
@@ -111,11 +115,14 @@ def test_what_a_description_lacks_is_told(make, tmp_path):
         open_split(make(ROW, split="minival", splits=mixed), "val", task="pose")
 
 
-def test_a_single_class_takes_all(make):
-    description = make(ROW.replace("0", "1", 1), ROW, names={0: "dog", 1: "cat"})
-    split = open_split(description, "val", task="pose", single_cls=True)
-    assert split.names == {0: "item"}
-    assert all((labels.classes == 0).all() for labels in split.pictures)
+def test_a_single_class_takes_all(make, tmp_path):
+    description = make(ROW.replace("0", "1", 1), ROW, ROW.replace("0", "7", 1), names={0: "dog", 1: "cat"})
+    path = write_coco(tmp_path / "keypoints.json", count=3, classes=("cat", "dog"))
+    places = {"splits": {"val": (path,)}, "images": {"val": (tmp_path / "images" / "val",)}}
+    for described in (description, DatasetDescription(**(vars(description) | places))):
+        split = open_split(described, "val", task="pose", single_cls=True)
+        assert split.names == {0: "item"}
+        assert split.pictures.classes.tolist() == [0, 0, 0]
 
 
 def test_a_fraction_takes_the_first_pictures(make):
@@ -200,3 +207,208 @@ def test_the_summary_counts_the_objects_of_the_part_that_was_taken(make, tmp_pat
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.zeros((40, 50, 3), np.uint8))
     opened = open_split(description, "val", task="pose", fraction=3)
     assert opened.summary.startswith("val: 3 pictures with 3 objects, ")
+
+
+OUTLINE = np.float32([[0.1, 0.1], [0.4, 0.1], [0.4, 0.5]])
+NONE = np.zeros((0, 2), np.float32)
+
+
+def labels(name, polygons, count=None):
+    objects = len(polygons or ()) if count is None else count
+    return PictureLabels(
+        path=name,
+        size=(20, 20),
+        classes=np.zeros(objects, np.int64),
+        boxes=np.full((objects, 4), 0.5, np.float32),
+        polygons=polygons,
+    )
+
+
+def settle(pictures, task):
+    """Return how many polygons each picture has."""
+    settled = settle_polygons(Labels.join(pictures, polygons=task == "segment"), task=task, source="d.yaml")
+    return [None if one.polygons is None else len(one.polygons) for one in settled]
+
+
+@pytest.mark.parametrize("task", ["segment", "detect"])
+def test_outlines_of_all_objects_stay_and_backgrounds_have_no_entry(task):
+    assert settle([labels("a", (OUTLINE, OUTLINE)), labels("b", None)], task) == [2, 0]
+
+
+def test_detection_drops_all_outlines_when_one_is_missing_and_says_so(caplog):
+    mixed = [labels("a", (OUTLINE, OUTLINE)), labels("b", None, count=1), labels("c", (OUTLINE, NONE))]
+    assert settle(mixed, "detect") == [None, None, None]
+    assert "d.yaml: 3 of its 5 objects have an outline (one of b has none); no outline is used" in caplog.text
+
+
+def test_segmentation_needs_an_outline_for_each_object():
+    with pytest.raises(DatasetError, match=r"d\.yaml: 1 of its 2 objects have an outline \(one of c has none\)"):
+        settle([labels("a", ()), labels("c", (OUTLINE, NONE))], "segment")
+
+
+def test_multitask_objects_may_lack_an_outline():
+    assert settle([labels("c", (OUTLINE, NONE))], "multitask") == [2]
+
+
+def test_boxes_alone_stay_as_they_are(caplog):
+    assert settle([labels("a", None, count=3)], "detect") == [None]
+    assert not caplog.records
+
+
+DOG_CAT = {0: "dog", 1: "cat"}
+
+
+def split(names):
+    picture = PictureLabels(
+        path="a.png", size=(20, 20), classes=np.array([0, 1, 1]), boxes=np.full((3, 4), 0.5, np.float32)
+    )
+    return Split(name="val", pictures=Labels.join([picture]), names=names, schema=None)
+
+
+@pytest.mark.parametrize(
+    ("names", "classes"),
+    [
+        (DOG_CAT, [0, 1, 1]),
+        ({0: "cat", 1: "dog"}, [1, 0, 0]),
+        ({0: "bird", 1: "cat", 2: "dog"}, [2, 1, 1]),
+    ],
+)
+def test_classes_are_matched_by_name(names, classes):
+    matched = number_like(split(DOG_CAT), names, "d.yaml")
+    np.testing.assert_array_equal(matched.pictures[0].classes, classes)
+    assert matched.names == names
+
+
+def test_names_made_up_for_a_number_of_classes_give_way():
+    assert number_like(split(DOG_CAT), {0: "class_0", 1: "class_1"}, "d.yaml").names == DOG_CAT
+
+
+@pytest.mark.parametrize("names", [{0: "dog"}, {0: "dog", 1: "horse"}, {0: "class_0"}, {0: "dog", 1: "cat", 2: "cat"}])
+def test_a_class_without_its_like_is_refused(names):
+    with pytest.raises(DatasetError, match=r"d\.yaml: names .*, but the annotations of its split val have the classes"):
+        number_like(split(DOG_CAT), names, "d.yaml")
+
+
+PADDED = KeypointSchema(shape=(3, 3), classes=(0, 2), class_points=(3, 2))
+
+
+def padded_labels():
+    picture = PictureLabels(
+        path="a.jpg",
+        size=(10, 10),
+        classes=np.array([0, 1, 2]),
+        boxes=np.full((3, 4), 0.5, np.float32),
+        keypoints=np.full((3, 3, 3), 0.5, np.float32) * np.array((1, 1, 4), np.float32),
+    )
+    return Labels.join([picture])
+
+
+def test_points_that_a_class_does_not_have_become_unlabelled_and_are_counted(caplog):
+    with caplog.at_level(logging.WARNING, "posekit"):
+        (cleared,) = without_padding(padded_labels(), PADDED, "data.yaml")
+    assert cleared.keypoints[..., 2].tolist() == [[2, 2, 2], [0, 0, 0], [2, 2, 0]]
+    assert not cleared.keypoints[cleared.keypoints[..., 2] == 0].any()
+    assert caplog.messages == ["data.yaml: 4 labels of keypoints that their classes do not have are left out"]
+
+
+def test_without_padding_nothing_changes():
+    one = padded_labels()
+    for schema in (None, KeypointSchema(shape=(3, 3), classes=(0,))):
+        assert without_padding(one, schema, "data.yaml") is one
+
+
+PICTURES = ["1.jpg", "2.jpg"]
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A data set with a picture folder for each split."""
+    for folder in ("images/train2017", "images/val2017", "annotations"):
+        (tmp_path / folder).mkdir(parents=True)
+    return tmp_path
+
+
+def write(path, names=PICTURES, keypoints=True):
+    annotation = {"id": 1, "image_id": 0, "bbox": [1, 2, 3, 4]} | ({"keypoints": [1, 2, 2]} if keypoints else {})
+    images = [{"id": number, "file_name": name} for number, name in enumerate(names)]
+    path.write_text(json.dumps({"images": images, "annotations": [annotation]}))
+    return path
+
+
+def find(root, split="val", task="pose", folder="images/val2017", pictures=PICTURES):
+    names = [str(root / folder / name) for name in pictures]
+    return find_truth(names, root=root, places=[root / folder], split=split, task=task)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "annotations/person_keypoints_val2017.json", "person_keypoints.json", "instances_val.json", "annotations.json",
+        "images/val2017/_annotations.coco.json", "images/annotations/keypoints.json",
+    ],
+)  # fmt: skip
+def test_the_usual_places_and_names_are_looked_at(root, place):
+    (root / place).parent.mkdir(parents=True, exist_ok=True)
+    truth = write(root / place)
+    assert find(root) == truth
+
+
+def test_a_folder_beside_the_pictures_counts_below_and_outside_the_root(root):
+    truth = write(root / "images" / "keypoints.json")
+    assert find_truth([str(root / "1.jpg")], root=root / "annotations", places=[root / "images/val2017"], split="val",
+                      task="pose") == truth  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "name", ["person_keypoints_train2017.json", "instances_test.json", "captions.json", "val.json"]
+)
+def test_files_of_another_split_or_kind_are_passed_over(root, name):
+    write(root / "annotations" / name)
+    assert find(root) is None
+
+
+def test_a_file_must_name_all_pictures(root):
+    write(root / "keypoints.json", PICTURES[:1])
+    assert find(root) is None
+    truth = write(root / "annotations" / "keypoints.json", ["val2017/2.jpg", "http://x/1.jpg", "3.jpg"])
+    assert find(root) == truth
+    assert find(root, pictures=[*PICTURES, "4.jpg"]) is None
+
+
+def test_tasks_with_keypoints_need_them_in_the_file(root):
+    truth = write(root / "annotations" / "instances_val2017.json", keypoints=False)
+    assert find(root) is None
+    assert find(root, task="detect") == truth
+
+
+def test_the_kind_that_fits_the_task_comes_first(root):
+    instances = write(root / "annotations" / "instances_val2017.json")
+    keypoints = write(root / "annotations" / "person_keypoints_val2017.json")
+    assert find(root, task="pose") == keypoints
+    assert find(root, task="segment") == instances
+
+
+def test_the_file_named_like_the_folder_comes_first(root):
+    write(root / "keypoints.json")
+    write(root / "annotations" / "keypoints_val.json")
+    truth = write(root / "annotations" / "keypoints_val2017.json")
+    assert find(root) == truth
+
+
+def test_the_validation_split_has_other_names(root):
+    truth = write(root / "annotations" / "person_keypoints_minival2014.json")
+    assert find(root) == truth
+    assert find(root, split="train", folder="images/train2017") is None
+
+
+def test_names_may_be_written_with_escapes(root):
+    truth = write(root / "keypoints.json", ['sub/é "1".jpg', "2.jpg"])
+    assert find(root, pictures=['é "1".jpg', "2.jpg"]) == truth
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b'{"annotations": [], "keypoints": 1, "file_name": "\\ud8"}', b"\xff" * 50]
+)
+def test_damaged_files_are_passed_over(root, content):
+    (root / "keypoints.json").write_bytes(content)
+    assert find(root) is None

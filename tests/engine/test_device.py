@@ -1,3 +1,8 @@
+"""Where to compute, and memory that stays with the process there."""
+
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -51,3 +56,38 @@ def test_several_devices_have_to_be_here():
 def test_no_gpu_serves_two_processes():
     with pytest.raises(SettingError, match="device=0,0: device 0 is named twice"):
         several_devices("0,0")
+
+
+LAYERS = """
+import resource
+import torch
+from posekit.engine.device import select_device
+
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+def layers():
+    before = faults()
+    for _ in range(20):
+        hidden = torch.ones(900_000)  # of the size that RF-DETR's blocks make
+        active = hidden + hidden
+        joined = hidden + active
+        del hidden, active, joined
+    return faults() - before
+
+{choice}
+layers()
+print(layers())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is about glibc")
+def test_choosing_the_processor_spares_page_faults():
+    kept = _faults("select_device('cpu')")
+    assert kept < 200
+    assert _faults("") > 4 * max(kept, 50)  # else the test proves nothing
+
+
+def _faults(choice):
+    command = [sys.executable, "-c", LAYERS.format(choice=choice)]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)

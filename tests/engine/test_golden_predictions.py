@@ -9,6 +9,7 @@ import torch
 from golden.fill import image
 from golden.networks import FOLDER, golden_network
 from posekit.config.settings import PredictSettings
+from posekit.engine.predictor import Predictor, open_run
 from posekit.models.yolo.inference import YoloInference
 from posekit.sample import Sample
 from posekit.schema.schema import KeypointSchema
@@ -49,9 +50,12 @@ def predict(case):
     )
     height, width = case["image"]["size"]
     picture = np.ascontiguousarray(image(height, width, case["image"]["seed"])[..., ::-1])
-    batch = model.prepare([Sample(image=picture)], settings)
+    batch = model.placing.prepare([Sample(image=picture)], model.adapt(settings).imgsz, rect=case["rect"])
     assert list(batch.images.shape[2:]) == case["network_hw"]
-    return model.decode(model.run(batch, settings), batch, settings)[0]
+    predictor = Predictor()
+    predictor.model = model
+    (result,) = predictor.stream(open_run(settings, picture))
+    return result
 
 
 def matching_order(found, recorded):

@@ -11,11 +11,13 @@ from posekit.engine.predictor import DEFAULT_SOURCE, Predictor, open_run, result
 @pytest.fixture
 def predictor(pose_model, picture):
     pose_model(picture, verbose=False)
-    return Predictor(pose_model.predictor.model)
+    made = Predictor()
+    made.model = pose_model.predictor.model
+    return made
 
 
 def run_over(source, **settings):
-    return open_run(PredictSettings(**{"imgsz": 128, "conf": 0.1, "verbose": False, **settings}), source, "pose")
+    return open_run(PredictSettings(**{"imgsz": 128, "conf": 0.1, "verbose": False, **settings}), source)
 
 
 def test_a_new_predictor_is_idle_and_empty(predictor):
@@ -68,7 +70,7 @@ def test_feature_maps_are_saved_for_every_picture_and_layer(here, predictor, gal
 
 
 def test_without_a_source_the_default_is_opened(caplog):
-    run = open_run(PredictSettings(), None, "pose")
+    run = open_run(PredictSettings(), None)
     assert run.source.count == 8
     assert f"source='{DEFAULT_SOURCE}'" in caplog.text
 

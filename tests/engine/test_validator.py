@@ -17,8 +17,8 @@ from posekit.engine.validation_run import open_validation
 from posekit.engine.validator import Validator
 from posekit.errors import DatasetError
 from posekit.metrics.coco import coco_metrics_dict, coco_scores
-from posekit.models.contract import Detected
-from posekit.models.yolo.inference import YoloInference, YoloValidation
+from posekit.models.yolo.inference import YoloInference
+from posekit.results.detected import Detected
 from posekit.schema.schema import COCO_PERSON
 from small_networks import small_network
 
@@ -37,7 +37,7 @@ def people(tmp_path_factory):
 def ready(name="yolov8n-pose", schema=COCO_PERSON, **network):
     made = small_network(name, **network)
     made.names = {0: "person"}
-    return YoloValidation(YoloInference(made, schema, device=torch.device("cpu")))
+    return YoloInference(made, schema, device=torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,8 @@ def model():
 def validate(model, data, callbacks=None, **settings):
     chosen = {"imgsz": 128, "batch": 4, "plots": False, "conf": 0.01, "verbose": False, "device": "cpu"}
     settings = ValSettings(data=str(data), **(chosen | settings))
-    validator = Validator(model, callbacks)
+    validator = Validator(callbacks)
+    validator.model = model
     return validator, validator.run(open_validation(settings, model))
 
 
@@ -188,14 +189,12 @@ class Oracle:
     def __init__(self, model):
         self._model = model
         self.task, self.names, self.schema = model.task, model.names, model.schema
-        self.adapt_val, self.plan, self.load_size, self.place = (
-            model.adapt_val, model.plan, model.load_size, model.place
-        )  # fmt: skip
+        self.adapt, self.placing = model.adapt, model.placing
 
     def run(self, batch, settings):
         return batch
 
-    def detect(self, outputs, batch, settings, mask_size):
+    def detect(self, outputs, batch, settings, masks):
         found = []
         for sample, letterbox in zip(batch.samples, batch.letterboxes, strict=True):
             truth = truth_of(sample, letterbox, mask_size=None, overlap=True)

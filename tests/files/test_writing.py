@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from posekit.errors import OutputError
-from posekit.files.writing import make_run_folder, new_folder, replacing, write_whole
+from posekit.files.writing import FreeNames, free_name, make_run_folder, new_folder, replacing, safe_name, write_whole
 
 
 def test_the_file_appears_when_the_block_ends(tmp_path):
@@ -111,3 +111,25 @@ def test_a_link_to_nowhere_in_the_way_is_an_error_and_no_endless_search(tmp_path
     (tmp_path / "runs").symlink_to(tmp_path / "unmounted")
     with pytest.raises(OutputError, match=r"runs.*cannot be made"):
         make_run_folder(tmp_path / "runs", "predict")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("a/b\\c", "a_b_c"),
+        ("..", "unnamed"),
+        ("", "unnamed"),
+        (" .x_ ", "x"),
+        ("ä" * 150, "ä" * 100),
+        ("a\0:*b", "a_b"),
+    ],
+)
+def test_no_name_leaves_its_folder_or_is_too_long_for_it(text, name):
+    assert safe_name(text) == name
+
+
+def test_taken_names_get_the_next_number():
+    assert free_name("a", {"a", "a-2"}.__contains__) == "a-3"
+    assert free_name("a", {"a"}.__contains__, joint="") == "a2"
+    names = FreeNames()
+    assert [names.claim(name) for name in ("a", "A", "a-2", "a", "b")] == ["a", "A-2", "a-2-2", "a-3", "b"]

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from posekit.metrics.evaluator import Evaluator
-from posekit.metrics.parts import Found, Truth
+from posekit.metrics.parts import Truth
+from posekit.results.detected import Detected
 from posekit.schema.schema import COCO_PERSON
 
 FOLDER = Path(__file__).parent / "val"
@@ -42,7 +43,7 @@ def picture(case, number):
     truth = Truth(
         classes=read("gt_cls", np.int64), boxes=read("gt_boxes"), keypoints=read("gt_kpts"), masks=read("gt_masks")
     )
-    found = Found(
+    found = Detected(
         classes=read("pred_cls", np.int64),
         scores=read("pred_conf"),
         boxes=read("pred_boxes"),

@@ -1,4 +1,4 @@
-"""Pictures in RGB become BGR."""
+"""Arrays, PIL images and tensors become BGR pictures, or are refused with advice."""
 
 import logging
 
@@ -14,7 +14,7 @@ from PIL import Image
 from golden.fill import image
 from posekit.errors import SourceNotFoundError, SourceTypeError, SourceValueError, UnreadableImageError
 from posekit.io.convert import from_array, from_pil, from_tensor
-from posekit.io.source import picture_of
+from posekit.io.source import read_rgb
 
 SIDES = st.integers(1, 9)
 
@@ -141,18 +141,18 @@ def test_every_form_gives_the_same_picture(tmp_path):
     cv2.imwrite(str(path), BGR)
     forms = [path, str(path), Image.fromarray(RGB), RGB, BGR[:, :, ::-1]]
     for form in forms:
-        np.testing.assert_array_equal(picture_of(form), BGR)
+        np.testing.assert_array_equal(read_rgb(form), BGR)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_floats_are_not_rounded(dtype):
-    found = picture_of(RGB.astype(dtype) / 510)
+    found = read_rgb(RGB.astype(dtype) / 510)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, BGR / 2, atol=1e-4)
 
 
 def test_tensors_have_channels_first():
-    found = picture_of(torch.from_numpy(RGB).permute(2, 0, 1) / 255)
+    found = read_rgb(torch.from_numpy(RGB).permute(2, 0, 1) / 255)
     np.testing.assert_allclose(found, BGR, atol=1e-4)
 
 
@@ -171,15 +171,15 @@ def test_tensors_have_channels_first():
 )
 def test_wrong_values_and_shapes_are_refused(wrong):
     with pytest.raises(SourceValueError):
-        picture_of(wrong)
+        read_rgb(wrong)
 
 
 @pytest.mark.parametrize("wrong", [RGB.astype(np.int32), 3, None])
 def test_other_objects_are_refused(wrong):
     with pytest.raises(SourceTypeError, match="no picture"):
-        picture_of(wrong)
+        read_rgb(wrong)
 
 
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(SourceNotFoundError):
-        picture_of(tmp_path / "p.png")
+        read_rgb(tmp_path / "p.png")

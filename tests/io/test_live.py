@@ -1,3 +1,5 @@
+"""Cameras, streams and screens."""
+
 import itertools
 import socket
 import sys

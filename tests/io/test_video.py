@@ -1,3 +1,5 @@
+"""Videos are read frame by frame, damaged ones as far as they go, and written so that browsers play them."""
+
 import contextlib
 import random
 import struct

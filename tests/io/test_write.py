@@ -1,3 +1,5 @@
+"""Names of what a run saves, and pictures saved under them."""
+
 from pathlib import Path
 
 import cv2

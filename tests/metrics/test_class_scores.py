@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 
 from golden.matched_pictures import FOLDER
 from posekit.metrics.average_precision import (
+    Ranking,
     average_precision,
     class_scores,
     envelope,
-    rank,
     recall_and_precision,
     smooth,
 )
@@ -27,8 +27,6 @@ def packed(right):
 def compare(scores, recorded, prefix):
     best = scores.point
     for key, value in {
-        "tp_count": scores.true_positives,
-        "fp_count": scores.false_positives,
         "p": scores.p_curve[:, best],
         "r": scores.r_curve[:, best],
         "f1": scores.f1_curve[:, best],
@@ -43,17 +41,17 @@ def compare(scores, recorded, prefix):
 
 
 def test_scores_are_the_recorded_ones(recorded):
-    ranking = rank(recorded["conf"], recorded["pred_cls"].astype(int))
+    ranking = Ranking.of(recorded["conf"], recorded["pred_cls"].astype(int))
     compare(class_scores(packed(recorded["tp"]), ranking, recorded["target_cls"]), recorded, "out")
 
 
 def test_labels_without_detections_score_zero(recorded):
-    nothing = rank(np.zeros(0, np.float32), np.zeros(0, np.int32))
+    nothing = Ranking.of(np.zeros(0, np.float32), np.zeros(0, np.int32))
     compare(class_scores(np.zeros(0, np.uint16), nothing, recorded["target_cls"]), recorded, "no_pred")
 
 
 def test_without_labels_no_class_is_scored():
-    scores = class_scores(np.ones(3, np.uint16), rank(np.ones(3), np.zeros(3, int)), np.zeros(0))
+    scores = class_scores(np.ones(3, np.uint16), Ranking.of(np.ones(3), np.zeros(3, int)), np.zeros(0))
     assert len(scores.classes) == 0
     assert scores.all_ap.shape == (0, 10)
     assert scores.point == 0
@@ -94,14 +92,14 @@ def test_classes_do_not_touch_each_other(seed):
     hits = ((1 << random.integers(0, 11, count)) - 1).astype(np.uint16)
     scores, classes = random.permutation(count) / count, random.integers(0, 3, count)
     labels = random.integers(0, 3, 80)
-    together = class_scores(hits, rank(scores, classes), labels)
+    together = class_scores(hits, Ranking.of(scores, classes), labels)
     for row, number in enumerate(together.classes):
         mine = classes == number
-        alone = class_scores(hits[mine], rank(scores[mine], classes[mine]), labels[labels == number])
+        alone = class_scores(hits[mine], Ranking.of(scores[mine], classes[mine]), labels[labels == number])
         np.testing.assert_array_equal(alone.all_ap[0], together.all_ap[row])
         np.testing.assert_array_equal(alone.p_curve[0], together.p_curve[row])
 
 
 def test_ranking_keeps_the_order_of_equal_scores():
-    ranking = rank(np.array([0.5, 0.9, 0.5, 0.5], np.float32), np.array([1, 1, 0, 1]))
+    ranking = Ranking.of(np.array([0.5, 0.9, 0.5, 0.5], np.float32), np.array([1, 1, 0, 1]))
     assert ranking.order.tolist() == [2, 1, 0, 3]

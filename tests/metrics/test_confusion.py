@@ -5,7 +5,8 @@ import pytest
 
 from golden.matched_pictures import CASES, FOLDER, NAMES, PICTURES, arrays, conf, picture
 from posekit.metrics.confusion import ConfusionMatrix, plain_names
-from posekit.metrics.parts import Found, Truth
+from posekit.metrics.parts import Truth
+from posekit.results.detected import Detected
 
 
 def recorded_matrix(case):
@@ -48,7 +49,7 @@ def counted(truth, found, conf=0.25, scores=None):
     truth_classes, truth_boxes = objects(*truth)
     matrix.process(
         [Truth(classes=truth_classes, boxes=truth_boxes)],
-        [Found(classes=classes, boxes=boxes, scores=scores.astype(np.float32))],
+        [Detected(classes=classes, boxes=boxes, scores=scores.astype(np.float32))],
         conf,
     )
     return matrix

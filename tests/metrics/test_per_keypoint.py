@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from posekit.errors import ShapeError
 from posekit.metrics.keypoints import PerKeypoint, table_lines, worst_line
-from posekit.metrics.parts import Found, Truth
+from posekit.metrics.parts import Truth
 from posekit.metrics.similarity import oks
+from posekit.results.detected import Detected
 from posekit.schema.schema import COCO_PERSON, KeypointSchema
 
 # nose in the middle, left and right far from each other; boxes are 100 wide and 64 high: √area = 80
@@ -29,7 +30,7 @@ def ten_objects():
     truth = Truth(classes=classes, boxes=boxes, keypoints=points)
     guesses = points.copy()
     guesses[..., 2] = 0.75
-    return truth, Found(classes=classes, scores=np.ones(10, np.float32), boxes=boxes, keypoints=guesses)
+    return truth, Detected(classes=classes, scores=np.ones(10, np.float32), boxes=boxes, keypoints=guesses)
 
 
 def rows_of(truth, found, pairs=EVERY):
@@ -149,7 +150,7 @@ def random_picture(seed, count=4):
     guesses = points + rng.normal(0, 8, points.shape).astype(np.float32)
     classes = np.zeros(count, np.int64)
     truth = Truth(classes=classes, boxes=boxes, keypoints=points)
-    return truth, Found(classes=classes, scores=np.ones(count, np.float32), boxes=boxes, keypoints=guesses)
+    return truth, Detected(classes=classes, scores=np.ones(count, np.float32), boxes=boxes, keypoints=guesses)
 
 
 @settings(derandomize=True, max_examples=50)

@@ -8,7 +8,8 @@ from posekit import YOLO
 from posekit.checkpoint.checkpoint import save_checkpoint
 from posekit.errors import CheckpointError, ModelDefinitionError, ModelNotFoundError, SettingError
 from posekit.models.opening import open_model, open_weights
-from posekit.models.rfdetr.model import contents_of
+from posekit.models.rfdetr.model import RFDETRModel
+from posekit.models.yolo.family import LoadedModel
 from small_rfdetr import small_definition, small_model
 
 
@@ -20,9 +21,10 @@ def definition(tmp_path):
 
 
 def test_definitions_tell_their_family(definition):
-    assert open_model("yolov8n-pose.yaml").family.name == "YOLO"
+    assert type(open_model("yolov8n-pose.yaml").loaded) is LoadedModel
     opened = open_model(str(definition))
-    assert (opened.family.name, opened.loaded.task, opened.trained, opened.path) == ("RF-DETR", "pose", False, None)
+    assert (type(opened.loaded), opened.loaded.task) == (RFDETRModel, "pose")
+    assert (opened.trained, opened.path) == (False, None)
     assert opened.loaded.layout.architecture.queries == 9
     detector = tmp_detector(definition)
     assert open_model(str(detector)).loaded.task == "detect"
@@ -56,13 +58,13 @@ def test_unknown_names_are_those_of_no_family(here):
 
 def test_files_tell_their_family(tmp_path, weights):
     model = small_model()
-    save_checkpoint(tmp_path / "small.pt", contents_of(model, tmp_path / "small.pt"))
+    save_checkpoint(tmp_path / "small.pt", model.contents(tmp_path / "small.pt"))
     torch.save({"model": model.network.state_dict()}, tmp_path / "theirs.pth")
     ours, theirs = (open_weights(str(tmp_path / name)) for name in ("small.pt", "theirs.pth"))
-    assert (ours.family.name, theirs.family.name) == ("RF-DETR", "RF-DETR")
+    assert {type(ours.loaded), type(theirs.loaded)} == {RFDETRModel}
     assert ours.trained
     assert theirs.path == str(tmp_path / "theirs.pth")
-    assert open_weights(str(weights())).family.name == "YOLO"
+    assert type(open_weights(str(weights())).loaded) is LoadedModel
 
 
 def test_a_damaged_file_is_told(tmp_path):
@@ -72,7 +74,7 @@ def test_a_damaged_file_is_told(tmp_path):
 
 
 def test_weights_do_not_move_between_families(tmp_path, definition, weights):
-    save_checkpoint(tmp_path / "small.pt", contents_of(small_model(), tmp_path / "small.pt"))
+    save_checkpoint(tmp_path / "small.pt", small_model().contents(tmp_path / "small.pt"))
     with pytest.raises(SettingError, match="another family"):
         YOLO(definition).load(weights())
     with pytest.raises(SettingError, match="another family"):

@@ -1,6 +1,7 @@
-"""Outlines of masks: golden polygons, joining of parts, the way back to the original picture."""
+"""Outlines: of masks, joined, resampled, and drawn as masks."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -9,8 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from augment.made_samples import GOLDEN as RECORDED
 from posekit.ops.letterbox import Letterbox
-from posekit.ops.polygons import join_contours, mask_to_polygon, polygon_area, polygon_to_original
+from posekit.ops.polygons import (
+    join_contours,
+    mask_to_polygon,
+    overlap_order,
+    polygon_area,
+    polygon_to_original,
+    resample_polygon,
+    separate_masks,
+    without_overlap,
+)
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -87,3 +98,86 @@ def test_the_area_of_a_polygon_does_not_depend_on_its_turn_or_place(turned):
     assert polygon_area(triangle) == pytest.approx(12)
     assert polygon_area(triangle + 1_000_000) == pytest.approx(12)
     assert polygon_area(np.zeros((0, 2), np.float32)) == 0
+
+
+FORMAT = np.load(Path(__file__).parents[1] / "golden" / "train" / "data_format.npz")
+POINTS = st.lists(st.tuples(st.floats(0, 60, width=32), st.floats(0, 60, width=32)), min_size=1, max_size=12)
+
+
+def test_recorded_outlines_give_the_recorded_masks():
+    masks = separate_masks(list(FORMAT["format_in/seg"]), (64, 64), (16, 16))
+    np.testing.assert_array_equal(masks, FORMAT["format_overlap0/masks"])
+
+
+def test_recorded_outlines_give_the_recorded_index_map_and_order():
+    masks = separate_masks(list(FORMAT["format_in/seg"]), (64, 64), (16, 16))
+    order = overlap_order(masks)
+    classes = FORMAT["format_overlap0/cls"].ravel()
+    np.testing.assert_array_equal(classes[order], FORMAT["format_overlap1/cls"].ravel())
+    owned = without_overlap(masks[order])
+    index_map = (owned * np.arange(1, 4)[:, None, None]).max(0)
+    np.testing.assert_array_equal(index_map, FORMAT["format_overlap1/masks"][0])
+
+
+def test_no_outlines_give_no_masks():
+    masks = separate_masks([], (64, 64), (16, 16))
+    assert masks.shape == without_overlap(masks).shape == (0, 16, 16)
+
+
+def test_an_object_without_an_outline_has_an_empty_mask():
+    assert not separate_masks([np.zeros((0, 2), np.float32)], (8, 8), (8, 8)).any()
+
+
+@given(POINTS, st.integers(1, 40))
+def test_resampling_keeps_every_point_and_closes_the_outline(points, count):
+    outline = np.array(points, np.float32)
+    resampled = resample_polygon(outline, count)
+    assert len(resampled) == max(count, len(outline) + 1)
+    np.testing.assert_array_equal(resampled[0], resampled[-1])
+    for point in outline:
+        assert np.abs(resampled - point).sum(1).min() < 1e-4
+
+
+@given(POINTS)
+def test_resampled_points_lie_on_the_outline(points):
+    outline = np.array(points, np.float64)
+    closed = np.concatenate((outline, outline[:1]))
+    for point in resample_polygon(outline.astype(np.float32), 50):
+        assert min(_distance(point, a, b) for a, b in pairwise(closed)) < 1e-3
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 40)] * 4), min_size=1, max_size=6))
+def test_without_overlap_each_covered_pixel_has_one_owner_and_it_is_the_smallest(corners):
+    outlines = [np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)], np.float32) for x, y, w, h in corners]
+    masks = separate_masks(outlines, (96, 96), (96, 96))
+    masks = masks[overlap_order(masks)]
+    owned = without_overlap(masks)
+    np.testing.assert_array_equal(owned.sum(0), masks.any(0))
+    assert (owned <= masks).all()
+    np.testing.assert_array_equal(owned[-1], masks[-1])
+
+
+def _distance(point, start, end):
+    along = end - start
+    length = float(along @ along)
+    share = 0.0 if length == 0 else float(np.clip((point - start) @ along / length, 0, 1))
+    return float(np.linalg.norm(start + share * along - point))
+
+
+RECORDED_OUTLINES = [RECORDED[f"poly/{number}"] for number in range(3)]
+
+
+def test_recorded_outlines_are_resampled_as_recorded():
+    resampled = np.stack([resample_polygon(outline, 60) for outline in RECORDED_OUTLINES])
+    np.testing.assert_allclose(resampled, RECORDED["poly/resampled60"], rtol=0, atol=2e-3)
+
+
+@pytest.mark.parametrize("ratio", [1, 4])
+def test_recorded_outlines_become_the_recorded_masks(ratio):
+    masks = separate_masks(RECORDED["poly/resampled60"], (96, 96), (96 // ratio, 96 // ratio))
+    recorded = RECORDED[f"poly/masks_r{ratio}"]
+    assert np.mean(masks != recorded) <= 0.005
+    order = overlap_order(masks)
+    np.testing.assert_array_equal(order, RECORDED[f"poly/overlap_order_r{ratio}"])
+    index_map = (without_overlap(masks[order]) * np.arange(1, 4)[:, None, None]).max(0)
+    assert np.mean(index_map != RECORDED[f"poly/overlap_r{ratio}"]) <= 0.005

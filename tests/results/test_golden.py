@@ -94,7 +94,7 @@ def test_detections_with_an_empty_mask_have_no_label_row(golden_val):
 
 
 def assert_rows(result, expected, *, save_conf):
-    assert label_rows(result.boxes, result.masks, result.keypoints, save_conf=save_conf) == expected
+    assert label_rows(result, save_conf=save_conf) == expected
 
 
 def test_parts_accept_a_single_detection_without_leading_axis():

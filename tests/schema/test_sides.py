@@ -1,9 +1,11 @@
+"""Left and right in point names."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from posekit.schema.schema import COCO_PERSON
-from posekit.schema.sides import carries_sides, flip_from_names, unpaired_names
+from posekit.schema.sides import carries_sides, flip_from_names, repeated, unpaired_names, words
 
 PAIRS = [
     ("left_eye", "right_eye"),
@@ -147,3 +149,31 @@ def test_exchanging_left_and_right_in_all_names_leaves_the_map_alone(points):
     exchanged = [name.replace("left", "\0").replace("right", "left").replace("\0", "right") for name in names]
     whole = [new if side else old for old, new, (_, (_, side)) in zip(names, exchanged, points, strict=True)]
     assert flip_from_names(whole) == flip_from_names(names)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("left_eye", "left eye"),
+        ("Left Eye", "left eye"),
+        ("leftEye", "left eye"),
+        ("LeftEye", "left eye"),
+        ("LEFT-EYE", "left eye"),
+        ("L_F_Elbow", "l f elbow"),
+        ("RHip", "r hip"),
+        ("eyeL", "eye l"),
+        ("forelegL1", "foreleg l 1"),
+        ("Lip", "lip"),
+        ("Élan_L", "élan l"),
+        ("E\u0301lan", "élan"),
+        ("\uff2c_eye", "l eye"),
+        ("左目", "左目"),
+        (" __ ", ""),
+    ],
+)
+def test_names_fall_into_words_however_they_are_written(name, expected):
+    assert " ".join(words(name)) == expected
+
+
+def test_repeated_names_are_told_once():
+    assert repeated(["a", "b", "a", "c", "a", "b"]) == ["a", "b"]

@@ -26,11 +26,7 @@ from posekit.schema.schema import KeypointSchema
 
 
 def require_albumentations() -> Any:
-    """Return the package.
-
-    Raises:
-        MissingExtraError: it is not installed.
-    """
+    """Return the package, or raise `MissingExtraError`."""
     # On import the package would ask its registry for newer releases.
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
     try:
@@ -161,21 +157,13 @@ def parts_of(transforms: Iterable[Any]) -> Iterable[Any]:
 
 
 DEFAULT_PROBABILITY = 0.01
-
-
 LARGEST_SEED = 2**31
-
-
 # Markers beside the centre of each box, as a share of its sides: they tell whether the object was mirrored.
 MARKER_DISTANCE = 0.25
 
 
 def default_transforms() -> list[Any]:
-    """Return the usual rare disturbances: blur, median blur, grey and local contrast, each for one picture in 100.
-
-    Raises:
-        MissingExtraError: the package is not installed.
-    """
+    """Return the usual rare disturbances: blur, median blur, grey and local contrast, each for one picture in 100."""
     library = require_albumentations()
     kinds = (library.Blur, library.MedianBlur, library.ToGray, library.CLAHE)
     return [kind(p=DEFAULT_PROBABILITY) for kind in kinds]
@@ -187,10 +175,6 @@ class AlbumentationsTransform:
     Args:
         transforms: what `open_transforms` takes, applied in order, each with its own probability. They see RGB.
         schema: of the keypoints, for transforms that mirror; None without keypoints.
-
-    Raises:
-        MissingExtraError: the package is not installed.
-        SettingTypeError, SettingError: something is no transform, or cannot say what becomes of keypoints.
     """
 
     def __init__(self, transforms: Sequence[Any], schema: KeypointSchema | None = None) -> None:
@@ -215,7 +199,7 @@ class AlbumentationsTransform:
         """
         seed = int(rng.integers(LARGEST_SEED))
         if not self._moves:
-            return replace(sample, image=self._picture(sample.image, seed))
+            return replace(sample, image=_checked(self._changed(sample.image, seed)["image"], sample.image))
         image, markers = sample.image, _markers(sample)
 
         def move(rows: Rows) -> Rows:
@@ -237,9 +221,6 @@ class AlbumentationsTransform:
         moved[:, left] = np.asarray(changed["keypoints"], np.float64).reshape(-1, 2).T + 0.5
         return _checked(changed["image"], image), moved
 
-    def _picture(self, image: Picture, seed: int) -> Picture:
-        return _checked(self._changed(image, seed)["image"], image)
-
     def _changed(self, image: Picture, seed: int, **points: Any) -> Any:
         compose = self._own_copy()
         compose.set_random_seed(seed)
@@ -253,15 +234,9 @@ class AlbumentationsTransform:
 
 
 def swap_mirrored(sample: Sample, markers: Rows, schema: KeypointSchema | None) -> Sample:
-    """Swap the keypoints of mirrored objects, so that left stays left.
+    """Swap the keypoints of mirrored objects, which their moved markers (2, 3N) tell, so that left stays left.
 
-    Args:
-        sample: N moved objects.
-        markers: (2, 3N) x and y of the points at each box as `_markers` placed them, moved too.
-        schema: gives the flip maps; that for up-down mirrors where an object stands on its head and is not turned.
-
-    Raises:
-        SchemaError: objects with keypoints were mirrored, and there is no flip map.
+    Of the flip maps that for up-down mirrors counts where an object stands on its head and is not turned.
     """
     if sample.keypoints is None or not len(sample.boxes):
         return sample

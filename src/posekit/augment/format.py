@@ -10,17 +10,15 @@ from numpy.typing import NDArray
 
 from posekit.augment.objects import select_objects
 from posekit.errors import ShapeError
-from posekit.ops.polygons import overlap_order, separate_masks
+from posekit.ops.polygons import index_map, overlap_order, separate_masks
 from posekit.sample import Batch, Floats, Sample, Targets
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-Size = tuple[int, int]
-
-
-LARGEST_BYTE = 255
+Array = NDArray[Any]
+Join = Callable[[Sequence[Array]], Array]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,12 +69,12 @@ class FormattedSample:
 
 
 def format_sample(sample: Sample, *, masks: MaskForm | None = None, swap_colours: bool = False) -> FormattedSample:
-    """Bring a sample into the form of training targets.
+    """Bring a sample, whose objects are within the picture, into the form of training targets.
 
     Args:
-        sample: boxes, keypoints and outlines within the picture, in pixels.
-        masks: draw masks in this form; with an index map the objects come out from the largest mask to the smallest.
-            None when the task needs none.
+        sample: boxes, keypoints and outlines in pixels.
+        masks: form of the masks; None when the task needs none. With an index map the objects come out from the
+            largest mask to the smallest.
         swap_colours: leave the planes as BGR.
     """
     drawn, semantic, overlap = None, None, True
@@ -84,9 +82,9 @@ def format_sample(sample: Sample, *, masks: MaskForm | None = None, swap_colours
         overlap = masks.overlap
         separate = _draw_masks(sample, masks.ratio)
         order = overlap_order(separate)
-        index_map = _index_map(separate[order])
-        semantic = _classes_over(index_map, sample.classes[order])
-        drawn = index_map[None] if overlap else separate
+        numbers = index_map(separate[order])
+        semantic = np.concatenate(((0,), sample.classes[order])).astype(np.float32)[numbers]
+        drawn = numbers[None] if overlap else separate
         sample = select_objects(sample, order) if overlap else sample
     height, width = sample.size
     keypoints = sample.keypoints
@@ -146,26 +144,6 @@ def _draw_near(mask: NDArray[np.uint8], polygon: Floats, ratio: int) -> None:
     mask[top:bottom, left:right] = separate_masks([moved], (cells[0] * ratio, cells[1] * ratio), cells)[0]
 
 
-def _index_map(masks: NDArray[np.uint8]) -> NDArray[Any]:
-    """Return (h, w): for each pixel the number, counted from 1, of the last mask over it."""
-    index_map = np.zeros(masks.shape[1:], np.uint8 if len(masks) <= LARGEST_BYTE else np.int32)
-    for number, mask in enumerate(masks, start=1):
-        np.copyto(index_map, number, where=mask.view(np.bool_))
-    return index_map
-
-
-def _classes_over(index_map: NDArray[Any], classes: NDArray[np.int64]) -> Floats:
-    """Return (h, w) the class of the object over each pixel of an index map, 0 where there is none."""
-    semantic: Floats = np.concatenate(((0,), classes)).astype(np.float32)[index_map]
-    return semantic
-
-
-Array = NDArray[Any]
-
-
-Join = Callable[[Sequence[Array]], Array]
-
-
 def collate(formatted: Sequence[FormattedSample]) -> Batch:
     """Stack B pictures of one size and join their objects, those of one picture together, in order.
 
@@ -177,7 +155,9 @@ def collate(formatted: Sequence[FormattedSample]) -> Batch:
     """
     if not formatted:
         raise ShapeError("a batch needs at least one picture")
-    _check_sizes(formatted)
+    sizes = {one.sample.size for one in formatted}
+    if len(sizes) > 1:
+        raise ShapeError(f"pictures of one batch must be of one size, but they have {sorted(sizes)} pixels")
     targets = Targets(
         pictures=_tensor([np.repeat(np.arange(len(formatted)), [len(one.boxes) for one in formatted])], np.concatenate),
         classes=_tensor([one.sample.classes for one in formatted], np.concatenate),
@@ -190,12 +170,6 @@ def collate(formatted: Sequence[FormattedSample]) -> Batch:
     )
     images = _tensor([one.image for one in formatted], np.stack)
     return Batch(images=images, samples=[one.sample for one in formatted], letterboxes=[], targets=targets)
-
-
-def _check_sizes(formatted: Sequence[FormattedSample]) -> None:
-    sizes = {one.sample.size for one in formatted}
-    if len(sizes) > 1:
-        raise ShapeError(f"pictures of one batch must be of one size, but they have {sorted(sizes)} pixels")
 
 
 def _optional(name: str, parts: Sequence[Array | None], join: Join) -> "Tensor | None":

@@ -1,4 +1,4 @@
-"""Mosaic: four pictures around one point of a canvas of twice the input size."""
+"""Pictures joined to one: mosaic, MixUp, CutMix and copy-paste, each as drawn parameters and what they do."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,26 +7,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.augment.objects import (
-    LEAST_AREA,
-    LEAST_AREA_WITH_OUTLINES,
-    box_areas,
-    cut_objects,
-    join_objects,
-    move_objects,
-    select_objects,
-    shared_areas,
-)
+from posekit.augment.objects import TINY, cut_objects, join_objects, least_area, move_objects, select_objects
 from posekit.augment.warps import FlipMap, flip_left_right
 from posekit.errors import ShapeError
+from posekit.ops.boxes import box_areas, shared_areas
 from posekit.ops.letterbox import PADDING_GREY
 from posekit.sample import Floats, Picture, Sample
 
 Point = tuple[int, int]
-
-
 Size = tuple[int, int]
-
+Rectangle = tuple[int, int, int, int]
 
 TILES = 4
 
@@ -104,8 +94,6 @@ def _shifted(sample: Sample, shift: Point) -> Sample:
 
 
 CONCENTRATION = 32.0  # of the beta distribution of the share: mostly near one half
-
-
 # OpenCV rounds levels where the recipe cuts their fractions. A little less than one half, so that whole levels stay.
 CUT_NOT_ROUND = -0.499
 
@@ -116,12 +104,7 @@ def draw_share(rng: np.random.Generator) -> float:
 
 
 def mix_up(sample: Sample, partner: Sample, share: float) -> Sample:
-    """Blend two pictures of the same size.
-
-    Args:
-        sample: the first; path and original size are its.
-        partner: the second.
-        share: of the first in the blend, 0 to 1.
+    """Blend two pictures of the same size, the first with a share of 0 to 1; path and original size are its.
 
     Raises:
         ShapeError: the sizes differ.
@@ -133,13 +116,7 @@ def mix_up(sample: Sample, partner: Sample, share: float) -> Sample:
     return join_objects(image, (sample, partner))
 
 
-Rectangle = tuple[int, int, int, int]
-
-
 CANDIDATES = 3
-
-
-_TINY = 1e-16
 
 
 def draw_rectangle(size: tuple[int, int], rng: np.random.Generator) -> Rectangle:
@@ -162,24 +139,18 @@ def find_free_rectangle(boxes: Floats, size: tuple[int, int], rng: np.random.Gen
 
 
 def paste_rectangle(sample: Sample, partner: Sample, rectangle: Rectangle) -> Sample:
-    """Put a part of another picture of the same size at the same place.
+    """Put a rectangle of another picture of the same size at the same place; path and original size stay.
 
-    Args:
-        sample: the picture that receives it; path and original size are its.
-        partner: the picture that gives it.
-        rectangle: x1 y1 x2 y2 in pixels.
-
-    Returns:
-        With the partner's objects of which enough is inside, cut to the rectangle; `sample` itself when there is none.
+    Of the partner's objects those of which enough is inside come along, cut to the rectangle; where there is none,
+    `sample` itself is returned.
 
     Raises:
         ShapeError: the sizes differ.
     """
     if sample.size != partner.size:
         raise ShapeError(f"CutMix joins pictures of one size, but these have {sample.size} and {partner.size} pixels")
-    least_area = LEAST_AREA if partner.polygons is None else LEAST_AREA_WITH_OUTLINES
     inside = shared_areas(partner.boxes, np.array([rectangle], np.float32))[:, 0]
-    pasted = inside >= least_area * (box_areas(partner.boxes) + _TINY)
+    pasted = inside >= least_area(partner) * (box_areas(partner.boxes) + TINY)
     if not pasted.any():
         return sample
     x1, y1, x2, y2 = rectangle
@@ -192,26 +163,15 @@ MOST_HIDDEN = 0.3  # share of any existing box that a pasted one may cover
 
 
 def paste_mirrored(sample: Sample, share: float, flip_idx: FlipMap | None) -> Sample:
-    """Put mirror images of a picture's own objects at their mirrored places; left keypoints stay left.
-
-    Args:
-        sample: only objects with an outline are copied.
-        share: of the objects that find a place, to paste.
-        flip_idx: for each of K keypoints the one whose place it takes; None only without keypoints.
-    """
+    """Put mirror images of a picture's own objects at their mirrored places, as `paste_objects`; left stays left."""
     return paste_objects(sample, flip_left_right(sample, flip_idx), share)
 
 
 def paste_objects(sample: Sample, source: Sample, share: float) -> Sample:
-    """Put objects of another picture of the same size at the same places.
+    """Put objects of another picture of the same size at the same places, after the own; path and size stay.
 
-    Args:
-        sample: the picture that receives them; path and original size are its.
-        source: the picture that gives them; only objects with an outline are pasted.
-        share: of the objects that find a place, to paste; those that hide least come first.
-
-    Returns:
-        `sample` with the pasted objects after its own; the same when none is pasted.
+    Only objects with an outline are pasted, and of those that find a place a share of 0 to 1, the ones that hide
+    least of any existing box first; where none does, `sample` itself is returned.
 
     Raises:
         ShapeError: the sizes differ.
@@ -234,7 +194,7 @@ def _choose(sample: Sample, source: Sample, share: float) -> NDArray[np.int64]:
     """Return the numbers of the objects to paste, those that hide least of any existing one first."""
     if source.polygons is None or not len(source.boxes):
         return np.zeros(0, np.int64)
-    hidden = shared_areas(source.boxes, sample.boxes) / (box_areas(sample.boxes) + _TINY)
+    hidden = shared_areas(source.boxes, sample.boxes) / (box_areas(sample.boxes) + TINY)
     most = hidden.max(1, initial=0)
     outlined = np.array([len(polygon) > 0 for polygon in source.polygons])
     fitting = np.flatnonzero(outlined & (most < MOST_HIDDEN))

@@ -11,10 +11,18 @@ from numpy.typing import NDArray
 from posekit.errors import ShapeError
 from posekit.sample import Floats, Picture, Sample
 
+# (2, T): a row of x and a row of y.
 Rows = NDArray[np.float64]
+PointMap = Callable[[Rows], Rows]
+Frame = tuple[float, float, float, float]
+Flags = NDArray[np.bool_]
+Starts = NDArray[np.int64]
 
-
-"""(2, T): a row of x and a row of y."""
+SHORTEST_SIDE = 2  # pixels
+LARGEST_ASPECT = 100
+LEAST_AREA = 0.1
+LEAST_AREA_WITH_OUTLINES = 0.01
+TINY = 1e-16
 
 
 def join_points(parts: Sequence[Floats]) -> Rows:
@@ -31,15 +39,8 @@ def split_points(rows: Rows, parts: Sequence[Floats]) -> tuple[Floats, ...]:
     return tuple(points[start:end] for start, end in pairwise(ends))
 
 
-Frame = tuple[float, float, float, float]
-
-
 def check_objects(sample: Sample) -> None:
-    """Check that all parts of a sample speak of the same N objects, and that outlines are polygons.
-
-    Raises:
-        ShapeError: the counts differ, or there are masks, which no geometry here moves.
-    """
+    """Refuse parts of a sample that speak of different numbers of objects, and masks, which no geometry here moves."""
     where = sample.path or "a sample"
     if sample.masks is not None:
         raise ShapeError(f"{where}: training moves outlines, not masks: give polygons (ops.polygons.mask_to_polygon)")
@@ -78,15 +79,9 @@ def join_objects(image: Picture, samples: Sequence[Sample]) -> Sample:
 
 
 def cut_objects(sample: Sample, frame: Frame) -> Sample:
-    """Cut everything to a frame.
+    """Cut boxes, outlines and keypoints, but not the picture, to a frame x1 y1 x2 y2 in pixels.
 
-    Args:
-        sample: boxes, outlines and keypoints are cut; the picture is not.
-        frame: corners x1 y1 x2 y2 in pixels.
-
-    Returns:
-        The same objects: boxes and outline points moved onto the frame where they were outside; keypoints too, and
-        those become unlabelled.
+    What is outside moves onto the frame; keypoints among it become unlabelled. The objects stay the same.
     """
     near, far = np.array(frame[:2], np.float32), np.array(frame[2:], np.float32)
     keypoints, polygons = sample.keypoints, sample.polygons
@@ -134,15 +129,6 @@ def _joined_polygons(samples: Sequence[Sample]) -> tuple[Floats, ...] | None:
     return tuple(polygon for part in parts for polygon in part)
 
 
-SHORTEST_SIDE = 2  # pixels
-
-
-LARGEST_ASPECT = 100
-
-
-_TINY = 1e-16
-
-
 def keep_candidates(before: Floats, after: Floats, *, least_area: float) -> NDArray[np.bool_]:
     """Tell which boxes keep enough of themselves.
 
@@ -156,29 +142,17 @@ def keep_candidates(before: Floats, after: Floats, *, least_area: float) -> NDAr
     """
     old, new = before[:, 2:] - before[:, :2], after[:, 2:] - after[:, :2]
     shorter, longer = new.min(1), new.max(1)
-    share = new.prod(1) / (old.prod(1) + _TINY)
-    slim = longer < LARGEST_ASPECT * (shorter + _TINY)
+    share = new.prod(1) / (old.prod(1) + TINY)
+    slim = longer < LARGEST_ASPECT * (shorter + TINY)
     kept: NDArray[np.bool_] = (shorter > SHORTEST_SIDE) & slim & (share > least_area)
     return kept
 
 
-Flags = NDArray[np.bool_]
-
-
-Starts = NDArray[np.int64]
-
-
 def clipped_extents(polygons: Sequence[Floats], size: tuple[int, int]) -> Floats:
-    """Return the extent of each outline's part inside the picture.
+    """Return the (N, 4) corners of each outline's part inside a picture (H, W); zeros where nothing is inside.
 
-    Args:
-        polygons: N outlines (P, 2) x, y in pixels, P of at least 1; they may leave the picture, and NaN makes the
-            result NaN.
-        size: (H, W) of the picture.
-
-    Returns:
-        (N, 4) float32 corners; zeros for an outline of which nothing is inside. Where an outline crosses the edge
-        and where it surrounds a corner of the picture counts, not just its points.
+    Where an outline (P, 2) crosses the edge and where it surrounds a corner of the picture counts, not just its
+    points. NaN among them makes the result NaN.
     """
     rows, starts = join_points(polygons), _starts(polygons)
     picture = np.array(size[::-1], np.float64)[:, None]
@@ -238,24 +212,14 @@ def _surrounds(start: Rows, end: Rows, starts: Starts, corner: Rows) -> Flags:
     return odd
 
 
-PointMap = Callable[[Rows], Rows]
-
-
-LEAST_AREA = 0.1
-
-
-LEAST_AREA_WITH_OUTLINES = 0.01
-
-
 def move_objects(sample: Sample, move: PointMap) -> Sample:
     """Return the sample with every point of every object moved; the picture and visibilities stay.
 
-    Args:
-        sample: N objects.
-        move: takes and gives (2, T) float64, a row of x and a row of y, in pixels.
+    Boxes become the extents of their four moved corners. Nothing is cut and nothing is left out.
 
-    Returns:
-        Boxes are the extents of their four moved corners. Nothing is cut and nothing is left out.
+    Args:
+        sample: its objects.
+        move: takes and gives points (2, T) float64 in pixels.
 
     Raises:
         ShapeError: the sample has masks, or its parts differ in count.
@@ -286,9 +250,13 @@ def settle_objects(sample: Sample, before: Floats) -> Sample:
         The objects that stay. Keypoints outside the picture are unlabelled, and lie on its edge.
     """
     height, width = sample.size
-    least_area = LEAST_AREA if sample.polygons is None else LEAST_AREA_WITH_OUTLINES
     cut = cut_objects(_tightened(sample), (0, 0, width, height))
-    return select_objects(cut, keep_candidates(before, cut.boxes, least_area=least_area))
+    return select_objects(cut, keep_candidates(before, cut.boxes, least_area=least_area(sample)))
+
+
+def least_area(sample: Sample) -> float:
+    """Return the share of an object's area that has to be left of it."""
+    return LEAST_AREA if sample.polygons is None else LEAST_AREA_WITH_OUTLINES
 
 
 def _tightened(sample: Sample) -> Sample:
@@ -302,17 +270,3 @@ def _tightened(sample: Sample) -> Sample:
     limits = np.repeat(boxes.T, lengths, 1)  # (4, T): for each point the box of its outline
     rows = join_points(polygons).clip(limits[:2], limits[2:])
     return replace(sample, boxes=boxes, polygons=split_points(rows, polygons))
-
-
-def shared_areas(some: Floats, others: Floats) -> Floats:
-    """Return the areas (A, B) in square pixels that boxes (A, 4) share with boxes (B, 4), corners in pixels."""
-    near = some[:, None, :2].clip(others[None, :, :2], None)
-    far = some[:, None, 2:].clip(None, others[None, :, 2:])
-    areas: Floats = (far - near).clip(0, None).prod(2)
-    return areas
-
-
-def box_areas(boxes: Floats) -> Floats:
-    """Return the areas (N,) in square pixels of boxes (N, 4)."""
-    areas: Floats = (boxes[:, 2:] - boxes[:, :2]).prod(1)
-    return areas

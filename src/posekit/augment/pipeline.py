@@ -1,16 +1,12 @@
 """The way of a picture through training augmentation, from the loaded sample to network input and targets."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from threading import Lock
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.augment.chance import Draw
-from posekit.augment.colour import change_colours, draw_colour_gains
 from posekit.augment.format import FormattedSample, MaskForm, format_sample
 from posekit.augment.mixing import (
     TILES,
@@ -24,12 +20,14 @@ from posekit.augment.mixing import (
     paste_rectangle,
 )
 from posekit.augment.warps import (
-    FlipMap,
     Stretch,
     affine_matrix,
+    change_colours,
     draw_affine,
+    draw_colour_gains,
     flip_left_right,
     flip_up_down,
+    happens,
     warp_sample,
 )
 from posekit.config.settings import AugmentationSettings
@@ -38,77 +36,39 @@ from posekit.sample import Sample
 from posekit.schema.schema import KeypointSchema
 
 Fetch = Callable[[int], Sample]
-
-
 Size = tuple[int, int]
+Generator = np.random.Generator
+Partners = Sequence[int] | NDArray[np.int64]
+Transform = Callable[[Sample, Generator], Sample]
+
+BATCHES = 8
+MOST = 1000
 
 
-class Placement:
-    """Places samples in frames, copying objects on the way.
+def picture_generator(seed: int, epoch: int, index: int) -> Generator:
+    """Return the generator of all random changes to one picture in one epoch (0, 1, ...).
 
-    Args:
-        settings: ranges and probabilities; none that the data set does not allow.
-        fetch: gives the sample of a number.
-        imgsz: side that the longer sides of samples were resized to, pixels.
-        flip_idx: of the keypoints, for copied mirror images; None without keypoints.
-        stretch: what samples go through first where networks take stretched pictures; samples have any size then.
+    It depends on nothing else, so neither the number of workers nor an interruption changes what a training sees.
     """
+    return np.random.default_rng((seed, epoch, index))
 
-    def __init__(
-        self,
-        settings: AugmentationSettings,
-        *,
-        fetch: Fetch,
-        imgsz: int,
-        flip_idx: FlipMap | None,
-        stretch: Stretch | None = None,
-    ) -> None:
-        self._settings = settings
-        self._fetch = fetch
-        self._imgsz = imgsz
-        self._flip_idx = flip_idx
-        self._stretch = stretch
 
-    def __call__(self, index: int, draw: Draw, size: Size) -> Sample:
-        """Return sample `index`, perhaps with others, in a frame of (H, W) pixels."""
-        settings = self._settings
-        sample = self._load(index, draw)
-        if settings.copy_paste > 0 and settings.copy_paste_mode == "flip":
-            sample = paste_mirrored(sample, settings.copy_paste, self._flip_idx)
-        sample = self._warp(sample, draw, size)
-        if settings.copy_paste_mode == "mixup" and draw.happens(settings.copy_paste):
-            other = self._warp(self._load(draw.partner(), draw), draw, size)
-            sample = paste_objects(sample, other, settings.copy_paste)
-        return sample
+def window_length(count: int, batch: int) -> int:
+    """Return how many pictures to keep of a data set of `count`: those of eight batches, at most 1000."""
+    return min(count, BATCHES * batch, MOST)
 
-    def without_mosaic(self) -> "Placement":
-        """Return the same without mosaics."""
-        settings = replace(self._settings, mosaic=0.0)
-        return Placement(settings, fetch=self._fetch, imgsz=self._imgsz, flip_idx=self._flip_idx, stretch=self._stretch)
 
-    def _load(self, index: int, draw: Draw) -> Sample:
-        sample = self._one(index, draw)
-        if not draw.happens(self._settings.mosaic):
-            return sample
-        others = [self._one(draw.partner(), draw) for _ in range(TILES - 1)]
-        return make_mosaic([sample, *others], draw_centre(self._imgsz, draw.rng), self._imgsz)
+def recent_pictures(order: NDArray[np.int64], position: int, length: int) -> NDArray[np.int64]:
+    """Return the numbers of the `length` pictures that come last in an epoch, up to and with the one at `position`.
 
-    def _one(self, index: int, draw: Draw) -> Sample:
-        sample = self._fetch(index)
-        return sample if self._stretch is None else self._stretch(sample, draw)
-
-    def _warp(self, sample: Sample, draw: Draw, size: Size) -> Sample:
-        parameters = draw_affine(self._settings, draw.rng)
-        return warp_sample(sample, affine_matrix(parameters, sample.size, size), size, zoom=parameters.zoom)
+    They follow from the (n,) order of the epoch alone, not from what a worker has seen, so that a training can be
+    repeated exactly. Before the first picture come the last ones.
+    """
+    return order[np.arange(position - length + 1, position + 1) % len(order)]
 
 
 def usable_settings(settings: AugmentationSettings, schema: KeypointSchema | None) -> AugmentationSettings:
-    """Return the settings without what would mirror keypoints that no flip map is known for, and warn of it.
-
-    Args:
-        settings: as asked for.
-        schema: of the data set; None without keypoints, where every mirror image is right.
-    """
+    """Return the settings without what would mirror keypoints that no flip map is known for, and warn of it."""
     if schema is None:
         return settings
     mirrors = {"fliplr": schema.flip_idx, "flipud": schema.flip_idx_ud}
@@ -126,13 +86,27 @@ def usable_settings(settings: AugmentationSettings, schema: KeypointSchema | Non
     return replace(settings, **zeros)
 
 
-Generator = np.random.Generator
+@dataclass(frozen=True)
+class _Draw:
+    """What decides about one training picture.
 
+    Attributes:
+        rng: gives all random numbers.
+        partners: at least one number of a sample that may be joined to it.
+        settings: those that hold for this picture.
+        size: (H, W) of the frame that it is placed in.
+    """
 
-Partners = Sequence[int] | NDArray[np.int64]
+    rng: Generator
+    partners: Partners
+    settings: AugmentationSettings
+    size: Size
 
+    def happens(self, probability: float) -> bool:
+        return happens(probability, self.rng)
 
-Transform = Callable[[Sample, Generator], Sample]
+    def partner(self) -> int:
+        return int(self.partners[int(self.rng.integers(len(self.partners)))])
 
 
 class TrainingPipeline:
@@ -166,19 +140,24 @@ class TrainingPipeline:
         stretch: Stretch | None = None,
     ) -> None:
         self._settings = usable_settings(settings, schema)
+        self._alone = replace(self._settings, mosaic=0.0, mixup=0.0, cutmix=0.0, copy_paste=0.0)
         self._fetch = fetch
         self._count = count
         self._imgsz = imgsz
-        self._schema = schema
+        self._flip_idx = schema.flip_idx if schema else None
+        self._flip_idx_ud = schema.flip_idx_ud if schema else None
         self._masks = masks
         self._transform = transform
         self._stretch = stretch
-        flip_idx = schema.flip_idx if schema else None
-        self._place = Placement(self._settings, fetch=fetch, imgsz=imgsz, flip_idx=flip_idx, stretch=stretch)
-        self._place_in_rectangle = self._place.without_mosaic()
 
     def __call__(
-        self, index: int, rng: Generator, *, partners: Partners | None = None, size: Size | None = None
+        self,
+        index: int,
+        rng: Generator,
+        *,
+        partners: Partners | None = None,
+        size: Size | None = None,
+        joined: bool = True,
     ) -> FormattedSample:
         """Return one training picture.
 
@@ -188,75 +167,54 @@ class TrainingPipeline:
             partners: numbers of samples that may be joined to it, see `recent_pictures`; None for all.
             size: (H, W) of the result, for training on rectangles, where there is no mosaic, MixUp or CutMix; None for
                 a square of `imgsz`.
+            joined: whether pictures may be joined and objects copied at all; not in the last epochs.
         """
-        draw = Draw(rng, range(self._count) if partners is None else partners)
-        sample = self._joined(index, draw) if size is None else self._place_in_rectangle(index, draw, size)
+        settings = self._settings if joined else self._alone
+        if size is not None:
+            settings = replace(settings, mosaic=0.0, mixup=0.0, cutmix=0.0)
+        others = range(self._count) if partners is None else partners
+        draw = _Draw(rng, others, settings, size or (self._imgsz, self._imgsz))
+        sample = self._placed(index, draw)
+        if draw.happens(settings.mixup):
+            sample = mix_up(sample, self._placed(draw.partner(), draw), draw_share(rng))
+        if draw.happens(settings.cutmix):
+            rectangle = find_free_rectangle(sample.boxes, draw.size, rng)
+            if rectangle is not None:
+                sample = paste_rectangle(sample, self._placed(draw.partner(), draw), rectangle)
         if self._transform is not None:
             sample = self._transform(sample, rng)
-        sample = change_colours(sample, draw_colour_gains(self._settings, rng))
-        sample = self._flipped(sample, draw)
-        return format_sample(sample, masks=self._masks, swap_colours=draw.happens(self._settings.bgr))
+        sample = change_colours(sample, draw_colour_gains(settings, rng))
+        if draw.happens(settings.flipud):
+            sample = flip_up_down(sample, self._flip_idx_ud)
+        if draw.happens(settings.fliplr):
+            sample = flip_left_right(sample, self._flip_idx)
+        return format_sample(sample, masks=self._masks, swap_colours=draw.happens(settings.bgr))
 
-    def without_mosaic(self) -> "TrainingPipeline":
-        """Return a pipeline that joins no pictures and copies no objects, for the last epochs."""
-        return TrainingPipeline(
-            replace(self._settings, mosaic=0.0, mixup=0.0, cutmix=0.0, copy_paste=0.0),
-            fetch=self._fetch,
-            count=self._count,
-            imgsz=self._imgsz,
-            schema=self._schema,
-            masks=self._masks,
-            transform=self._transform,
-            stretch=self._stretch,
-        )
-
-    def _joined(self, index: int, draw: Draw) -> Sample:
-        size = self._imgsz, self._imgsz
-        sample = self._place(index, draw, size)
-        if draw.happens(self._settings.mixup):
-            sample = mix_up(sample, self._place(draw.partner(), draw, size), draw_share(draw.rng))
-        if draw.happens(self._settings.cutmix):
-            rectangle = find_free_rectangle(sample.boxes, size, draw.rng)
-            if rectangle is not None:
-                sample = paste_rectangle(sample, self._place(draw.partner(), draw, size), rectangle)
+    def _placed(self, index: int, draw: _Draw) -> Sample:
+        """Return a sample, perhaps with others, in the frame, with objects copied on the way."""
+        settings = draw.settings
+        sample = self._mosaic(index, draw)
+        if settings.copy_paste > 0 and settings.copy_paste_mode == "flip":
+            sample = paste_mirrored(sample, settings.copy_paste, self._flip_idx)
+        sample = _warped(sample, draw)
+        if settings.copy_paste_mode == "mixup" and draw.happens(settings.copy_paste):
+            other = _warped(self._mosaic(draw.partner(), draw), draw)
+            sample = paste_objects(sample, other, settings.copy_paste)
         return sample
 
-    def _flipped(self, sample: Sample, draw: Draw) -> Sample:
-        schema = self._schema
-        if draw.happens(self._settings.flipud):
-            sample = flip_up_down(sample, schema.flip_idx_ud if schema else None)
-        if draw.happens(self._settings.fliplr):
-            sample = flip_left_right(sample, schema.flip_idx if schema else None)
-        return sample
+    def _mosaic(self, index: int, draw: _Draw) -> Sample:
+        """Return a sample alone, or as the first of a mosaic."""
+        sample = self._one(index, draw)
+        if not draw.happens(draw.settings.mosaic):
+            return sample
+        others = [self._one(draw.partner(), draw) for _ in range(TILES - 1)]
+        return make_mosaic([sample, *others], draw_centre(self._imgsz, draw.rng), self._imgsz)
 
-
-class RecentSamples:
-    """Gives samples by number and keeps those asked for last; threads may share it.
-
-    Samples come out as they went in, so callers must not write to their arrays.
-
-    Args:
-        fetch: loads a sample.
-        capacity: how many to keep, at least 1.
-    """
-
-    def __init__(self, fetch: Fetch, capacity: int) -> None:
-        self._fetch = fetch
-        self._capacity = capacity
-        self._kept: OrderedDict[int, Sample] = OrderedDict()
-        self._lock = Lock()
-
-    def __call__(self, index: int) -> Sample:
-        """Return the sample of a number, loading it when it is not kept."""
-        with self._lock:
-            kept = self._kept.get(index)
-            if kept is not None:
-                self._kept.move_to_end(index)
-                return kept
-        # Not under the lock: other threads go on, and at worst two load the same picture.
+    def _one(self, index: int, draw: _Draw) -> Sample:
         sample = self._fetch(index)
-        with self._lock:
-            self._kept[index] = sample
-            while len(self._kept) > self._capacity:
-                self._kept.popitem(last=False)
-        return sample
+        return sample if self._stretch is None else self._stretch(sample, draw.rng)
+
+
+def _warped(sample: Sample, draw: _Draw) -> Sample:
+    parameters = draw_affine(draw.settings, draw.rng)
+    return warp_sample(sample, affine_matrix(parameters, sample.size, draw.size), draw.size, zoom=parameters.zoom)

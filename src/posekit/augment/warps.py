@@ -1,4 +1,4 @@
-"""Random rotation, zoom, shear, shift and perspective: drawn, and as a matrix."""
+"""Changes of one picture and its objects: affine maps, mirror images, stretched crops, and colours."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.augment.chance import Draw
 from posekit.augment.objects import Rows, move_objects, settle_objects
 from posekit.config.settings import AugmentationSettings
 from posekit.errors import SchemaError
@@ -16,9 +15,11 @@ from posekit.ops.letterbox import PADDING_GREY
 from posekit.sample import Picture, Sample
 
 Matrix = NDArray[np.float64]
-
-
 Size = tuple[int, int]
+FlipMap = Sequence[int]
+
+# Points closer to the horizon of a perspective than this, or behind it, have no place in the picture.
+NEAREST_TO_HORIZON = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,11 @@ class AffineParameters:
     shear: tuple[float, float] = (0.0, 0.0)
     shift: tuple[float, float] = (0.5, 0.5)
     perspective: tuple[float, float] = (0.0, 0.0)
+
+
+def happens(probability: float, rng: np.random.Generator) -> bool:
+    """Draw whether something of this probability happens; nothing is drawn for what cannot happen."""
+    return probability > 0 and rng.random() < probability
 
 
 def draw_affine(settings: AugmentationSettings, rng: np.random.Generator) -> AffineParameters:
@@ -79,21 +85,14 @@ def _draw_shear(largest: float, rng: np.random.Generator) -> tuple[float, float]
             return x, y
 
 
-# Points closer to the horizon of a perspective than this, or behind it, have no place in the picture.
-NEAREST_TO_HORIZON = 1e-3
-
-
 def warp_sample(sample: Sample, matrix: Matrix, size: Size, *, zoom: float = 1.0) -> Sample:
-    """Move a picture and its objects.
+    """Move a picture and its objects; those stay of which enough is left, see `settle_objects`.
 
     Args:
         sample: without masks.
         matrix: (3, 3) from its pixels to those of the result; a last row other than 0 0 1 is a perspective.
         size: (H, W) of the result; what the picture does not cover is grey.
         zoom: part of the matrix that is no loss: objects are compared with their former size times this.
-
-    Returns:
-        The objects of which enough is left, see `settle_objects`.
     """
     moved = move_objects(sample, lambda rows: warp_points(rows, matrix))
     moved = replace(moved, image=warp_picture(sample.image, matrix, size))
@@ -124,14 +123,11 @@ def is_affine(matrix: Matrix) -> bool:
     return np.array_equal(matrix[2], (0, 0, 1))
 
 
-FlipMap = Sequence[int]
-
-
 def flip_left_right(sample: Sample, flip_idx: FlipMap | None) -> Sample:
-    """Mirror a picture and its objects left to right.
+    """Mirror a picture and its objects: x becomes W - x.
 
     Args:
-        sample: without masks; x becomes W - x.
+        sample: without masks.
         flip_idx: for each of K keypoints the one whose place it takes; None only without keypoints.
     """
     width = sample.size[1]
@@ -140,12 +136,7 @@ def flip_left_right(sample: Sample, flip_idx: FlipMap | None) -> Sample:
 
 
 def flip_up_down(sample: Sample, flip_idx_ud: FlipMap | None) -> Sample:
-    """Mirror a picture and its objects upside down.
-
-    Args:
-        sample: without masks; y becomes H - y.
-        flip_idx_ud: for each of K keypoints the one whose place it takes; None only without keypoints.
-    """
+    """Turn a picture and its objects upside down: y becomes H - y; otherwise as `flip_left_right`."""
     height = sample.size[0]
     moved = move_objects(sample, lambda rows: np.stack((rows[0], height - rows[1])))
     return replace(swap_keypoints(moved, flip_idx_ud), image=np.asarray(cv2.flip(sample.image, 0), np.uint8))
@@ -201,10 +192,10 @@ class Stretch:
     crops: Crops
     probability: float
 
-    def __call__(self, sample: Sample, draw: Draw) -> Sample:
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         """Return a sample of `side` x `side` pixels, with the objects of which enough is left."""
-        if draw.happens(self.probability):
-            return stretch_region(sample, draw_region(self.crops, sample.size, draw.rng), self.side)
+        if happens(self.probability, rng):
+            return stretch_region(sample, draw_region(self.crops, sample.size, rng), self.side)
         height, width = sample.size
         return stretch_region(sample, Region(left=0, top=0, width=width, height=height), self.side)
 
@@ -227,3 +218,40 @@ def stretch_region(sample: Sample, region: Region, side: int) -> Sample:
     if part.shape[:2] != (side, side):
         part = np.asarray(cv2.resize(part, (side, side), interpolation=cv2.INTER_LINEAR), np.uint8)
     return settle_objects(replace(moved, image=part), moved.boxes)
+
+
+HUES = 180  # OpenCV's hue circle in bytes
+
+
+def draw_colour_gains(settings: AugmentationSettings, rng: np.random.Generator) -> tuple[float, float, float]:
+    """Draw the changes of hue, saturation and brightness, each from minus to plus its setting."""
+    hue, saturation, value = rng.uniform(-1, 1, 3) * (settings.hsv_h, settings.hsv_s, settings.hsv_v)
+    return float(hue), float(saturation), float(value)
+
+
+def change_colours(sample: Sample, gains: tuple[float, float, float]) -> Sample:
+    """Return the sample with its picture's colours changed; see `shift_colours`."""
+    return replace(sample, image=shift_colours(sample.image, gains)) if any(gains) else sample
+
+
+def shift_colours(image: Picture, gains: tuple[float, float, float]) -> Picture:
+    """Turn the hue and scale saturation and brightness.
+
+    Args:
+        image: (H, W, 3) uint8 BGR.
+        gains: hue as a share of the circle; saturation and brightness as shares added to 1.
+
+    Returns:
+        (H, W, 3) uint8 BGR, a new array.
+    """
+    hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)
+    hsv = cv2.LUT(hsv, _tables(gains), dst=hsv)
+    return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR, dst=hsv), np.uint8)
+
+
+def _tables(gains: tuple[float, float, float]) -> NDArray[np.uint8]:
+    """Return (1, 256, 3): for each byte of hue, saturation and brightness what it becomes, fractions cut off."""
+    levels = np.arange(256, dtype=np.float64)
+    hue = (levels + HUES * gains[0]) % HUES
+    saturation, value = ((levels * (1 + gain)).clip(0, 255) for gain in gains[1:])
+    return np.stack((hue, saturation, value), -1).astype(np.uint8)[None]

@@ -14,29 +14,19 @@ from typing import TYPE_CHECKING, Literal
 
 from posekit.checkpoint.unpickle import StorageRef, TensorRef
 from posekit.errors import CheckpointError
-from posekit.files.magic import HEAD_BYTES, wrong_kind
+from posekit.files.magic import HEAD_BYTES, identify
 
 if TYPE_CHECKING:
     import torch
 
 
+# Largest object graph that is read; nano networks need 0.1 to 0.4 MB.
 MAX_PICKLE_BYTES = 64 * 2**20
 
-
-"""Largest object graph that is read; nano networks need 0.1 to 0.4 MB."""
-
-
+# Largest table of contents of the archive, enough for about 100 000 members.
 MAX_DIRECTORY_BYTES = 8 * 2**20
-
-
-"""Largest table of contents of the archive, enough for about 100 000 members."""
-
-
 _STORAGE_KEY = re.compile(r"[0-9]{1,18}")
-
-
 _ENCRYPTED = 0x1
-
 
 # What zipfile raises on damaged or crafted archives, besides BadZipFile.
 _ZIP_PROBLEMS = (
@@ -49,9 +39,6 @@ class Archive:
 
     Every member is stored uncompressed and all of them together fit into the file, so no call can
     allocate more than the size of the file on disk.
-
-    Args:
-        path: a regular file.
 
     Raises:
         CheckpointError: for anything but a torch archive of the eager format.
@@ -85,15 +72,7 @@ class Archive:
         return self._read("data.pkl", MAX_PICKLE_BYTES)
 
     def storage(self, key: str, byte_count: int) -> bytes:
-        """Return the bytes of one tensor storage.
-
-        Args:
-            key: the storage's name in the file, a decimal number.
-            byte_count: the length that the object graph states for it.
-
-        Raises:
-            CheckpointError: if there is no such storage, or it has another length.
-        """
+        """Return the bytes of the tensor storage `key`, which must be as many as the object graph states."""
         info = self._members.get(f"data/{key}") if _STORAGE_KEY.fullmatch(key) else None
         if info is None:
             raise CheckpointError(f"the tensor storage {key[:40]!r} is missing from the file")
@@ -149,7 +128,8 @@ def _open_regular(path: Path) -> _DirectoryReader:
 def _open_zip(file: _DirectoryReader) -> zipfile.ZipFile:
     head = file.read(HEAD_BYTES)
     if not head.startswith(b"PK\x03\x04"):
-        kind = wrong_kind(head) or "of an unknown kind"
+        content = identify(head)
+        kind = f"{content.name}{content.instead}" if content else "of an unknown kind" if head else "an empty file"
         raise CheckpointError(f"this is {kind}; expected was a .pt file written by torch.save")
     try:
         archive = zipfile.ZipFile(file)
@@ -203,16 +183,14 @@ def _refuse_torchscript(names: list[str]) -> None:
 
 
 _MAX_AXES = 16
-
-
 _MAX_LENGTH = 2**40
 
 
 class TensorReader:
     """Turns references into tensors that own their memory.
 
-    Args:
-        archive: the open file that the references come from.
+    A `CheckpointError` refuses views that leave their storage, storages that are missing or of another size than
+    declared, and tensors that together are larger than the file.
     """
 
     def __init__(self, archive: Archive) -> None:
@@ -222,12 +200,7 @@ class TensorReader:
         self._elements_left = archive.file_size
 
     def read(self, ref: TensorRef) -> "torch.Tensor":
-        """Return the tensor of `ref` in its stored dtype, contiguous, on the CPU.
-
-        Raises:
-            CheckpointError: if the view leaves its storage, the storage is missing or of another
-                size than declared, or all tensors together are larger than the file.
-        """
+        """Return the tensor of `ref` in its stored dtype, contiguous, on the CPU."""
         import torch
 
         count = _checked_count(ref)

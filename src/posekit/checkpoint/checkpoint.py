@@ -56,17 +56,8 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
         ) from error
 
 
-def is_native(top: object) -> bool:
-    """Whether an unpickled object is the top-level dictionary of one of our own files."""
-    return isinstance(top, dict) and FORMAT_KEY in top
-
-
-def native_checkpoint(path: str, top: Mapping[Any, Any], reader: TensorReader) -> Checkpoint:
-    """Turn the top-level dictionary of one of our own ``.pt`` files into a `Checkpoint`.
-
-    Raises:
-        CheckpointError: if the layout is newer than this release, or damaged.
-    """
+def _native(path: str, top: Mapping[Any, Any], reader: TensorReader) -> Checkpoint:
+    """Return what the top-level dictionary of one of our own ``.pt`` files holds."""
     record = plain_value({key: value for key, value in top.items() if key not in ("state", "training")})
     state = plain_value(top.get("state"), reader.read)
     training = plain_value(top.get("training", {}), reader.read)
@@ -139,13 +130,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
 def read_tensor_file(path: str | Path) -> dict[str, Any]:
     """Read the top-level dictionary of any other torch file, for networks with their own layout.
 
-    Args:
-        path: a ``.pt`` or ``.pth`` file written by `torch.save` with a dictionary of state dicts,
-            options and the like.
-
-    Returns:
-        The dictionary with its tensors in their stored dtype; namespaces become dictionaries, other
-        objects are left out.
+    Tensors keep their stored dtype; namespaces become dictionaries, other objects are left out.
 
     Raises:
         WeightsNotFoundError: if there is no such file.
@@ -181,6 +166,6 @@ def _checkpoint(path: str, top: object, reader: TensorReader) -> Checkpoint:
     if not isinstance(top, dict):
         kind = top.origin if isinstance(top, Stub) else type(top).__name__
         raise CheckpointError(f"the file holds {kind} instead of the dictionary of a checkpoint")
-    if is_native(top):
-        return native_checkpoint(path, top, reader)
+    if FORMAT_KEY in top:
+        return _native(path, top, reader)
     return foreign_checkpoint(path, top, reader)

@@ -14,31 +14,19 @@ if TYPE_CHECKING:
     import torch
 
 
+# Most modules that are visited; a module counts once for each place it is used in.
 MAX_MODULES = 20_000
 
-
-"""Most modules that are visited; a module counts once for each place it is used in."""
-
-
+# Most tensors that a network may have.
 MAX_TENSORS = 100_000
-
-
-"""Most tensors that a network may have."""
-
-
 _MAX_TABLE = 2_000
-
-
 _MAX_NAME = 512
 
 
 def modules(root: Stub) -> Iterator[tuple[str, Stub]]:
-    """Yield the dotted name and the stub of every module, parents first, in stored order.
+    """Yield the dotted name and the stub of every module, parents first, in stored order; the root has the name "".
 
-    The root has the name "". Places whose module was removed (None) are skipped.
-
-    Raises:
-        CheckpointError: if something else than modules is found, or too many or too deep ones.
+    Places whose module was removed (None) are skipped; whatever else is no module is refused.
     """
     pending = [("", root)]
     for _ in range(MAX_MODULES):
@@ -51,11 +39,7 @@ def modules(root: Stub) -> Iterator[tuple[str, Stub]]:
 
 
 def tensor_refs(root: Stub) -> dict[str, TensorRef]:
-    """Return the persistent parameters and buffers of a network by state-dict name, in order.
-
-    Raises:
-        CheckpointError: as `modules`, or if an entry is no tensor.
-    """
+    """Return the persistent parameters and buffers of a network by state-dict name, in order."""
     refs: dict[str, TensorRef] = {}
     for name, module in modules(root):
         refs.update(_tensors(name, _table(name, module, "_parameters")))
@@ -103,18 +87,11 @@ def _joined(name: str, key: object) -> str:
     return f"{name}.{key}" if name else key
 
 
-def stored_schema(network: Stub, definition: Mapping[str, Any]) -> KeypointSchema | None:
+def _stored_schema(network: Stub, definition: Mapping[str, Any]) -> KeypointSchema | None:
     """Return the schema of a pickled network; None when it has no keypoints.
 
     Foreign files store the shape, sometimes names and sigmas, never limbs or mirror maps; those are
     known for the COCO person, which is assumed for 17 points without other names.
-
-    Args:
-        network: the root module.
-        definition: its model definition.
-
-    Raises:
-        CheckpointError: if the stored shape, names and sigmas contradict each other.
     """
     shape = _shape(network, definition)
     if shape is None:
@@ -148,27 +125,14 @@ def _stored_names(stored: Any) -> tuple[str, ...]:
 
 
 _READ_TASKS = ("detect", "segment", "pose", "multitask")
-
-
 _HEAD_TASKS = {"Pose": "pose", "Pose26": "pose", "Segment": "segment", "Segment26": "segment", "Detect": "detect"}
-
-
 _ROOT_TASKS = {"PoseModel": "pose", "SegmentationModel": "segment", "DetectionModel": "detect"}
-
-
 _METADATA = ("date", "version", "epoch", "best_fitness", "updates", "git", "docs")
-
-
 _USUAL_ACTIVATIONS = {"SiLU", "Identity"}
 
 
 def foreign_checkpoint(path: str, top: Mapping[Any, Any], reader: TensorReader) -> Checkpoint:
-    """Turn the top-level dictionary of a foreign file into a `Checkpoint`.
-
-    Args:
-        path: where the file lies, recorded in the result.
-        top: what `unpickle` built.
-        reader: reads the tensors of the same file.
+    """Turn the top-level dictionary of a foreign file, as `unpickle` built it, into a `Checkpoint`.
 
     Raises:
         CheckpointError: if there is no network in it, or one for another task.
@@ -187,7 +151,7 @@ def foreign_checkpoint(path: str, top: Mapping[Any, Any], reader: TensorReader) 
         task=_task(network, definition, options),
         definition=definition,
         names=_names(attributes, definition),
-        schema=stored_schema(network, definition),
+        schema=_stored_schema(network, definition),
         # Folding leaves no batch norm behind; every unfused network of this family has some.
         fused=not any(name.endswith("bn.weight") for name in state),
         settings=_mapping(top.get("train_args")) or options,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from posekit.checkpoint.unpickle import MAX_KEY_BITS, Stub, TensorRef, checked_key
 from posekit.config.kinds import ImageSize, takes
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+# Most points that a file may declare for one object.
 MAX_KEYPOINTS = 10_000
 
 
-"""Most points that a file may declare for one object."""
+_REMEMBERED = ("imgsz", "data", "task", "single_cls")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,41 +59,35 @@ class Checkpoint:
     metadata: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
 
+    def remembered(self) -> dict[str, Any]:
+        """Return the settings that later runs go on with; an input size that makes no sense is left out."""
+        settings = {key: self.settings[key] for key in _REMEMBERED if self.settings.get(key) is not None}
+        if "imgsz" in settings and not takes(ImageSize(), settings["imgsz"]):
+            LOGGER.warning("%s: its input size imgsz=%r makes no sense, and is ignored", self.path, settings["imgsz"])
+            del settings["imgsz"]
+        return settings
+
 
 def checked_shape(count: int, dims: int) -> tuple[int, int]:
-    """Return (K, D) unless the file declares an absurd number of points.
-
-    Raises:
-        CheckpointError: for more than `MAX_KEYPOINTS` points.
-    """
+    """Return (K, D) unless the file declares an absurd number of points."""
     if count > MAX_KEYPOINTS:
         raise CheckpointError(f"kpt_shape declares more than {MAX_KEYPOINTS} points")
     return count, dims
 
 
+# Deepest nesting of containers that is copied.
 MAX_DEPTH = 32
 
-
-"""Deepest nesting of containers that is copied."""
-
-
+# Most values that are copied; shared containers count once for each place they appear in.
 MAX_VALUES = 200_000
 
-
-"""Most values that are copied; shared containers count once for each place they appear in."""
-
-
+# Most characters that all copied texts have together; shared texts count like shared containers.
 MAX_CHARACTERS = 10_000_000
-
-
-"""Most characters that all copied texts have together; shared texts count like shared containers."""
-
-
 _DROPPED = object()
 
 
 def plain_value(value: object, tensor: Callable[[TensorRef], Any] | None = None) -> Any:
-    """Return a copy made of bool, int, float, str, None, list, tuple and dict only.
+    """Return a copy of what `unpickle` built, made of bool, int, float, str, None, list, tuple and dict only.
 
     Namespaces (the training options of older files) become dictionaries. Dictionary entries of any
     other type are left out; in lists and tuples they become None, because positions carry meaning.
@@ -104,69 +99,109 @@ def plain_value(value: object, tensor: Callable[[TensorRef], Any] | None = None)
     Raises:
         CheckpointError: if the value is nested too deeply, holds itself, or is too large.
     """
-    copy = _Copier(tensor).copy(value, 0)
+    copy = _Reader(tensor).copy(value)
     return None if copy is _DROPPED else copy
 
 
+def plain_copy(value: Any, where: str, tensor: "Callable[[Tensor], Tensor] | None" = None) -> Any:
+    """Return a copy of what is to be written, made of plain values; `where` is its dotted name.
+
+    Raises:
+        CheckpointError: naming the first value that is not plain, or that reading would refuse. Tensors are plain
+            where there is `tensor` to copy them.
+    """
+    return _Writer(tensor, where).copy(value)
+
+
 class _Copier:
-    def __init__(self, tensor: Callable[[TensorRef], Any] | None) -> None:
+    """Walks through plain values; the two below say what becomes of keys and values that are not plain."""
+
+    def __init__(self, tensor: Callable[[Any], Any] | None, root: str = "") -> None:
         self._tensor = tensor
         self._left = MAX_VALUES
         self._characters_left = MAX_CHARACTERS
+        self._root = root
+        self._path: list[Any] = []  # keys, and the indices of lists each in a tuple
 
-    def copy(self, value: object, depth: int) -> Any:
+    def where(self) -> str:
+        parts = (f"[{part[0]}]" if isinstance(part, tuple) else f".{part}" for part in self._path)
+        return self._root + "".join(parts)
+
+    def copy(self, value: Any) -> Any:
         self._left -= 1
-        if depth > MAX_DEPTH or self._left < 0:
+        if len(self._path) > MAX_DEPTH or self._left < 0:
             raise CheckpointError(f"values are nested more than {MAX_DEPTH} deep or number more than {MAX_VALUES}")
-        if isinstance(value, str):
-            return self._text(value)
-        if value is None or isinstance(value, (bool, int, float)):
+        if type(value) is str:
+            self._characters_left -= len(value)
+            if self._characters_left < 0:
+                raise CheckpointError(f"texts have more than {MAX_CHARACTERS} characters together")
             return value
-        if isinstance(value, Stub) and value.origin.name.endswith("Namespace"):
-            value = dict(value.attributes)
-        if isinstance(value, dict):
-            return self._entries(value, depth)
+        if value is None or type(value) in (bool, int, float):
+            return value
+        if isinstance(value, Mapping):
+            return self.entries(value)
         if isinstance(value, (list, tuple)):
-            items = [self.copy(item, depth + 1) for item in value]
+            items = [self._inside((index,), item) for index, item in enumerate(value)]
             kept = [None if item is _DROPPED else item for item in items]
             return tuple(kept) if isinstance(value, tuple) else kept
-        if isinstance(value, TensorRef) and self._tensor is not None:
-            return self._tensor(value)
-        return _DROPPED
+        return self.other(value)
 
-    def _text(self, value: str) -> str:
-        self._characters_left -= len(value)
-        if self._characters_left < 0:
-            raise CheckpointError(f"texts have more than {MAX_CHARACTERS} characters together")
-        return value
-
-    def _entries(self, value: dict[Any, Any], depth: int) -> dict[Any, Any]:
-        copies = {
-            self.copy(key, depth): self.copy(item, depth + 1)
-            for key, item in value.items()
-            if key is None or isinstance(key, (bool, int, str))
-        }
+    def entries(self, value: Mapping[Any, Any]) -> dict[Any, Any]:
+        copies = {self.copy(key): self._inside(key, item) for key, item in value.items() if self.keeps(key)}
         return {key: item for key, item in copies.items() if item is not _DROPPED}
 
+    def _inside(self, part: Any, value: Any) -> Any:
+        self._path.append(part)
+        copy = self.copy(value)
+        self._path.pop()
+        return copy
 
+    def keeps(self, key: Any) -> bool:
+        raise NotImplementedError
+
+    def other(self, value: Any) -> Any:
+        raise NotImplementedError
+
+
+class _Reader(_Copier):
+    def keeps(self, key: Any) -> bool:
+        return key is None or isinstance(key, (bool, int, str))
+
+    def other(self, value: Any) -> Any:
+        if isinstance(value, Stub) and value.origin.name.endswith("Namespace"):
+            return self.entries(value.attributes)
+        return self._tensor(value) if isinstance(value, TensorRef) and self._tensor else _DROPPED
+
+
+class _Writer(_Copier):
+    def keeps(self, key: Any) -> bool:
+        if type(key) not in (str, int):
+            kind = type(key).__name__
+            raise CheckpointError(f"{self.where()} has a key of type {kind}; text or whole numbers were expected")
+        if type(key) is int and key.bit_length() > MAX_KEY_BITS:  # reading would refuse it
+            limit = 2**MAX_KEY_BITS
+            raise CheckpointError(f"{self.where()} has the key {key}; whole numbers below {limit} were expected")
+        return True
+
+    def other(self, value: Any) -> Any:
+        import torch
+
+        if isinstance(value, torch.Tensor) and self._tensor:
+            return self._tensor(value)
+        kind = type(value).__name__
+        raise CheckpointError(
+            f"{self.where()} is of type {kind}; checkpoints hold text, numbers, lists and dictionaries only"
+        )
+
+
+# The key that marks a file as ours; its value is the version of the layout.
 FORMAT_KEY = "posekit_format"
-
-
-"""The key that marks a file as ours; its value is the version of the layout."""
-
-
 FORMAT_VERSION = 1
-
-
 _Kind = TypeVar("_Kind")
 
 
 def to_record(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Return everything but the tensors as plain values.
-
-    Raises:
-        CheckpointError: if a setting, metric or other value is not plain, naming it.
-    """
+    """Return everything but the tensors as plain values; a value that is not plain is refused by its name."""
     return {
         FORMAT_KEY: FORMAT_VERSION,
         "task": checkpoint.task,
@@ -184,13 +219,7 @@ def to_record(checkpoint: Checkpoint) -> dict[str, Any]:
 def from_record(
     path: str, record: Mapping[str, Any], state: "dict[str, Tensor]", training: dict[str, Any]
 ) -> Checkpoint:
-    """Build the checkpoint that `to_record` described.
-
-    Args:
-        path: where the file lies.
-        record: plain values.
-        state: the tensors by name; floating ones are widened to float32.
-        training: the state of a run to resume.
+    """Build the checkpoint that `to_record` described; floating tensors of `state` are widened to float32.
 
     Raises:
         CheckpointError: if the layout is newer than this release, or a value has the wrong type.
@@ -215,51 +244,6 @@ def from_record(
         metadata=_value(record, "metadata", dict),
         training=training,
     )
-
-
-def plain_copy(value: Any, where: str, tensor: "Callable[[Tensor], Tensor] | None" = None, depth: int = 0) -> Any:
-    """Return a copy made of plain values, or say which value is not plain.
-
-    Args:
-        value: what to copy.
-        where: its dotted name, for the message.
-        tensor: copies tensors; without it they are refused like any other object.
-        depth: how many containers the value is nested in.
-
-    Raises:
-        CheckpointError: naming the first value that is not plain.
-    """
-    if depth > MAX_DEPTH:
-        raise CheckpointError(f"{where} is nested more than {MAX_DEPTH} deep")
-    if value is None or type(value) in (bool, int, float, str):
-        return value
-    if isinstance(value, Mapping):
-        _check_keys(value, where)
-        return {key: plain_copy(item, f"{where}.{key}", tensor, depth + 1) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        items = [plain_copy(item, f"{where}[{index}]", tensor, depth + 1) for index, item in enumerate(value)]
-        return tuple(items) if isinstance(value, tuple) else items
-    if tensor is not None and _is_tensor(value):
-        return tensor(value)
-    raise CheckpointError(
-        f"{where} is of type {type(value).__name__}; checkpoints hold text, numbers, lists and dictionaries only"
-    )
-
-
-def _is_tensor(value: object) -> bool:
-    import torch
-
-    return isinstance(value, torch.Tensor)
-
-
-def _check_keys(value: Mapping[Any, Any], where: str) -> None:
-    for key in value:
-        if type(key) not in (str, int):
-            raise CheckpointError(
-                f"{where} has a key of type {type(key).__name__}; text or whole numbers were expected"
-            )
-        if type(key) is int and key.bit_length() > MAX_KEY_BITS:  # reading would refuse it
-            raise CheckpointError(f"{where} has the key {key}; whole numbers below {2**MAX_KEY_BITS} were expected")
 
 
 def _value(record: Mapping[str, Any], key: str, kind: type[_Kind]) -> _Kind:
@@ -296,26 +280,12 @@ def _schema(stored: Mapping[str, Any] | None) -> KeypointSchema | None:
 
 
 _HEADER_KEY = "posekit"
-
-
 _PAIRS_KEY = "__pairs__"
-
-
 _MAX_RECORD_CHARACTERS = 4_000_000
 
 
 def write_safetensors(path: Path, record: Mapping[str, Any], state: "dict[str, Tensor]") -> None:
-    """Write tensors and plain values.
-
-    Args:
-        path: the file to write.
-        record: plain values; tuples come back as lists.
-        state: contiguous CPU tensors that share no memory.
-
-    Raises:
-        OSError: if the file cannot be written.
-        MissingExtraError: if the package safetensors is missing.
-    """
+    """Write contiguous CPU tensors that share no memory, and plain values, of which tuples come back as lists."""
     try:
         from safetensors import SafetensorError
         from safetensors.torch import save_file
@@ -389,15 +359,3 @@ def _from_json(value: Any) -> Any:
 
 def _missing() -> MissingExtraError:
     return MissingExtraError("safetensors files", "safetensors", "safetensors")
-
-
-REMEMBERED: Final = ("imgsz", "data", "task", "single_cls")
-
-
-def remembered_settings(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Return those of `REMEMBERED` that a checkpoint tells; an input size that makes no sense is left out."""
-    settings = {key: checkpoint.settings[key] for key in REMEMBERED if checkpoint.settings.get(key) is not None}
-    if "imgsz" in settings and not takes(ImageSize(), settings["imgsz"]):
-        LOGGER.warning("%s: its input size imgsz=%r makes no sense, and is ignored", checkpoint.path, settings["imgsz"])
-        del settings["imgsz"]
-    return settings

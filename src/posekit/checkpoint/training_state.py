@@ -1,26 +1,12 @@
 """What a resumable checkpoint holds besides the averaged weights, and how it is checked.
 
-The entries of `Checkpoint.training`; `Checkpoint.state` holds the averaged weights. Plain containers and tensors in
-full precision throughout, so that a resumed run continues bit for bit.
-
-| entry | content |
-|---|---|
-| layout | version of this table |
-| epoch | last finished epoch, 0-based |
-| model | weights and buffers by name |
-| updates | updates of the average |
-| optimizer | state dict of the optimiser |
-| scaler | state dict of the gradient scaler; empty without |
-| pending | batches since the last step |
-| gradients | gradients of these batches by parameter name; empty without |
-| random | state of all random-number generators |
-| sampler | state of the order of pictures |
-| early_stop | best fitness, best epoch |
-| results | columns of the results so far, one value per finished epoch |
+`Checkpoint.state` holds the averaged weights; `Checkpoint.training` the version of this layout and the other fields of
+`TrainingState`, its results by column. Plain containers and tensors in full precision throughout, so that a resumed
+run continues bit for bit.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from posekit.checkpoint.record import Checkpoint
@@ -31,12 +17,6 @@ if TYPE_CHECKING:
 
 
 LAYOUT: Final = 1
-
-
-_KINDS: Final[dict[str, type]] = {
-    "layout": int, "epoch": int, "model": dict, "updates": int, "optimizer": dict, "scaler": dict, "pending": int,
-    "gradients": dict, "random": dict, "sampler": dict, "early_stop": dict, "results": dict,
-}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,26 +52,20 @@ class TrainingState:
     results: list[dict[str, float]] = field(default_factory=list)
 
 
+_KINDS: Final[dict[str, type]] = {"layout": int} | {
+    entry.name: int if entry.type is int else dict for entry in fields(TrainingState) if entry.name != "ema"
+}
+
+
 def with_training(checkpoint: Checkpoint, training: TrainingState) -> Checkpoint:
     """Return a checkpoint that a run can be resumed from: its weights are the average.
 
     Raises:
         CheckpointError: the parts contradict each other.
     """
-    packed = {
-        "layout": LAYOUT,
-        "epoch": training.epoch,
-        "model": dict(training.model),
-        "updates": training.updates,
-        "optimizer": training.optimizer,
-        "scaler": training.scaler,
-        "pending": training.pending,
-        "gradients": dict(training.gradients),
-        "random": training.random,
-        "sampler": training.sampler,
-        "early_stop": training.early_stop,
-        "results": _columns(training.results),
-    }
+    packed: dict[str, Any] = {"layout": LAYOUT} | {name: getattr(training, name) for name in _KINDS if name != "layout"}
+    packed |= {"model": dict(training.model), "gradients": dict(training.gradients)}
+    packed["results"] = _columns(training.results)
     filled = replace(checkpoint, state=dict(training.ema), training=packed)
     problem = _problem(filled)
     if problem:

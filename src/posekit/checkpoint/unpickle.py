@@ -2,7 +2,11 @@
 
 It is written out instead of subclassing `pickle.Unpickler`, whose memo and byte-array instructions
 allocate what a file asks for, and whose BUILD and APPEND call methods of whatever lies on the
-stack. Here nothing is imported, and nothing is called but the functions of `allowed.py`.
+stack. Here nothing is imported, and nothing is called but the functions in `_CALLS`.
+
+From top to bottom: how much a file may ask for; the inert values that a pickle is made into; the
+names that it may hold, with the functions that stand for them; the machine; its instructions;
+`unpickle`, which runs them.
 """
 
 import pickle
@@ -10,31 +14,27 @@ import pickletools
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from posekit.errors import CheckpointError
 
+# Longest program that is run; a YOLO26n-pose file saved during training needs 100 000 instructions.
+_MAX_INSTRUCTIONS = 2_000_000
+# Together, the sizes of all arguments of calls: one long value could be copied over and over.
+_MAX_CALL_SIZE = 2_000_000
+_MAX_INTEGER_BYTES = 32  # states of random generators have 128 bits
+_MAX_NAME_BYTES = 512  # of a module or class
+# Of dictionary keys: whole numbers, texts, and how many of these in a tuple.
 MAX_KEY_BITS = 20
-
-
-"""Longest whole number that may be a dictionary key."""
-
-
 _MAX_KEY_LENGTH = 4096
-
-
 _MAX_KEY_PARTS = 16
 
 
 @dataclass(frozen=True, slots=True)
 class ClassName:
-    """A class that the file names, as a name.
-
-    Attributes:
-        module: dotted module.
-        name: class name inside the module.
-    """
+    """A class that the file names: dotted module, and name inside the module."""
 
     module: str
     name: str
@@ -44,7 +44,7 @@ class ClassName:
 
 
 class Stub:
-    """An instance of a class that the file names: the class's name and the stored state.
+    """An instance of a class that the file names: its name and the stored state.
 
     Attributes:
         origin: the class.
@@ -74,13 +74,7 @@ class StorageType:
 
 @dataclass(frozen=True, slots=True)
 class StorageRef:
-    """Where the numbers of one or several tensors lie.
-
-    Attributes:
-        key: the storage's name in the archive.
-        dtype: name of the torch dtype.
-        count: number of elements that the pickle declares.
-    """
+    """Where the numbers of tensors lie: name in the archive, torch dtype, and how many the pickle declares."""
 
     key: str
     dtype: str
@@ -89,14 +83,7 @@ class StorageRef:
 
 @dataclass(frozen=True, slots=True)
 class TensorRef:
-    """A tensor that has not been read yet: a strided view on a storage, all values in elements.
-
-    Attributes:
-        storage: the numbers.
-        offset: index of the first element in the storage.
-        size: shape.
-        stride: steps between neighbours along each axis.
-    """
+    """A tensor that has not been read yet: a strided view on a storage; offset, size and stride in elements."""
 
     storage: StorageRef
     offset: int
@@ -129,7 +116,8 @@ def checked_key(key: object) -> object:
     raise CheckpointError(f"a dictionary key or set member is of type {type(key).__name__}")
 
 
-STORAGE_DTYPES = {
+# Storage classes of torch and the dtype of their elements.
+_STORAGE_DTYPES = {
     "HalfStorage": "float16",
     "FloatStorage": "float32",
     "DoubleStorage": "float64",
@@ -142,12 +130,7 @@ STORAGE_DTYPES = {
     "BoolStorage": "bool",
 }
 
-
-"""Storage classes of torch and the dtype of their elements."""
-
-
 _STUB_MODULES = ("torch.nn.modules.", "ultralytics.")
-
 
 _STUB_CLASSES = frozenset({
     ("argparse", "Namespace"),
@@ -161,11 +144,8 @@ _STUB_CLASSES = frozenset({
     ("torch", "int64"),
 })  # fmt: skip
 
-
 _PATH_CLASSES = {"PosixPath": PurePosixPath, "PurePosixPath": PurePosixPath,
                  "WindowsPath": PureWindowsPath, "PureWindowsPath": PureWindowsPath}  # fmt: skip
-
-
 _NUMPY_FORMATS = {"f2": "e", "f4": "f", "f8": "d", "i1": "b", "i2": "h", "i4": "i", "i8": "q",
                   "u1": "B", "u2": "H", "u4": "I", "u8": "Q", "b1": "?"}  # fmt: skip
 
@@ -265,14 +245,14 @@ _CALLS = {
 }
 
 
-def resolve_global(module: str, name: str) -> ClassName | StorageType | Call:
+def _resolved(module: str, name: str) -> ClassName | StorageType | Call:
     """Return the inert value that a name in a pickle stands for.
 
     Raises:
         CheckpointError: for every name that is not on the list.
     """
-    if module == "torch" and name in STORAGE_DTYPES:
-        return StorageType(STORAGE_DTYPES[name])
+    if module == "torch" and name in _STORAGE_DTYPES:
+        return StorageType(_STORAGE_DTYPES[name])
     call = _CALLS.get((module, name))
     if call is not None:
         return call
@@ -290,20 +270,11 @@ def resolve_global(module: str, name: str) -> ClassName | StorageType | Call:
     )
 
 
-_MAX_NAME_BYTES = 512
-
-
-_MAX_CALL_SIZE = 2_000_000
-
-
-class Machine:
+class _Machine:
     """The program, the position in it, the stack with its marks, and the memo.
 
-    The methods raise IndexError, TypeError, ValueError or `struct.error` when a program is
-    malformed, and `CheckpointError` when it is sound but asks for too much.
-
-    Args:
-        data: a pickle.
+    The methods raise one of `_PROGRAM_PROBLEMS` when a program is malformed, and `CheckpointError` when it is sound
+    but asks for too much.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -315,7 +286,6 @@ class Machine:
         self.call_budget = _MAX_CALL_SIZE
 
     def take(self, count: int) -> bytes:
-        """Return the next `count` bytes."""
         end = self.at + count
         if end > len(self.data):
             raise ValueError(f"{count} bytes wanted, {len(self.data) - self.at} left")
@@ -329,7 +299,6 @@ class Machine:
         return value
 
     def line(self) -> str:
-        """Return the text up to the next line feed."""
         end = self.data.index(b"\n", self.at, self.at + _MAX_NAME_BYTES)
         text = self.data[self.at : end].decode("utf-8")
         self.at = end + 1
@@ -342,23 +311,18 @@ class Machine:
         return values
 
     def spend(self, args: tuple[object, ...]) -> None:
-        """Count the sizes of a call's arguments: one long value could be copied over and over."""
         self.call_budget -= sum(len(arg) for arg in args if isinstance(arg, (str, bytes, list, tuple, dict)))
         if self.call_budget < 0:
             raise CheckpointError("the object graph hands more data to calls than any network needs")
 
     def pop_tuple(self) -> tuple[object, ...]:
-        """Pop the arguments of a call."""
         value = self.stack.pop()
         if type(value) is not tuple:
             raise TypeError(f"arguments are {type(value).__name__} instead of a tuple")
         return value
 
 
-_MAX_INTEGER_BYTES = 32  # states of random generators have 128 bits
-
-
-def _protocol(machine: Machine) -> None:
+def _protocol(machine: _Machine) -> None:
     version = machine.number("<B")
     if version != 2:
         raise CheckpointError(
@@ -366,85 +330,70 @@ def _protocol(machine: Machine) -> None:
         )
 
 
-def _mark(machine: Machine) -> None:
+def _mark(machine: _Machine) -> None:
     machine.marked.append(machine.stack)
     machine.stack = []
 
 
-def _pop(machine: Machine) -> None:
+def _pop(machine: _Machine) -> None:
     machine.stack.pop()
 
 
-def _long(machine: Machine) -> None:
+def _long(machine: _Machine) -> None:
     length = machine.number("<B")
     if length > _MAX_INTEGER_BYTES:
         raise CheckpointError(f"an integer of {length} bytes")
     machine.stack.append(int.from_bytes(machine.take(length), "little", signed=True))
 
 
-def _float(machine: Machine) -> None:
+def _float(machine: _Machine) -> None:
     machine.stack.append(struct.unpack(">d", machine.take(8))[0])
 
 
-def _text(machine: Machine) -> None:
+def _text(machine: _Machine) -> None:
     machine.stack.append(machine.take(machine.number("<I")).decode("utf-8", "surrogatepass"))
 
 
-def _put(form: str) -> Callable[[Machine], None]:
-    def put(machine: Machine) -> None:
-        machine.memo[machine.number(form)] = machine.stack[-1]
-
-    return put
+def _put(machine: _Machine, form: str) -> None:
+    machine.memo[machine.number(form)] = machine.stack[-1]
 
 
-def _get(form: str) -> Callable[[Machine], None]:
-    def get(machine: Machine) -> None:
-        machine.stack.append(machine.memo[machine.number(form)])
-
-    return get
+def _get(machine: _Machine, form: str) -> None:
+    machine.stack.append(machine.memo[machine.number(form)])
 
 
-def _integer(form: str) -> Callable[[Machine], None]:
-    def push(machine: Machine) -> None:
-        machine.stack.append(machine.number(form))
-
-    return push
+def _integer(machine: _Machine, form: str) -> None:
+    machine.stack.append(machine.number(form))
 
 
-def _constant(value: object) -> Callable[[Machine], None]:
-    def push(machine: Machine) -> None:
-        machine.stack.append(value)
-
-    return push
+def _constant(machine: _Machine, value: object) -> None:
+    machine.stack.append(value)
 
 
-def _empty_list(machine: Machine) -> None:
+def _empty_list(machine: _Machine) -> None:
     machine.stack.append([])
 
 
-def _empty_dict(machine: Machine) -> None:
+def _empty_dict(machine: _Machine) -> None:
     machine.stack.append({})
 
 
-def _tuple_since_mark(machine: Machine) -> None:
+def _tuple_since_mark(machine: _Machine) -> None:
     values = machine.since_mark()
     machine.stack.append(tuple(values))
 
 
-def _tuple_of(count: int) -> Callable[[Machine], None]:
-    def push(machine: Machine) -> None:
-        values = [machine.stack.pop() for _ in range(count)]
-        machine.stack.append(tuple(reversed(values)))
-
-    return push
+def _tuple_of(machine: _Machine, count: int) -> None:
+    values = [machine.stack.pop() for _ in range(count)]
+    machine.stack.append(tuple(reversed(values)))
 
 
-def _append(machine: Machine) -> None:
+def _append(machine: _Machine) -> None:
     value = machine.stack.pop()
     _extend(machine.stack[-1], [value])
 
 
-def _appends(machine: Machine) -> None:
+def _appends(machine: _Machine) -> None:
     values = machine.since_mark()
     _extend(machine.stack[-1], values)
 
@@ -455,13 +404,13 @@ def _extend(target: object, values: list[object]) -> None:
     target.extend(values)
 
 
-def _set_item(machine: Machine) -> None:
+def _set_item(machine: _Machine) -> None:
     value = machine.stack.pop()
     key = machine.stack.pop()
     _update(machine.stack[-1], [key, value])
 
 
-def _set_items(machine: Machine) -> None:
+def _set_items(machine: _Machine) -> None:
     values = machine.since_mark()
     _update(machine.stack[-1], values)
 
@@ -474,12 +423,12 @@ def _update(target: object, flat: list[object]) -> None:
         target[checked_key(key)] = value
 
 
-def _global(machine: Machine) -> None:
+def _global(machine: _Machine) -> None:
     module = machine.line()
-    machine.stack.append(resolve_global(module, machine.line()))
+    machine.stack.append(_resolved(module, machine.line()))
 
 
-def _new_object(machine: Machine) -> None:
+def _new_object(machine: _Machine) -> None:
     args = machine.pop_tuple()
     origin = machine.stack.pop()
     if type(origin) is not ClassName:
@@ -487,7 +436,7 @@ def _new_object(machine: Machine) -> None:
     machine.stack.append(Stub(origin, args))
 
 
-def _reduce(machine: Machine) -> None:
+def _reduce(machine: _Machine) -> None:
     args = machine.pop_tuple()
     target = machine.stack.pop()
     if type(target) is Call:
@@ -499,7 +448,7 @@ def _reduce(machine: Machine) -> None:
         raise TypeError(f"a call of {type(target).__name__} is asked for")
 
 
-def _build(machine: Machine) -> None:
+def _build(machine: _Machine) -> None:
     state = machine.stack.pop()
     target = machine.stack[-1]
     if type(target) is Stub:
@@ -508,7 +457,7 @@ def _build(machine: Machine) -> None:
         raise TypeError(f"state is stored into {type(target).__name__}")
 
 
-def _persistent(machine: Machine) -> None:
+def _persistent(machine: _Machine) -> None:
     match machine.stack.pop():
         case ("storage", StorageType(dtype=dtype), str(key), _, int(count)) if count >= 0:
             machine.stack.append(StorageRef(key, dtype, count))
@@ -516,36 +465,37 @@ def _persistent(machine: Machine) -> None:
             raise TypeError("a reference to something else than a tensor storage")
 
 
-INSTRUCTIONS: dict[int, Callable[[Machine], None]] = {
+# What each opcode does; STOP, which ends a program, is not among them.
+_INSTRUCTIONS: dict[int, Callable[[_Machine], None]] = {
     code[0]: instruction
     for code, instruction in (
         (pickle.PROTO, _protocol),
         (pickle.MARK, _mark),
         (pickle.POP, _pop),
-        (pickle.NONE, _constant(None)),
-        (pickle.NEWTRUE, _constant(True)),
-        (pickle.NEWFALSE, _constant(False)),
-        (pickle.BININT, _integer("<i")),
-        (pickle.BININT1, _integer("<B")),
-        (pickle.BININT2, _integer("<H")),
+        (pickle.NONE, partial(_constant, value=None)),
+        (pickle.NEWTRUE, partial(_constant, value=True)),
+        (pickle.NEWFALSE, partial(_constant, value=False)),
+        (pickle.BININT, partial(_integer, form="<i")),
+        (pickle.BININT1, partial(_integer, form="<B")),
+        (pickle.BININT2, partial(_integer, form="<H")),
         (pickle.LONG1, _long),
         (pickle.BINFLOAT, _float),
         (pickle.BINUNICODE, _text),
         (pickle.EMPTY_LIST, _empty_list),
         (pickle.EMPTY_DICT, _empty_dict),
-        (pickle.EMPTY_TUPLE, _constant(())),
+        (pickle.EMPTY_TUPLE, partial(_constant, value=())),
         (pickle.TUPLE, _tuple_since_mark),
-        (pickle.TUPLE1, _tuple_of(1)),
-        (pickle.TUPLE2, _tuple_of(2)),
-        (pickle.TUPLE3, _tuple_of(3)),
+        (pickle.TUPLE1, partial(_tuple_of, count=1)),
+        (pickle.TUPLE2, partial(_tuple_of, count=2)),
+        (pickle.TUPLE3, partial(_tuple_of, count=3)),
         (pickle.APPEND, _append),
         (pickle.APPENDS, _appends),
         (pickle.SETITEM, _set_item),
         (pickle.SETITEMS, _set_items),
-        (pickle.BINPUT, _put("<B")),
-        (pickle.LONG_BINPUT, _put("<I")),
-        (pickle.BINGET, _get("<B")),
-        (pickle.LONG_BINGET, _get("<I")),
+        (pickle.BINPUT, partial(_put, form="<B")),
+        (pickle.LONG_BINPUT, partial(_put, form="<I")),
+        (pickle.BINGET, partial(_get, form="<B")),
+        (pickle.LONG_BINGET, partial(_get, form="<I")),
         (pickle.GLOBAL, _global),
         (pickle.NEWOBJ, _new_object),
         (pickle.REDUCE, _reduce),
@@ -553,15 +503,6 @@ INSTRUCTIONS: dict[int, Callable[[Machine], None]] = {
         (pickle.BINPERSID, _persistent),
     )
 }
-
-
-"""What each opcode does; STOP, which ends a program, is not among them."""
-
-
-MAX_INSTRUCTIONS = 2_000_000
-
-
-"""Longest program that is run; a YOLO26n-pose file saved during training needs 100 000 instructions."""
 
 
 # What a malformed program runs into: short data, an empty stack, a missing memo entry, a wrong type.
@@ -580,7 +521,7 @@ def unpickle(data: bytes) -> object:
     Raises:
         CheckpointError: for damaged pickles, names and instructions that no checkpoint needs.
     """
-    machine = Machine(data)
+    machine = _Machine(data)
     try:
         return _run(machine)
     except CheckpointError:  # a ValueError too, but one that already explains itself
@@ -591,18 +532,18 @@ def unpickle(data: bytes) -> object:
         ) from error
 
 
-def _run(machine: Machine) -> object:
-    for _ in range(MAX_INSTRUCTIONS):
+def _run(machine: _Machine) -> object:
+    for _ in range(_MAX_INSTRUCTIONS):
         code = machine.data[machine.at]
         machine.at += 1
-        instruction = INSTRUCTIONS.get(code)
+        instruction = _INSTRUCTIONS.get(code)
         if instruction is not None:
             instruction(machine)
         elif code == pickle.STOP[0]:
             return machine.stack.pop()
         else:
             raise CheckpointError(_refusal(code))
-    raise CheckpointError(f"the object graph has more than {MAX_INSTRUCTIONS} instructions; no network needs so many")
+    raise CheckpointError(f"the object graph has more than {_MAX_INSTRUCTIONS} instructions; no network needs so many")
 
 
 def _refusal(code: int) -> str:

@@ -10,19 +10,10 @@ from posekit.files.download import check_record, download
 from posekit.log import LOGGER
 
 _RELEASE = "https://github.com/ultralytics/assets/releases/download/v8.4.0"
-
-
 _FAMILIES = ("yolov8", "yolo11", "yolo26")
-
-
 _SCALES = ("n", "s", "m", "l", "x")
-
-
 _TASKS = ("", "-seg", "-pose")
-
-
 _RFDETR = "https://storage.googleapis.com/rfdetr"
-
 
 # Path below that address, and the MD5 that its publisher states.
 _RFDETR_FILES = {
@@ -37,7 +28,6 @@ _RFDETR_FILES = {
     ),
 }
 
-
 # Only sums that were computed from the published file; the others are recorded at the first download.
 _SHA256 = {"yolo11n-pose": "869e83fcdffdc7371fa4e34cd8e51c838cc729571d1635e5141e3075e9319dc0"}
 
@@ -48,11 +38,9 @@ class PublishedWeights:
 
     Attributes:
         name: file name without suffix, "yolo11n-pose".
-        url: where it can be had.
         license: SPDX identifier of the licence of the weights, which need not be that of posekit.
         sha256: checksum of the file in hexadecimal; None when nobody has verified one.
         md5: checksum that its publisher states; None without.
-        suffix: of the file's name.
     """
 
     name: str
@@ -98,8 +86,6 @@ def _rfdetr_entry(name: str) -> PublishedWeights:
 
 
 FIGURES_POSE: Final = "figures-pose.pt"
-
-
 _FOLDER = Path(__file__).parent.parent / "weights"
 
 
@@ -117,13 +103,6 @@ def locate_weights(name: str | Path, *, weights_dir: Path) -> Path:
 
     A name without folder is looked for in the current folder, then in `weights_dir`, then in the
     package, then in the catalogue. A path with a folder is taken as it is and never downloaded.
-
-    Args:
-        name: a path, a file name, or the bare name of published weights ("yolo11n-pose").
-        weights_dir: the folder of downloaded weights.
-
-    Returns:
-        The path of an existing file.
 
     Raises:
         WeightsNotFoundError: if there is no such file and it cannot be had; says what to do.

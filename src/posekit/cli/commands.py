@@ -1,29 +1,53 @@
-"""The command ``posekit train``."""
+"""What each command does: the modes, and the special commands, which run none."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from posekit.checkpoint.weights import FIGURES_POSE
-from posekit.cli.words import Command
 from posekit.config.commands import (
     DEFAULT_TASK,
     TASKS,
     CheckSettings,
+    CommandSettings,
     FiguresSettings,
     MergeWeightsSettings,
     NoSettings,
 )
+from posekit.config.kinds import Settings
 from posekit.config.read import build, resolve
 from posekit.config.settings import ConvertSettings, MergeSettings, PredictSettings, TrainSettings, ValSettings
+from posekit.config.user import UserSettings
 from posekit.errors import OutputError, UnknownSettingError
 from posekit.log import LOGGER, say_answer
 
 if TYPE_CHECKING:
+    from posekit.api import YOLO
     from posekit.data.convert.convert import Converted
     from posekit.data.convert.merge_kpt_seg import Merged
     from posekit.files.problems import Problem
+
+MAX_SHOWN: Final = 10  # problems of annotations that were left out
+DEFAULT_COPY: Final = "default_copy.yaml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """One command line, understood.
+
+    Attributes:
+        special: a special command, else None.
+        settings: what counts for every mode: task, mode, model, source, cfg.
+        values: the other keys with their values, not yet checked.
+        reset: whether the word ``reset`` was said (``posekit settings reset``).
+    """
+
+    special: str | None
+    settings: CommandSettings
+    values: Mapping[str, Any]
+    reset: bool = False
 
 
 def default_model(task: str | None) -> str:
@@ -45,22 +69,23 @@ def default_predictor(task: str | None) -> str:
     return FIGURES_POSE
 
 
-def run_train(command: Command) -> None:
-    """Train, from a definition or from weights.
-
-    Settings are checked before the network is loaded, so that a typo costs no waiting.
-
-    Raises:
-        KeyboardInterrupt: it was interrupted; where an epoch was finished, the text says how to go on.
-    """
-    given = resolve(TrainSettings, {**command.values, "cfg": command.settings.cfg})
+def _opened(
+    command: Command, mode: type[Settings], default: Callable[[str | None], str] = default_model
+) -> "tuple[YOLO, dict[str, Any]]":
+    """Return the model and the settings of a mode, which are checked first: a typo costs no waiting."""
+    given = resolve(mode, {**command.values, "cfg": command.settings.cfg})
     resume = given.get("resume")
     interrupted_run = resume if isinstance(resume, str) else None
-    model_file = command.settings.model or interrupted_run or default_model(command.settings.task)
+    model_file = command.settings.model or interrupted_run or default(command.settings.task)
 
     from posekit.api import YOLO
 
-    model = YOLO(model_file, task=command.settings.task)
+    return YOLO(model_file, task=command.settings.task), given
+
+
+def run_train(command: Command) -> None:
+    """Train, from a definition or from weights; an interruption after a finished epoch says how to go on."""
+    model, given = _opened(command, TrainSettings)
     try:
         model.train(**given)
     except KeyboardInterrupt as interrupt:
@@ -71,29 +96,14 @@ def run_train(command: Command) -> None:
 
 
 def run_val(command: Command) -> None:
-    """Validate a model and print its table.
-
-    Settings are checked before the network is loaded, so that a typo costs no waiting.
-    """
-    given = resolve(ValSettings, {**command.values, "cfg": command.settings.cfg})
-    model_file = command.settings.model or default_model(command.settings.task)
-
-    from posekit.api import YOLO
-
-    YOLO(model_file, task=command.settings.task).val(**given)
+    """Validate a model and print its table."""
+    model, given = _opened(command, ValSettings)
+    model.val(**given)
 
 
 def run_predict(command: Command) -> None:
-    """Predict, and save drawn results unless ``save=False``.
-
-    Settings are checked before the network is loaded, so that a typo costs no waiting.
-    """
-    given = resolve(PredictSettings, {**command.values, "cfg": command.settings.cfg})
-    model_file = command.settings.model or default_predictor(command.settings.task)
-
-    from posekit.api import YOLO
-
-    model = YOLO(model_file, task=command.settings.task)
+    """Predict, and save drawn results unless ``save=False``."""
+    model, given = _opened(command, PredictSettings, default_predictor)
     for _ in model.predict(command.settings.source, stream=True, **({"save": True} | given)):
         pass  # results are saved and logged on the way; keeping none holds memory constant
 
@@ -118,15 +128,8 @@ def run_check(command: Command) -> None:
     say_answer(f"Report: {target}")
 
 
-MAX_SHOWN = 10
-
-
 def run_convert(command: Command) -> None:
-    """Convert annotations to a data set; what was left out is a warning.
-
-    Raises:
-        UnknownSettingError: no ``source=`` given.
-    """
+    """Convert annotations to a data set; what was left out is a warning."""
     settings = build(ConvertSettings, command.values)
     source = command.settings.source
     if source is None:
@@ -141,7 +144,7 @@ def run_convert(command: Command) -> None:
         task=command.settings.task,
         names=settings.names,
         images=settings.images,
-        pictures=settings.pictures,  # type: ignore[arg-type]  # one of the choices of the setting
+        pictures=settings.pictures,
         class_numbers=settings.class_numbers,
     )
     if settings.form is None:
@@ -211,18 +214,15 @@ def run_merge_weights(command: Command) -> None:
     settings = build(MergeWeightsSettings, command.values)
     from posekit.checkpoint.checkpoint import save_checkpoint
     from posekit.models.opening import open_model
-    from posekit.models.yolo.weights import contents_of, merge_weights
+    from posekit.models.yolo.family import merge_weights
 
     merged = merge_weights(
         open_model(settings.kpt).loaded,
         open_model(settings.seg).loaded,
-        body=settings.body,  # type: ignore[arg-type]  # one of the choices of the setting
+        body=settings.body,
     )
-    save_checkpoint(settings.out, contents_of(merged, settings.out))
+    save_checkpoint(settings.out, merged.contents(settings.out))
     say_answer(f"{settings.out} written; it is a start for training, not a finished network")
-
-
-DEFAULT_COPY = "default_copy.yaml"
 
 
 def show_help(command: Command) -> None:
@@ -268,11 +268,7 @@ def show_defaults(command: Command) -> None:
 
 
 def write_defaults(command: Command) -> None:
-    """Write all default settings to default_copy.yaml in the working directory; an existing file is kept.
-
-    Raises:
-        OutputError: the file exists, and may hold the user's changes; or it cannot be written.
-    """
+    """Write all default settings to default_copy.yaml in the working directory; an existing file is kept."""
     from posekit.config.describe import default_file
 
     build(NoSettings, command.values)
@@ -289,11 +285,7 @@ def write_defaults(command: Command) -> None:
 
 
 def show_model(command: Command) -> None:
-    """Print what is known of a model.
-
-    Raises:
-        UnknownSettingError: no ``model=`` given.
-    """
+    """Print what is known of a model."""
     build(NoSettings, command.values)
     if command.settings.model is None:
         raise UnknownSettingError("info needs model=FILE, for example model=yolo11n-pose.pt")
@@ -315,3 +307,57 @@ def write_figures(command: Command) -> None:
     write = {"yolo": write_yolo_dataset, "coco": write_coco_dataset}[settings.form]
     write(settings.out, train=settings.train, val=settings.val, seed=settings.seed, settings=scenes)
     say_answer(f"{settings.train} training and {settings.val} validation pictures written to {settings.out}")
+
+
+MODE_HANDLERS: Final[dict[str, Callable[[Command], None]]] = {
+    "train": run_train,
+    "predict": run_predict,
+    "val": run_val,
+}
+
+
+@dataclass(frozen=True)
+class Special:
+    """A command that runs no mode: what it does, the words of the help text for it, and what it takes besides."""
+
+    run: Callable[[Command], None]
+    meaning: str
+    settings: type[Settings] = NoSettings
+
+
+SPECIALS: Final = {
+    "help": Special(show_help, "this text; help MODE lists the settings of a mode"),
+    "version": Special(show_version, "the version number"),
+    "checks": Special(show_checks, "the system: Python, memory, CUDA, package versions"),
+    "settings": Special(
+        show_or_change_settings,
+        "your folders and loggers; KEY=VALUE changes one, reset restores all",
+        UserSettings,
+    ),
+    "cfg": Special(show_defaults, "all default settings"),
+    "copy-cfg": Special(write_defaults, "write the default settings to default_copy.yaml, fit for cfg="),
+    "info": Special(show_model, "describe a model: model=FILE"),
+    "figures": Special(
+        write_figures,
+        "make a synthetic data set: out=FOLDER [train= val= imgsz= seed= form=yolo or coco]",
+        FiguresSettings,
+    ),
+    "check": Special(
+        run_check, "check a data set and write a report: data=FILE [task= out=REPORT.html]", CheckSettings
+    ),
+    "convert": Special(
+        run_convert,
+        "convert annotations: source=PATH out=FOLDER [form= to= task= names= images= pictures=]",
+        ConvertSettings,
+    ),
+    "merge_kpt_seg": Special(
+        run_merge,
+        "merge keypoint and segment labels: kpt=FOLDER seg=FOLDER out=FOLDER [kpt_shape= iou= layout=]",
+        MergeSettings,
+    ),
+    "merge_weights": Special(
+        run_merge_weights,
+        "put a pose and a segment network together: kpt=FILE seg=FILE out=FILE [body=pose or segment]",
+        MergeWeightsSettings,
+    ),
+}

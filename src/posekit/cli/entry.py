@@ -5,41 +5,28 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from typing import Final
 
-from posekit.cli import commands as specials
-from posekit.cli.commands import run_check, run_convert, run_merge, run_merge_weights, run_predict, run_train, run_val
-from posekit.cli.words import Command, read_command
+from posekit.cli.commands import MODE_HANDLERS, SPECIALS, Command
+from posekit.cli.words import read_command
 from posekit.config.commands import DEFAULT_MODE, MODES, require_mode
 from posekit.errors import PosekitError, UnknownSettingError
 from posekit.log import LOGGER, say_error, show_log
 
-SPECIAL_HANDLERS: dict[str, Callable[[Command], None]] = {
-    "help": specials.show_help,
-    "version": specials.show_version,
-    "checks": specials.show_checks,
-    "settings": specials.show_or_change_settings,
-    "cfg": specials.show_defaults,
-    "copy-cfg": specials.write_defaults,
-    "info": specials.show_model,
-    "figures": specials.write_figures,
-    "check": run_check,
-    "convert": run_convert,
-    "merge_kpt_seg": run_merge,
-    "merge_weights": run_merge_weights,
-}
-
-
-MODE_HANDLERS: dict[str, Callable[[Command], None]] = {"train": run_train, "predict": run_predict, "val": run_val}
+FAILED: Final = 1
+MISUSED: Final = 2
+INTERRUPTED: Final = 128 + signal.SIGINT
+BROKEN_PIPE: Final = 128 + 13  # what a shell reports for a program that SIGPIPE ends
+# GNU OpenMP's default spins for milliseconds at each of the hundreds of meeting points of a network. That is
+# cheap on an idle machine and ruinous on a busy one, where the thread waited for is not running: with one other
+# busy process on two cores a prediction took twelve times as long, and two to four times with 1000 to 5000.
+SPIN_COUNT: Final = "2000"
 
 
 def run_command(command: Command) -> None:
-    """Run a command line that `read_command` understood.
-
-    Raises:
-        PosekitError: the command is not in this release, or it failed.
-    """
+    """Run a command line that `read_command` understood."""
     if command.special is not None:
-        SPECIAL_HANDLERS[command.special](command)
+        SPECIALS[command.special].run(command)
         return
     mode = command.settings.mode
     if mode is None:
@@ -57,28 +44,10 @@ def silence_decoders() -> None:
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 
-# GNU OpenMP's default spins for milliseconds at each of the hundreds of meeting points of a network. That is
-# cheap on an idle machine and ruinous on a busy one, where the thread waited for is not running: with one other
-# busy process on two cores a prediction took twelve times as long, and two to four times with 1000 to 5000.
-SPIN_COUNT = "2000"
-
-
 def limit_spinning() -> None:
     """Set the limit for this process, unless the user has; must come before PyTorch is imported."""
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
-
-
-FAILED = 1
-
-
-MISUSED = 2
-
-
-INTERRUPTED = 128 + signal.SIGINT
-
-
-BROKEN_PIPE = 128 + 13  # what a shell reports for a program that SIGPIPE ends
 
 
 def main(argv: Sequence[str] | None = None) -> int:

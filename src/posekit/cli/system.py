@@ -3,98 +3,16 @@
 import ctypes
 import os
 import platform
-import re
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import metadata
-from operator import eq, ge, gt, le, lt, ne
+from typing import Final
+
+from packaging.requirements import Requirement
 
 from posekit.config.user import settings_file
 from posekit.version import __version__
 
-_COMPARE: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {
-    ">=": ge, "<=": le, "==": eq, "!=": ne, ">": gt, "<": lt,
-}  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Requirement:
-    """One requirement and how it is met.
-
-    Attributes:
-        package: distribution name.
-        wanted: version limits such as ">=1.26,<3"; empty for any.
-        extra: the optional extra that wants it; "" for the base.
-        installed: version found; None when not installed.
-    """
-
-    package: str
-    wanted: str
-    extra: str
-    installed: str | None
-
-    @property
-    def met(self) -> bool:
-        """Whether the installed version lies within the limits."""
-        return self.installed is not None and satisfies(self.installed, self.wanted)
-
-
-def requirements(distribution: str = "posekit") -> list[Requirement] | None:
-    """Return the requirements of an installed distribution; None when it is not installed as a package."""
-    try:
-        lines = metadata.requires(distribution) or []
-    except metadata.PackageNotFoundError:
-        return None
-    return [read_requirement(line) for line in lines]
-
-
-def read_requirement(line: str) -> Requirement:
-    """Read a line such as ``polars>=1.0; extra == 'polars'`` and look up the installed version."""
-    requirement, _, marker = line.partition(";")
-    match = re.match(r"\s*([\w.-]+)\s*(?:\[[^\]]*\])?\s*\(?([^)]*)\)?", requirement)
-    if match is None:
-        raise ValueError(f"unreadable requirement {line!r}")
-    extra = re.search(r"extra\s*==\s*['\"]([\w-]+)['\"]", marker)
-    return Requirement(
-        package=match[1],
-        wanted=match[2].replace(" ", ""),
-        extra=extra[1] if extra else "",
-        installed=_installed(match[1]),
-    )
-
-
-def satisfies(version: str, wanted: str) -> bool:
-    """Whether a version lies within comma-separated limits; only the release numbers are compared."""
-    return all(_within(version, limit) for limit in wanted.split(",") if limit)
-
-
-def _within(version: str, limit: str) -> bool:
-    match = re.fullmatch(r"(>=|<=|==|!=|>|<)(.+)", limit)
-    if match is None:
-        raise ValueError(f"unknown version limit {limit!r}")
-    left, right = _release(version), _release(match[2])
-    length = max(len(left), len(right))
-    return _COMPARE[match[1]](_padded(left, length), _padded(right, length))
-
-
-def _release(version: str) -> tuple[int, ...]:
-    match = re.match(r"\d+(\.\d+)*", version)
-    return tuple(int(part) for part in match[0].split(".")) if match else ()
-
-
-def _padded(release: tuple[int, ...], length: int) -> tuple[int, ...]:
-    return release + (0,) * (length - len(release))
-
-
-def _installed(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-GIB = 1024**3
+GIB: Final = 1024**3
 
 
 def system_table() -> str:
@@ -108,24 +26,38 @@ def system_table() -> str:
         ("CUDA", _cuda()),
         ("settings", str(settings_file())),
     ]
-    found = requirements()
-    if found is None:
+    try:
+        lines += package_lines("posekit")
+    except metadata.PackageNotFoundError:
         lines.append(("packages", "not known: posekit runs from a source folder and is not installed"))
-    lines += [(requirement.package, _state(requirement)) for requirement in found or [] if _worth_showing(requirement)]
     width = max(len(name) for name, _ in lines)
     return "\n".join(f"{name:<{width}}  {text}" for name, text in lines)
 
 
-def _worth_showing(requirement: Requirement) -> bool:
-    return not requirement.extra or requirement.installed is not None
+def package_lines(distribution: str) -> list[tuple[str, str]]:
+    """Return what an installed distribution requires, and how that is met; of optional packages those that are here."""
+    described = metadata.distribution(distribution)
+    lines = []
+    for line in described.requires or []:
+        requirement = Requirement(line)
+        extras = ["", *(described.metadata.get_all("Provides-Extra") or [])]
+        marker = requirement.marker
+        wanting = [extra for extra in extras if marker is None or marker.evaluate({"extra": extra})]
+        text = package_text(requirement, wanting[0]) if wanting else None
+        if text is not None:
+            lines.append((requirement.name, text))
+    return lines
 
 
-def _state(requirement: Requirement) -> str:
-    if requirement.installed is None:
-        return f"missing: {requirement.wanted or 'any version'} required"
-    verdict = "ok" if requirement.met else "NOT MET"
-    origin = f", extra {requirement.extra}" if requirement.extra else ""
-    return f"{requirement.installed} ({requirement.wanted or 'any version'} required{origin}): {verdict}"
+def package_text(requirement: Requirement, extra: str) -> str | None:
+    """Return how a requirement is met, in words; None for a package of an extra that is not installed."""
+    wanted = str(requirement.specifier) or "any version"
+    try:
+        installed = metadata.version(requirement.name)
+    except metadata.PackageNotFoundError:
+        return None if extra else f"missing: {wanted} required"
+    verdict = "ok" if requirement.specifier.contains(installed, prereleases=True) else "NOT MET"
+    return f"{installed} ({wanted} required{f', extra {extra}' if extra else ''}): {verdict}"
 
 
 def _memory() -> str:

@@ -1,10 +1,10 @@
 """What the words of a command line mean: task, mode, special command, settings."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from posekit.config.commands import MODES, SPECIALS, TASKS, CommandSettings, modes_by_key
+from posekit.cli.commands import SPECIALS, Command
+from posekit.config.commands import MODES, TASKS, CommandSettings, modes_by_key
 from posekit.config.describe import mode_list
 from posekit.config.kinds import Settings, question, settings_of, takes
 from posekit.config.parse import join_words, read_pair, read_value
@@ -14,23 +14,6 @@ from posekit.log import LOGGER
 
 # Special commands that also answer to their first letter; of the three with a c, the first has it.
 LETTERED = ("help", "checks", "version", "settings", "cfg", "copy-cfg")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Command:
-    """One command line, understood.
-
-    Attributes:
-        special: a special command, else None.
-        settings: what counts for every mode: task, mode, model, source, cfg.
-        values: the other keys with their values, not yet checked.
-        reset: whether the word ``reset`` was said (``posekit settings reset``).
-    """
-
-    special: str | None
-    settings: CommandSettings
-    values: Mapping[str, Any]
-    reset: bool = False
 
 
 def read_command(words: Sequence[str]) -> Command:
@@ -154,14 +137,13 @@ Other commands
 def usage() -> str:
     """Return the general help text."""
     later = ", ".join(mode.name for mode in MODES.values() if not mode.available)
-    specials = list(SPECIALS.values())
-    width = max(len(special.name) for special in specials)
+    width = max(map(len, SPECIALS))
     return _USAGE.format(
         tasks=" ".join(TASKS),
         modes=" ".join(mode.name for mode in MODES.values() if mode.available),
         later=f"         in later releases: {later}\n" if later else "",
         keys=_indent(mode_list(CommandSettings)),
-        specials=_indent("\n".join(f"{special.name:<{width}}  {special.meaning}" for special in specials)),
+        specials=_indent("\n".join(f"{name:<{width}}  {special.meaning}" for name, special in SPECIALS.items())),
     )
 
 

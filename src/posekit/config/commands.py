@@ -1,33 +1,24 @@
 """Words of the command line that are no settings of a mode, and the settings of special commands."""
 
 from dataclasses import MISSING, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-from posekit.config.kinds import Choice, ImageSize, Kind, Optionally, Settings, Text, Whole, setting, settings_of
+from posekit.config.kinds import Choice, ImageSize, Kind, Settings, setting, settings_of
 from posekit.config.settings import (
     BenchmarkSettings,
-    ConvertSettings,
     ExportSettings,
-    MergeSettings,
     PredictSettings,
     TrackSettings,
     TrainSettings,
     ValSettings,
 )
-from posekit.config.user import UserSettings
 from posekit.errors import NotInThisReleaseError
 from posekit.version import __version__
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A task, with what is taken when the user names neither weights nor data.
-
-    Attributes:
-        name: the word users type.
-        model: default weight file, the newest nano size.
-        data: default data set for training and validation.
-    """
+    """A task, with the weights and the data that are taken when the user names none."""
 
     name: str
     model: str
@@ -53,7 +44,6 @@ TASKS = {
     )
 }
 
-
 MODES = {
     mode.name: mode
     for mode in (
@@ -66,11 +56,8 @@ MODES = {
     )
 }
 
-
 # What a command does when the user names no task or no mode.
 DEFAULT_TASK = "pose"
-
-
 DEFAULT_MODE = "predict"
 
 
@@ -101,22 +88,13 @@ def modes_by_key() -> dict[str, list[Mode]]:
     return found
 
 
-@dataclass(frozen=True)
-class Anything:
+class Anything(Kind):
     """Any value: sources are checked where they are opened."""
 
-    @property
-    def expected(self) -> str:
-        """The values in words."""
-        return "a file, folder, URL, pattern or camera number"
+    expected = "a file, folder, URL, pattern or camera number"
 
-    def read(self, key: str, value: Any) -> Any:
-        """Return the value as it is."""
+    def _read(self, key: str, value: Any) -> Any:
         return value
-
-
-def _choice(names: dict[str, Any]) -> Kind:
-    return Optionally(Choice(tuple(names)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,11 +103,11 @@ class CommandSettings(Settings):
 
     command: ClassVar[str] = "posekit"
 
-    task: str | None = setting(None, _choice(TASKS), "kind of result; none: the model's")
-    mode: str | None = setting(None, _choice(MODES), "what to do; none: predict")
-    model: str | None = setting(None, Optionally(Text("a weight or model file")), "weights or model definition")
-    source: object = setting(None, Anything(), "pictures or videos to predict on; none: built-in figures")
-    cfg: str | None = setting(None, Optionally(Text("a YAML file")), "file of settings; keys given beside it win")
+    task: str | None = setting(None, "kind of result; none: the model's", kind=Choice(tuple(TASKS)))
+    mode: str | None = setting(None, "what to do; none: predict", kind=Choice(tuple(MODES)))
+    model: str | None = setting(None, "weights or model definition", what="a weight or model file")
+    source: object = setting(None, "pictures or videos to predict on; none: built-in figures", kind=Anything())
+    cfg: str | None = setting(None, "file of settings; keys given beside it win", what="a YAML file")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,14 +123,14 @@ class FiguresSettings(Settings):
 
     command: ClassVar[str] = "figures"
 
-    out: str = setting(MISSING, Text("a folder"), "folder to write the data set into")
-    train: int = setting(64, Whole(), "training pictures")
-    val: int = setting(16, Whole(), "validation pictures")
+    out: str = setting(MISSING, "folder to write the data set into", what="a folder")
+    train: int = setting(64, "training pictures")
+    val: int = setting(16, "validation pictures")
     imgsz: int | tuple[int, int] | None = setting(
-        None, Optionally(ImageSize()), "size of the pictures; none: the generator's own", "px"
+        None, "size of the pictures; none: the generator's own", "px", kind=ImageSize()
     )
-    seed: int = setting(0, Whole(), "seed of all random numbers")
-    form: str = setting("yolo", Choice(("yolo", "coco")), "label files per picture, or one COCO JSON per split")
+    seed: int = setting(0, "seed of all random numbers")
+    form: Literal["yolo", "coco"] = setting("yolo", "label files per picture, or one COCO JSON per split")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,8 +139,8 @@ class CheckSettings(Settings):
 
     command: ClassVar[str] = "check"
 
-    data: str = setting(MISSING, Text("a YAML file"), "data set description, as for training and validation")
-    out: str | None = setting(None, Optionally(Text("a file")), "report to write; none: report.html in a run folder")
+    data: str = setting(MISSING, "data set description, as for training and validation", what="a YAML file")
+    out: str | None = setting(None, "report to write; none: report.html in a run folder", what="a file")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,71 +149,11 @@ class MergeWeightsSettings(Settings):
 
     command: ClassVar[str] = "merge_weights"
 
-    kpt: str = setting(MISSING, Text("a weight file"), "pose network: its keypoint branches are taken")
-    seg: str = setting(MISSING, Text("a weight file"), "segment network of the same size: its mask branches are taken")
-    out: str = setting(MISSING, Text("a file"), "multitask weights to write, .pt or .safetensors")
-    body: str = setting("pose", Choice(("pose", "segment")), "network whose other layers and classes are taken")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Special:
-    """A command that runs no mode.
-
-    Attributes:
-        name: the word users type.
-        meaning: what it does, for the help text.
-        settings: what it takes besides `CommandSettings`.
-    """
-
-    name: str
-    meaning: str
-    settings: type[Settings] = NoSettings
-
-
-SPECIALS = {
-    special.name: special
-    for special in (
-        Special(name="help", meaning="this text; help MODE lists the settings of a mode"),
-        Special(name="version", meaning="the version number"),
-        Special(name="checks", meaning="the system: Python, memory, CUDA, package versions"),
-        Special(
-            name="settings",
-            meaning="your folders and loggers; KEY=VALUE changes one, reset restores all",
-            settings=UserSettings,
-        ),
-        Special(name="cfg", meaning="all default settings"),
-        Special(name="copy-cfg", meaning="write the default settings to default_copy.yaml, fit for cfg="),
-        Special(name="info", meaning="describe a model: model=FILE"),
-        Special(
-            name="figures",
-            meaning="make a synthetic data set: out=FOLDER [train= val= imgsz= seed= form=yolo or coco]",
-            settings=FiguresSettings,
-        ),
-        Special(
-            name="check",
-            meaning="check a data set and write a report: data=FILE [task= out=REPORT.html]",
-            settings=CheckSettings,
-        ),
-        Special(
-            name="convert",
-            meaning="convert annotations: source=PATH out=FOLDER [form= to= task= names= images= pictures=]",
-            settings=ConvertSettings,
-        ),
-        Special(
-            name="merge_kpt_seg",
-            meaning="merge keypoint and segment labels: kpt=FOLDER seg=FOLDER out=FOLDER [kpt_shape= iou= layout=]",
-            settings=MergeSettings,
-        ),
-        Special(
-            name="merge_weights",
-            meaning="put a pose and a segment network together: kpt=FILE seg=FILE out=FILE [body=pose or segment]",
-            settings=MergeWeightsSettings,
-        ),
-    )
-}
+    kpt: str = setting(MISSING, "pose network: its keypoint branches are taken", what="a weight file")
+    seg: str = setting(MISSING, "segment network of the same size: its mask branches are taken", what="a weight file")
+    out: str = setting(MISSING, "multitask weights to write, .pt or .safetensors", what="a file")
+    body: Literal["pose", "segment"] = setting("pose", "network whose other layers and classes are taken")
 
 
 TASKS_WITH_KEYPOINTS = frozenset({"pose", "multitask"})
-
-
 TASKS_WITH_OUTLINES = frozenset({"segment", "multitask"})

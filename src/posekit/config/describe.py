@@ -15,14 +15,7 @@ from posekit.version import __version__
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One setting over all modes that take it.
-
-    Attributes:
-        key: its name.
-        defaults: mode -> text of the default.
-        takes: mode -> accepted values in words.
-        meaning: half a sentence, with the unit.
-    """
+    """One setting over all modes that take it: by mode the text of its default and of the values it takes."""
 
     key: str
     defaults: Mapping[str, str]

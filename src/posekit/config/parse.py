@@ -11,14 +11,8 @@ from posekit.log import LOGGER
 
 # Their values stay as typed: a run may be called "123" or "true".
 TEXT_KEYS = frozenset({"name", "project", "out", "datasets_dir", "weights_dir", "runs_dir"})
-
-
 _WORDS = {"none": None, "true": True, "false": False}
-
-
 _CLOSING = {"[": "]", "(": ")"}
-
-
 _PAIR = re.compile(r"(?P<dashes>-{0,2})(?P<key>[A-Za-z_][\w-]*)=(?P<value>.*)", re.DOTALL)
 
 

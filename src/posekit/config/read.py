@@ -41,7 +41,6 @@ RENAMED = {
     "end2end": ("nms", True),
 }
 
-
 IGNORED = {
     "label_smoothing": "it was removed",
     "save_hybrid": "it was removed",
@@ -57,11 +56,8 @@ IGNORED = {
     "dnn": "ONNX files run in onnxruntime",
 }
 
-
 # ways to ask for a precision -> bits when true
 PRECISION_FLAGS = {"half": 16, "int8": 8}
-
-
 PRECISION_NAMES = (*PRECISION_FLAGS, "quantize", "precision")
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from posekit.config.kinds import Flag, Settings, Text, defaults_of, question, setting, settings_of
+from posekit.config.kinds import Settings, defaults_of, question, setting, settings_of
 from posekit.config.parse import write_value
-from posekit.errors import OutputError, SettingError, SettingTypeError
+from posekit.errors import SettingError, SettingTypeError
 from posekit.files.reading import exists, read_file
 from posekit.files.user_folders import config_folder, data_folder
-from posekit.files.writing import replacing_durably
+from posekit.files.writing import naming_errors, replacing_durably
 from posekit.log import LOGGER
 
 
@@ -21,12 +21,12 @@ class UserSettings(Settings):
 
     command: ClassVar[str] = "settings"
 
-    datasets_dir: str = setting("datasets", Text("a folder"), "folder of data sets")
-    weights_dir: str = setting("", Text("a folder"), "folder of downloaded weights")
-    runs_dir: str = setting("runs", Text("a folder"), "folder of results")
-    tensorboard: bool = setting(False, Flag(), "log training to TensorBoard")
-    wandb: bool = setting(False, Flag(), "log training to Weights & Biases")
-    mlflow: bool = setting(False, Flag(), "log training to MLflow")
+    datasets_dir: str = setting("datasets", "folder of data sets", what="a folder")
+    weights_dir: str = setting("", "folder of downloaded weights", what="a folder")
+    runs_dir: str = setting("runs", "folder of results", what="a folder")
+    tensorboard: bool = setting(False, "log training to TensorBoard")
+    wandb: bool = setting(False, "log training to Weights & Biases")
+    mlflow: bool = setting(False, "log training to MLflow")
 
     def __post_init__(self) -> None:
         if not self.weights_dir:
@@ -52,11 +52,7 @@ def settings_file() -> Path:
 
 
 def load_user_settings() -> UserSettings:
-    """Return the user's settings; the defaults where no file or no entry says otherwise.
-
-    Raises:
-        SettingError: the file is damaged; the text says how to start afresh.
-    """
+    """Return the user's settings, defaults where no entry of the file says otherwise; a damaged file is refused."""
     return UserSettings(**_known(_read(), str(settings_file())))
 
 
@@ -75,11 +71,7 @@ def change_user_settings(values: Mapping[str, Any]) -> UserSettings:
 
 
 def reset_user_settings() -> UserSettings:
-    """Store and return the defaults, whatever the file held.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
+    """Store and return the defaults, whatever the file held."""
     _write({})
     return UserSettings()
 
@@ -118,10 +110,11 @@ def _read() -> dict[str, Any]:
 
 def _write(values: Mapping[str, Any]) -> None:
     file = settings_file()
-    try:
-        with replacing_durably(file) as draft:
-            draft.write_text(json.dumps(values, indent=2), encoding="utf-8")
-    except OSError as error:
-        raise OutputError(
-            f"the settings file {file} cannot be written ({error.strerror}); POSEKIT_CONFIG_DIR names another folder"
-        ) from error
+    name, advice = f"the settings file {file}", "; POSEKIT_CONFIG_DIR names another folder"
+    with naming_errors(name, advice), replacing_durably(file) as draft:
+        draft.write_text(json.dumps(values, indent=2), encoding="utf-8")
+
+
+def runs_folder(task: str, project: str | None) -> Path:
+    """Return the folder of runs, such as ``runs/pose``; below it `project`, unless that is an absolute path."""
+    return Path(load_user_settings().runs_dir) / task / (project or "")

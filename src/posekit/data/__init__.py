@@ -1,1 +1,1 @@
-"""Data: synthetic figures."""
+"""Data sets: found, described, fetched, read as labels, checked, converted and drawn."""

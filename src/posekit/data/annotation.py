@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +11,10 @@ from posekit.files.problems import Problem
 from posekit.schema.schema import KeypointSchema
 
 Box = tuple[float, float, float, float]  # corners x1, y1, x2, y2
-
-
 Points = NDArray[np.float64]
+
+# Joints lie inside the body: a box through the outermost ones cuts off head, hands and feet.
+MARGIN = 0.1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,7 +25,7 @@ class ObjectAnnotation:
         label: class number, a key of `AnnotationSet.names`.
         box: corners x1, y1, x2, y2; None when the format gives none.
         keypoints: (K, 3) float64 x, y, visibility (0 unlabelled, 1 hidden, 2 visible); None without.
-        parts: outlines (P, 2) float64 of its visible parts; empty when the format gives none.
+        parts: polygons of its visible parts, vertices (V, 2) float64 each; empty when the format gives none.
         crowd: one box or mask around many objects that are not told apart.
         area: px² as the format states it; None when it does not.
     """
@@ -73,9 +73,11 @@ class AnnotationSet:
     pictures: tuple[PictureAnnotation, ...]
     problems: tuple[Problem, ...] = ()
 
-
-# Joints lie inside the body: a box through the outermost ones cuts off head, hands and feet.
-MARGIN = 0.1
+    def difference(self, other: "AnnotationSet") -> str | None:
+        """Return what two sets differ in, "classes" or "keypoints"; None when they go together."""
+        if self.names != other.names:
+            return "classes"
+        return "keypoints" if self.schema != other.schema else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,10 +96,10 @@ class DerivedBox:
 
 
 def derive_box(parts: Sequence[Points], keypoints: Points | None, size: tuple[int, int]) -> DerivedBox | None:
-    """Return a box around the outlines, else one around the labelled keypoints; None when neither gives one.
+    """Return a box around the polygons, else one around the labelled keypoints; None when neither gives one.
 
     Args:
-        parts: outlines (P, 2) in pixels.
+        parts: vertices (V, 2) of each polygon in pixels.
         keypoints: (K, 3) x, y in pixels, visibility; None without.
         size: (h, w) of the picture.
     """
@@ -112,7 +114,7 @@ def derive_box(parts: Sequence[Points], keypoints: Points | None, size: tuple[in
 
 
 def box_around_parts(parts: Sequence[Points]) -> Box | None:
-    """Return the extent of outlines (P, 2) in pixels; None without any, or without area."""
+    """Return the extent of polygons; None without any, or without area."""
     if not parts:
         return None
     points = np.concatenate(parts)
@@ -121,15 +123,9 @@ def box_around_parts(parts: Sequence[Points]) -> Box | None:
 
 
 def box_around_keypoints(keypoints: Points, size: tuple[int, int]) -> Box | None:
-    """Return a box around the labelled keypoints, widened on each side by `MARGIN` of its longer side.
+    """Return a box around the labelled keypoints in the picture, wider by `MARGIN` of its longer side, cut to `size`.
 
-    Args:
-        keypoints: (K, 3) x, y in pixels, visibility; points of visibility 0 and those outside the picture do not
-            count.
-        size: (h, w) of the picture, which the box is cut to.
-
-    Returns:
-        Corners x1, y1, x2, y2 in pixels; None when fewer than two places are labelled.
+    None when fewer than two places are labelled.
     """
     height, width = size
     points = keypoints[keypoints[:, 2] > 0, :2]
@@ -142,23 +138,3 @@ def box_around_keypoints(keypoints: Points, size: tuple[int, int]) -> Box | None
         return None
     near, far = np.maximum(near - margin, 0), np.minimum(far + margin, (width, height))
     return float(near[0]), float(near[1]), float(far[0]), float(far[1])
-
-
-def differing_part(first: AnnotationSet, second: AnnotationSet) -> str | None:
-    """Return what two sets of annotations differ in, "classes" or "keypoints"; None when they go together."""
-    if first.names != second.names:
-        return "classes"
-    return "keypoints" if first.schema != second.schema else None
-
-
-Corners = NDArray[np.floating[Any]]
-
-
-def box_overlaps(first: Corners, second: Corners) -> NDArray[np.float64]:
-    """Return the intersection over union (N, M) of boxes (N, 4) and (M, 4), 0 for boxes without area."""
-    a, b = first.astype(np.float64)[:, None], second.astype(np.float64)[None]
-    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
-    shared = sides.clip(0).prod(-1)
-    union = (a[..., 2:] - a[..., :2]).prod(-1) + (b[..., 2:] - b[..., :2]).prod(-1) - shared
-    overlaps: NDArray[np.float64] = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    return overlaps

@@ -51,57 +51,42 @@ class DatasetDescription:
 
 SPLITS = ("train", "val", "test")
 
-
 KNOWN_KEYS = (
     "path", "train", "val", "validation", "test", "minival", "names", "nc", "channels", "kpt_shape", "flip_idx",
     "flip_idx_ud", "kpt_names", "skeleton", "kpt_oks_sigmas", "download", "annotations", "images", "layout", "figures",
     "missing",
 )  # fmt: skip
 
-
 _OTHER_WORDS = {"validation": "val", "minival": "test"}
-
-
 _MOST_CLASSES = 100_000
 
-
-_URL = re.compile(r"https?://\S+")
-
-
-Keys = Mapping[str, Any]
+# What stands in a dataset YAML. The functions below read a key or two of it and check them: a value of a wrong type
+# is a DatasetTypeError, one that cannot be a DatasetError; `where` is the YAML, for these messages.
+Content = Mapping[str, Any]
 
 
-def warn_of_typos(keys: Keys, where: str) -> None:
+def warn_of_typos(content: Content, where: str) -> None:
     """Warn of a key that is not known but looks like one that is, and is missing; other unknown keys are fine."""
-    absent = [known for known in KNOWN_KEYS if known not in keys]
-    for key in keys:
+    absent = [known for known in KNOWN_KEYS if known not in content]
+    for key in content:
         near = difflib.get_close_matches(key, absent, n=1, cutoff=0.8) if key not in KNOWN_KEYS else []
         if near:
             LOGGER.warning("%s: `%s` is not a known key and is left alone: did you mean `%s`?", where, key, near[0])
 
 
-def read_text(keys: Keys, key: str, where: str) -> str | None:
-    """Return a text; None when the key is absent or empty.
-
-    Raises:
-        DatasetTypeError: it is something else.
-    """
-    value = keys.get(key)
+def read_text(content: Content, key: str, where: str) -> str | None:
+    """Return a text; None when the key is absent or empty."""
+    value = content.get(key)
     if value is None or isinstance(value, str):
         return value or None
     raise _wrong_type(where, key, value, "a text")
 
 
-def read_splits(keys: Keys, where: str) -> dict[str, tuple[str, ...]]:
-    """Return what the YAML names for "train", "val" and "test", as written; splits that it leaves out are absent.
-
-    Raises:
-        DatasetTypeError: a split is neither a text nor a list of texts.
-        DatasetError: a split is given twice, as ``val`` and as ``validation``.
-    """
+def read_splits(content: Content, where: str) -> dict[str, tuple[str, ...]]:
+    """Return what the YAML names for "train", "val" and "test", as written; splits that it leaves out are absent."""
     found: dict[str, tuple[str, ...]] = {}
     for key in (*SPLITS, *_OTHER_WORDS):
-        entries = _texts(keys.get(key), key, where)
+        entries = _texts(content.get(key), key, where)
         split = _OTHER_WORDS.get(key, key)
         if entries and found.get(split, entries) != entries:
             raise DatasetError(f"{where}: `{split}` and `{key}` name the same split, but differ: leave one out")
@@ -110,16 +95,28 @@ def read_splits(keys: Keys, where: str) -> dict[str, tuple[str, ...]]:
     return {split: found[split] for split in SPLITS if split in found}
 
 
-def read_names(keys: Keys, where: str) -> dict[int, str] | None:
-    """Return the class names by number 0, 1, ...; None when the YAML gives neither ``names`` nor ``nc``.
-
-    Raises:
-        DatasetTypeError: ``names`` or ``nc`` have a wrong type.
-        DatasetError: the numbers have gaps, or ``nc`` says another number of classes.
-    """
-    count, names = _class_count(keys, where), _names(keys, where)
-    if names is None:
+def read_names(content: Content, where: str) -> dict[int, str] | None:
+    """Return the class names by number 0, 1, ...; None when the YAML gives neither ``names`` nor ``nc``."""
+    count, value = content.get("nc"), content.get("names")
+    if count is not None and type(count) is not int:
+        raise _wrong_type(where, "nc", count, "a whole number")
+    if count is not None and not 1 <= count <= _MOST_CLASSES:
+        raise DatasetError(f"{where}: `nc` is {quote(count)}, expected a number of classes from 1 to {_MOST_CLASSES}")
+    if value is None:
         return None if count is None else {number: f"class_{number}" for number in range(count)}
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    if not isinstance(value, Mapping):
+        raise _wrong_type(where, "names", value, "a list, or a name per class number")
+    if not value:
+        raise DatasetError(f"{where}: `names` is empty, expected at least one class")
+    names = dict(sorted(_named_class(key, name, where) for key, name in value.items()))
+    for number in range(len(value)):
+        if number not in names:
+            raise DatasetError(
+                f"{where}: `names` has {len(value)} classes but no class {number}: "
+                f"number them 0 to {len(value) - 1}, each once"
+            )
     if count is not None and count != len(names):
         raise DatasetError(
             f"{where}: `nc` is {count}, but `names` lists {len(names)}: they must agree, or leave out nc"
@@ -127,14 +124,24 @@ def read_names(keys: Keys, where: str) -> dict[int, str] | None:
     return names
 
 
-def read_channels(keys: Keys, where: str) -> int:
-    """Return the number of channels of the pictures, always 3.
+def _named_class(key: Any, name: Any, where: str) -> tuple[int, str]:
+    if isinstance(key, str) and key.isascii() and key.isdecimal() and len(key) < 10:
+        number = int(key)
+    elif type(key) is int:
+        number = key
+    else:
+        raise _wrong_type(where, "names", key, "class numbers as keys")
+    if isinstance(name, str) and name:
+        return number, name
+    if type(name) in (int, float):
+        return number, quote(name)
+    # YAML reads yes, no, on and off as truth values, and nothing as null.
+    raise _wrong_type(where, f"names.{key}", name, "a text: write it in quotes")
 
-    Raises:
-        DatasetTypeError: it is no whole number.
-        DatasetError: it is not 3.
-    """
-    value = keys.get("channels", 3)
+
+def read_channels(content: Content, where: str) -> int:
+    """Return the number of channels of the pictures, always 3."""
+    value = content.get("channels", 3)
     if type(value) is not int:
         raise _wrong_type(where, "channels", value, "a whole number")
     if value != 3:
@@ -142,41 +149,26 @@ def read_channels(keys: Keys, where: str) -> int:
     return value
 
 
-def read_layout(keys: Keys, where: str) -> str | None:
-    """Return how multitask rows are laid out; None when every file is looked at.
-
-    Raises:
-        DatasetTypeError: it is no text.
-        DatasetError: it is no known layout.
-    """
-    layout = read_text(keys, "layout", where)
+def read_layout(content: Content, where: str) -> str | None:
+    """Return how multitask rows are laid out; None when every file is looked at."""
+    layout = read_text(content, "layout", where)
     if layout is not None and layout not in LAYOUTS:
         raise DatasetError(f"{where}: `layout` is {quote(layout)}, expected {' or '.join(LAYOUTS)}")
     return layout
 
 
-def read_picture_folders(keys: Keys, where: str) -> dict[str, tuple[str, ...]]:
-    """Return for every split where the pictures of its COCO JSON files lie, as written.
-
-    Raises:
-        DatasetTypeError: ``images`` is neither a text, a list of texts nor one of these per split.
-        DatasetError: it names an unknown split.
-    """
-    value = keys.get("images")
+def read_picture_folders(content: Content, where: str) -> dict[str, tuple[str, ...]]:
+    """Return for every split where the pictures of its COCO JSON files lie, as written."""
+    value = content.get("images")
     if isinstance(value, Mapping):
         return _per_split(value, "images", where)
     entries = _texts(value, "images", where)
     return dict.fromkeys(SPLITS, entries) if entries else {}
 
 
-def read_annotations(keys: Keys, where: str) -> dict[str, str]:
-    """Return for each split the COCO JSON file that holds its truth beside the label files, as written.
-
-    Raises:
-        DatasetTypeError: ``annotations`` is not one text per split.
-        DatasetError: it names an unknown split.
-    """
-    value = keys.get("annotations")
+def read_annotations(content: Content, where: str) -> dict[str, str]:
+    """Return for each split the COCO JSON file that holds its truth beside the label files, as written."""
+    value = content.get("annotations")
     if value is None:
         return {}
     if not isinstance(value, Mapping):
@@ -189,16 +181,13 @@ def read_annotations(keys: Keys, where: str) -> dict[str, str]:
     return files
 
 
-def read_downloads(keys: Keys, where: str) -> dict[str, str]:
+def read_downloads(content: Content, where: str) -> dict[str, str]:
     """Return the entries of ``download`` in order, each with the folder below the root that it unpacks into.
 
-    An entry is an address, or anything else that was written there (a script): `is_url` tells. The folder is ""
+    An entry is an address, or anything else that was written there (a script): `is_address` tells. The folder is ""
     for the root itself.
-
-    Raises:
-        DatasetTypeError: ``download`` is neither a text, a list of texts nor one of these per folder.
     """
-    value = keys.get("download")
+    value = content.get("download")
     folders = value if isinstance(value, Mapping) else {"": value}
     found: dict[str, str] = {}
     for folder, entries in folders.items():
@@ -209,57 +198,9 @@ def read_downloads(keys: Keys, where: str) -> dict[str, str]:
     return found
 
 
-def is_url(entry: str) -> bool:
+def is_address(entry: str) -> bool:
     """Tell whether an entry of ``download`` is an address that can be fetched."""
-    return _URL.fullmatch(entry.strip()) is not None
-
-
-def _class_count(keys: Keys, where: str) -> int | None:
-    count = keys.get("nc")
-    if count is None:
-        return None
-    if type(count) is not int:
-        raise _wrong_type(where, "nc", count, "a whole number")
-    if not 1 <= count <= _MOST_CLASSES:
-        raise DatasetError(f"{where}: `nc` is {quote(count)}, expected a number of classes from 1 to {_MOST_CLASSES}")
-    return count
-
-
-def _names(keys: Keys, where: str) -> dict[int, str] | None:
-    value = keys.get("names")
-    if value is None:
-        return None
-    if isinstance(value, list):
-        value = dict(enumerate(value))
-    if not isinstance(value, Mapping):
-        raise _wrong_type(where, "names", value, "a list, or a name per class number")
-    if not value:
-        raise DatasetError(f"{where}: `names` is empty, expected at least one class")
-    names = {_class_number(key, where): _class_name(key, name, where) for key, name in value.items()}
-    for number in range(len(value)):
-        if number not in names:
-            raise DatasetError(
-                f"{where}: `names` has {len(value)} classes but no class {number}: "
-                f"number them 0 to {len(value) - 1}, each once"
-            )
-    return dict(sorted(names.items()))
-
-
-def _class_number(key: Any, where: str) -> int:
-    if type(key) is int:
-        return key
-    if isinstance(key, str) and key.isascii() and key.isdecimal() and len(key) < 10:
-        return int(key)
-    raise _wrong_type(where, "names", key, "class numbers as keys")
-
-
-def _class_name(key: Any, name: Any, where: str) -> str:
-    if isinstance(name, str) and name:
-        return name
-    if type(name) in (int, float):
-        return quote(name)
-    # YAML reads yes, no, on and off as truth values, and nothing as null.
-    raise _wrong_type(where, f"names.{key}", name, "a text: write it in quotes")
+    return re.fullmatch(r"https?://\S+", entry.strip()) is not None
 
 
 def _texts(value: Any, key: str, where: str) -> tuple[str, ...]:
@@ -291,10 +232,9 @@ def dataset_dict(description: DatasetDescription) -> dict[str, Any]:
         ``path``; ``train``, ``val`` and, if there is one, ``test`` (a path, a list of paths, or None); ``nc``;
         ``names`` by class number; ``channels``; ``kpt_shape`` [K, D], or None without keypoints.
     """
-    places = {split: [str(path) for path in paths] for split, paths in description.splits.items()}
-    splits = {"train": None, "val": None} | {
-        split: paths[0] if len(paths) == 1 else paths for split, paths in places.items()
-    }
+    splits: dict[str, Any] = {"train": None, "val": None}
+    for split, paths in description.splits.items():
+        splits[split] = str(paths[0]) if len(paths) == 1 else [str(path) for path in paths]
     return {
         "path": str(description.root),
         **splits,

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from posekit.data.annotation import PictureAnnotation
 from posekit.errors import DatasetNotFoundError, PosekitError, SettingError
@@ -12,50 +11,41 @@ from posekit.files.problems import ProblemList
 from posekit.files.reading import read_text
 from posekit.io.decode import picture_size
 
-T = TypeVar("T")
 
-
-def list_pictures(places: Sequence[Path], fraction: float = 1.0) -> list[Path]:
+def list_pictures(places: Sequence[Path]) -> list[str]:
     """List the picture files of folders and text lists, sorted by path.
 
     Args:
         places: folders (with all folders within; hidden files and folders are passed over), text lists with one
             path per line (``./`` and paths that do not exist from the working directory count from the list's
             folder), or single pictures. Only files with the suffix of a picture count.
-        fraction: the first part of them to take: up to 1.0 a share, a whole number above 1 a count.
 
     Returns:
         At least one path. That the entries of a list exist is not checked here.
 
     Raises:
         DatasetNotFoundError: a place does not exist, cannot be read, or names no picture.
-        SettingError: a fraction that is neither a share nor a count.
     """
-    return [Path(name) for name in share(sorted(name for place in places for name in _pictures_of(place)), fraction)]
+    return sorted(name for place in places for name in _pictures_of(place))
 
 
-def share(items: Sequence[T], fraction: float) -> tuple[T, ...]:
-    """Return the first items, at least one: up to 1.0 a share of them, for a whole number above 1 a count.
+def share(count: int, fraction: float) -> int:
+    """Return how many of `count` things to take, at least one: up to 1.0 a share, a whole number above 1 a count.
 
     Raises:
         SettingError: a fraction that is neither.
     """
     if isinstance(fraction, int) and fraction > 1:
-        return tuple(items[:fraction])
+        return min(fraction, count)
     if not 0 < fraction <= 1:
         raise SettingError(
             f"fraction={fraction}: expected a share above 0 and up to 1.0, or a whole number of pictures"
         )
-    return tuple(items[: max(round(len(items) * fraction), 1)])
-
-
-def label_path(picture: Path) -> Path:
-    """Return where the label file of a picture lies: in ``labels`` for the last folder ``images``, else beside it."""
-    return Path(label_file_name(str(picture)))
+    return min(max(round(count * fraction), 1), count)
 
 
 def label_file_name(picture: str) -> str:
-    """Return the same as `label_path`, for names of files."""
+    """Return where the label file of a picture lies: in ``labels`` for the last folder ``images``, else beside it."""
     folder, name = os.path.split(picture)
     before, images, after = f"{folder}{os.sep}".rpartition(f"{os.sep}images{os.sep}")
     if images:
@@ -64,16 +54,23 @@ def label_file_name(picture: str) -> str:
 
 
 def _pictures_of(place: Path) -> list[str]:
+    kind = "list names"
     if place.is_dir():
-        found = [name for name in _walk(str(place), set()) if _is_picture(name)]
+        kind, names = "folder holds", list(_walk(str(place), set()))
     elif not place.exists():
         raise DatasetNotFoundError(f"{place}: no such file or folder")
     elif _is_picture(place.name):
-        found = [str(place)]
+        names = [str(place)]
     else:
-        found = [name for name in _entries(place) if _is_picture(name)]
+        try:
+            lines = [line.strip() for line in read_text(place).splitlines()]
+        except PosekitError as error:
+            raise DatasetNotFoundError(
+                f"{error}; a split is a folder of pictures or a text file that lists them"
+            ) from error
+        names = [_located(line, place.parent) for line in lines if line]
+    found = [name for name in names if _is_picture(name)]
     if not found:
-        kind = "folder holds" if place.is_dir() else "list names"
         suffixes = " ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
         raise DatasetNotFoundError(f"{place}: the {kind} no picture; pictures end in one of {suffixes}")
     return found
@@ -81,6 +78,12 @@ def _pictures_of(place: Path) -> list[str]:
 
 def _is_picture(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122 - as above
+
+
+def _located(entry: str, folder: Path) -> str:
+    if entry.startswith("./") or not os.path.lexists(entry):
+        return str(folder / entry)
+    return str(Path(entry).absolute())
 
 
 def _walk(folder: str, above: set[tuple[int, int]]) -> Iterator[str]:
@@ -107,23 +110,6 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _entries(place: Path) -> list[str]:
-    """Return the paths that a text list names."""
-    try:
-        lines = [line.strip() for line in read_text(place).splitlines()]
-    except PosekitError as error:
-        raise DatasetNotFoundError(
-            f"{error}; a split is a folder of pictures or a text file that lists them"
-        ) from error
-    return [_located(line, place.parent) for line in lines if line]
-
-
-def _located(entry: str, folder: Path) -> str:
-    if entry.startswith("./") or not os.path.lexists(entry):
-        return str(folder / entry)
-    return str(Path(entry).absolute())
-
-
 _PARTS_OF_A_NAME = ("person_keypoints_", "instances_", "annotations_")
 
 
@@ -147,11 +133,7 @@ class PictureSearch:
         self._folders = [place / part for place in self.places for part in within]
 
     def find(self, file_name: str) -> Path | None:
-        """Return the absolute path of a picture; None when it is in none of the places.
-
-        Args:
-            file_name: as the JSON names it, "/" between folders.
-        """
+        """Return the absolute path of a picture, "/" between its folders; None when it is in none of the places."""
         parts = Path(file_name).parts
         candidates = ((folder, skipped) for skipped in range(len(parts)) for folder in self._folders)
         for folder, skipped in candidates:
@@ -200,12 +182,3 @@ def _why_unusable(picture: PictureAnnotation) -> tuple[str, str] | None:
             "Store the picture upright, as the annotations have it)"
         )
     return text, "size_mismatch"
-
-
-_SUFFIXES = (".png", ".PNG", ".jpg", ".JPG", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
-
-
-def find_frame(search: PictureSearch, stem: str) -> Path | None:
-    """Return the first picture called `stem` with a usual suffix; None when there is none."""
-    found = (search.find(f"{stem}{suffix}") for suffix in _SUFFIXES)
-    return next((path for path in found if path is not None), None)

@@ -10,10 +10,10 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from posekit.data.labels import PictureLabels
-from posekit.errors import OutputError, UnreadableImageError
+from posekit.data.labels import Labels, PictureLabels
+from posekit.errors import UnreadableImageError
 from posekit.files.user_folders import cache_folder
-from posekit.files.writing import replacing
+from posekit.files.writing import naming_errors, replacing
 from posekit.io.decode import read_image
 from posekit.log import LOGGER
 from posekit.ops.polygons import resample_polygon
@@ -22,23 +22,22 @@ from posekit.sample import Floats, Picture, Sample
 # Share of the free memory that kept pictures may take.
 MEMORY_SHARE = 0.5
 
-
+Size = tuple[int, int]  # (h, w)
 Read = Callable[[], Picture]
 
 
 class PictureStore(Protocol):
     """Where resized pictures come from."""
 
-    def get(self, path: str, size: tuple[int, int], read: Read) -> Picture:
-        """Return the picture at `path` in (h, w); `read` makes it when it is not kept."""
+    def get(self, path: str, size: Size, read: Read) -> Picture:
+        """Return the picture at `path` in `size`; `read` makes it when it is not kept. Callers must not write to it."""
         ...
 
 
 class NoStore:
     """Keeps nothing."""
 
-    def get(self, path: str, size: tuple[int, int], read: Read) -> Picture:
-        """Return what `read` makes."""
+    def get(self, path: str, size: Size, read: Read) -> Picture:  # noqa: D102 - see PictureStore
         return read()
 
 
@@ -46,10 +45,9 @@ class MemoryStore:
     """Keeps every picture in memory, as bytes."""
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, tuple[int, int]], Picture] = {}
+        self._kept: dict[tuple[str, Size], Picture] = {}
 
-    def get(self, path: str, size: tuple[int, int], read: Read) -> Picture:
-        """Return the kept picture; callers must not write to it."""
+    def get(self, path: str, size: Size, read: Read) -> Picture:  # noqa: D102 - see PictureStore
         key = (path, size)
         if key not in self._kept:
             self._kept[key] = read()
@@ -62,8 +60,8 @@ class DiskStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def get(self, path: str, size: tuple[int, int], read: Read) -> Picture:
-        """Return the kept picture; a changed picture file has another key."""
+    def get(self, path: str, size: Size, read: Read) -> Picture:
+        """As `PictureStore.get`; a changed picture file has another key."""
         state = Path(path).stat()
         key = blake2b(f"{path}\0{state.st_size}\0{state.st_mtime_ns}\0{size}".encode(), digest_size=16).hexdigest()
         kept = self._folder / key[:2] / f"{key}.npy"
@@ -80,23 +78,15 @@ class DiskStore:
         return loaded
 
     def _keep(self, target: Path, picture: Picture) -> None:
-        try:
-            with replacing(target) as draft, draft.open("wb") as file:
-                np.save(file, picture)
-        except OSError as error:
-            raise OutputError(
-                f"cache=disk: {target} cannot be written ({error.strerror or error}); POSEKIT_CACHE_DIR names another "
-                "folder"
-            ) from error
+        advice = "; POSEKIT_CACHE_DIR names another folder"
+        with naming_errors(f"cache=disk: {target}", advice), replacing(target) as draft, draft.open("wb") as file:
+            np.save(file, picture)
 
 
-def open_store(cache: bool | str, sizes: Sequence[tuple[int, int]]) -> PictureStore:
-    """Return the store that the setting ``cache`` asks for.
+def open_store(cache: bool | str, sizes: Sequence[Size]) -> PictureStore:
+    """Return the store that the setting ``cache`` (False, True or "ram", "disk") asks for.
 
-    Args:
-        cache: False, True or "ram", or "disk".
-        sizes: (h, w) of all pictures as they will be kept; memory that would not hold them is not used,
-            with a warning.
+    Memory that would not hold pictures of all `sizes` is not used, with a warning.
     """
     if cache == "disk":
         return DiskStore(cache_folder() / "pictures")
@@ -123,22 +113,10 @@ def free_memory() -> int | None:
     return int(text) * 1024 if text.isdecimal() else None
 
 
-Size = tuple[int, int]
-
-
 class PictureLoader:
-    """Reads pictures, several at a time: decoding and resizing run outside Python's lock.
+    """Reads pictures in `sizes`, several at a time: decoding and resizing run outside Python's lock."""
 
-    Args:
-        pictures: the data set.
-        sizes: (h, w) that each picture is resized to.
-        store: where decoded pictures are kept.
-        workers: threads; more than there are processors are of no use.
-    """
-
-    def __init__(
-        self, pictures: Sequence[PictureLabels], sizes: Sequence[Size], store: PictureStore, *, workers: int
-    ) -> None:
+    def __init__(self, pictures: Labels, sizes: Sequence[Size], store: PictureStore, *, workers: int) -> None:
         self._pictures = pictures
         self._sizes = sizes
         self._store = store
@@ -161,7 +139,7 @@ class PictureLoader:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
     def sample(self, index: int) -> Sample:
-        """Return one picture; see `load`."""
+        """Return one picture, as `load`."""
         labels, size = self._pictures[index], self._sizes[index]
         image = self._store.get(labels.path, size, lambda: _read(labels, size))
         return labelled_sample(image, labels)

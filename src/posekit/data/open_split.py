@@ -9,106 +9,19 @@ import numpy as np
 from posekit.config.commands import TASKS_WITH_KEYPOINTS
 from posekit.data.coco.split import find_truth, read_coco_split
 from posekit.data.description import DatasetDescription
-from posekit.data.find_pictures import label_path, list_pictures, share
+from posekit.data.find_pictures import label_file_name, list_pictures, share
 from posekit.data.label_cache import scan_with_cache
-from posekit.data.labels import PictureLabels, Split
+from posekit.data.labels import Labels, Split
 from posekit.data.yolo.rows import LabelRule
 from posekit.errors import DatasetError, DatasetKeyError
 from posekit.log import LOGGER
 from posekit.schema.schema import KeypointSchema
 
-
-def without_padding(
-    pictures: Sequence[PictureLabels], schema: KeypointSchema | None, source: str
-) -> tuple[PictureLabels, ...]:
-    """Return the pictures with padding unlabelled, at (0, 0); a warning counts the labels that were there.
-
-    Args:
-        pictures: their labels.
-        schema: the keypoints of the data set, which tells the points of each class; None without.
-        source: name of the data set, for the warning.
-    """
-    if schema is None or schema.class_points is None:
-        return tuple(pictures)
-    cleared = [_cleared(labels, schema) for labels in pictures]
-    lost = sum(count for _, count in cleared)
-    if lost:
-        LOGGER.warning("%s: %d labels of keypoints that their classes do not have are left out", source, lost)
-    return tuple(labels for labels, _ in cleared)
-
-
-def _cleared(labels: PictureLabels, schema: KeypointSchema) -> tuple[PictureLabels, int]:
-    """Return the labels without padding, and how many points of it had a label."""
-    if labels.keypoints is None:
-        return labels, 0
-    counts = np.array([schema.points_of(label) for label in labels.classes.tolist()], np.int64)
-    padding = np.arange(schema.count) >= counts[:, None]  # (N, K)
-    labelled = int((labels.keypoints[..., 2] * padding > 0).sum())
-    return replace(labels, keypoints=np.where(padding[..., None], np.float32(0), labels.keypoints)), labelled
-
-
-def settle_outlines(pictures: Sequence[PictureLabels], *, task: str, source: str) -> tuple[PictureLabels, ...]:
-    """Return the pictures with outlines for all objects or, but for "multitask", for none.
-
-    Args:
-        pictures: as read from label files.
-        task: "segment" needs outlines; "detect" and "pose" drop them when some object lacks one.
-        source: name of the data set, for messages.
-
-    Raises:
-        DatasetError: the task is "segment" and an object has no outline.
-    """
-    if task == "multitask" or all(labels.polygons is None for labels in pictures):
-        return tuple(pictures)
-    objects = sum(map(len, pictures))
-    outlined = sum(_outlines(labels) for labels in pictures)
-    if objects == outlined:
-        return tuple(replace(labels, polygons=labels.polygons or ()) for labels in pictures)
-    lacking = next(labels.path for labels in pictures if _outlines(labels) < len(labels))
-    told = f"{outlined} of its {objects} objects have an outline (one of {lacking} has none)"
-    if task == "segment":
-        raise DatasetError(
-            f"{source}: {told}, but the task segment needs one for each: label rows of class x1 y1 x2 y2 x3 y3 ..."
-        )
-    LOGGER.warning("%s: %s; no outline is used, only the boxes", source, told)
-    return tuple(replace(labels, polygons=None) for labels in pictures)
-
-
-def _outlines(labels: PictureLabels) -> int:
-    return sum(len(polygon) > 0 for polygon in labels.polygons or ())
-
-
-def number_like(split: Split, names: dict[int, str], source: str) -> Split:
-    """Return a split with the class numbers of the data set that it belongs to, matched by name.
-
-    Args:
-        split: as read from JSON.
-        names: class names of the data set; names like ``class_0``, made up for ``nc``, say nothing.
-        source: name of the data set, for messages.
-
-    Raises:
-        DatasetError: the split has a class that the data set does not name.
-    """
-    made_up = all(name == f"class_{number}" for number, name in names.items())
-    if split.names == names or (made_up and len(names) == len(split.names)):
-        return split
-    numbers = {name: number for number, name in names.items()}
-    unknown = [name for name in split.names.values() if name not in numbers]
-    if unknown or len(numbers) < len(names):
-        raise DatasetError(
-            f"{source}: names {list(names.values())}, but the annotations of its split {split.name} have the classes "
-            f"{list(split.names.values())}; give them the same names, or leave names out of the YAML"
-        )
-    table = np.array([numbers[split.names[number]] for number in sorted(split.names)], np.int64)
-    pictures = tuple(replace(labels, classes=table[labels.classes]) for labels in split.pictures)
-    return replace(split, names=names, pictures=pictures)
-
-
 # Problems that are printed one by one; all of them are in the report.
 SHOWN_PROBLEMS = 10
 
-
-_ONE_CLASS = {0: "item"}
+# The name of all classes taken for one.
+ONE_CLASS = {0: "item"}
 
 
 def open_split(
@@ -136,60 +49,44 @@ def open_split(
         DatasetNotFoundError: a folder or file of the split does not exist, or holds no picture.
         DatasetError: no picture can be used, or the labels are not what the task needs.
     """
-    places = description.splits.get(split)
+    source, places = description.source, description.splits.get(split)
     if not places:
         have = ", ".join(description.splits) or "none"
-        raise DatasetKeyError(f"{description.source}: has no split {split!r}; it has {have}")
-    if _are_json(places, description.source):
-        opened = _open_json(description, split, places, task, single_cls, fraction)
-    else:
-        opened = _open_label_files(description, split, places, task, single_cls, fraction)
-    if single_cls and opened.schema is not None:
-        opened = replace(opened, schema=opened.schema.for_one_class())
-    opened = replace(opened, pictures=without_padding(opened.pictures, opened.schema, description.source))
-    _warn_of_problems(opened)
-    if not opened.pictures:
-        reason = f", the first because: {opened.report.problems[0]}" if opened.report.problems else ""
-        raise DatasetError(f"{description.source}: no picture of its split {split!r} can be used{reason}")
-    if not opened.report.objects:
-        _warn_of_no_labels(opened, places)
-    return replace(opened, source=str(places[0]))
-
-
-def label_rule(description: DatasetDescription, *, task: str, single_cls: bool = False) -> LabelRule:
-    """Return what the label files of a data set are expected to hold.
-
-    Raises:
-        DatasetKeyError: it has no ``kpt_shape``, and the task needs keypoints.
-    """
-    schema = description.schema
-    if schema is None and task in TASKS_WITH_KEYPOINTS:
-        raise DatasetKeyError(
-            f"{description.source}: the task {task} needs the key kpt_shape: [number of keypoints, 2 or 3], "
-            "such as kpt_shape: [17, 3]"
-        )
-    return LabelRule(
-        task=task,
-        nc=len(description.names),
-        kpt_shape=schema.shape if schema else None,
-        single_cls=single_cls,
-        layout=description.layout,
-        keypoint_classes=frozenset(schema.classes) if schema and schema.classes is not None else None,
-    )
-
-
-def _are_json(places: Sequence[Path], source: str) -> bool:
+        raise DatasetKeyError(f"{source}: has no split {split!r}; it has {have}")
     kinds = {place.suffix.lower() == ".json" for place in places}
     if len(kinds) > 1:
         raise DatasetError(f"{source}: a split is either COCO JSON files or folders of pictures, not both")
-    return kinds == {True}
+    read = _open_json if kinds == {True} else _open_label_files
+    opened = read(description, split, places, task, single_cls, fraction)
+    if single_cls:
+        opened = replace(
+            opened,
+            names=ONE_CLASS if len(opened.names) > 1 else opened.names,
+            schema=opened.schema and opened.schema.for_one_class(),
+            pictures=replace(opened.pictures, classes=np.zeros_like(opened.pictures.classes)),
+        )
+    opened = replace(opened, pictures=without_padding(opened.pictures, opened.schema, source), source=str(places[0]))
+    problems = opened.report.problems
+    for problem in problems[:SHOWN_PROBLEMS]:
+        LOGGER.warning("%s", problem)
+    if len(problems) > SHOWN_PROBLEMS:
+        LOGGER.warning("%s: and %d more problems", split, len(problems) - SHOWN_PROBLEMS)
+    if not len(opened.pictures):
+        reason = f", the first because: {problems[0]}" if problems else ""
+        raise DatasetError(f"{source}: no picture of its split {split!r} can be used{reason}")
+    if not opened.report.objects:
+        hint = f"looked in {places[0]}"
+        if not opened.report.found:
+            hint = f"expected label files such as {label_file_name(opened.pictures.paths[0])}"
+        LOGGER.warning("%s: none of the %d pictures has a labelled object; %s", split, len(opened.pictures), hint)
+    return opened
 
 
 def _open_json(
     description: DatasetDescription, split: str, places: Sequence[Path], task: str, single_cls: bool, fraction: float
 ) -> Split:
     folders = description.images.get(split, ())
-    read = read_coco_split(places, image_dirs=folders, task=task, single_cls=single_cls, split_name=split)
+    read = read_coco_split(places, image_dirs=folders, task=task, split_name=split)
     if not single_cls:
         read = number_like(read, description.names, description.source)
     schema = description.schema
@@ -198,49 +95,87 @@ def _open_json(
             f"{description.source}: kpt_shape says {schema.count} keypoints, but the annotations of its split "
             f"{split!r} have {read.schema.count}"
         )
-    return replace(read, schema=schema or read.schema, pictures=share(read.pictures, fraction))
+    pictures = read.pictures.first(share(len(read.pictures), fraction))
+    return replace(read, schema=schema or read.schema, pictures=pictures)
 
 
 def _open_label_files(
     description: DatasetDescription, split: str, places: Sequence[Path], task: str, single_cls: bool, fraction: float
 ) -> Split:
-    rule = label_rule(description, task=task, single_cls=single_cls)
+    schema = description.schema
+    if schema is None and task in TASKS_WITH_KEYPOINTS:
+        raise DatasetKeyError(
+            f"{description.source}: the task {task} needs the key kpt_shape: [number of keypoints, 2 or 3], "
+            "such as kpt_shape: [17, 3]"
+        )
+    rule = LabelRule(
+        task=task,
+        nc=len(description.names),
+        kpt_shape=schema.shape if schema else None,
+        single_cls=single_cls,
+        layout=description.layout,
+        keypoint_classes=frozenset(schema.classes) if schema and schema.classes is not None else None,
+    )
     pictures = list_pictures(places)
-    if split != "train":
-        pictures = _each_once(pictures, split)
-    scan = scan_with_cache([str(picture) for picture in share(pictures, fraction)], rule)
+    if split != "train":  # repeats would weigh more than others in scores
+        once = list(dict.fromkeys(pictures))
+        if len(once) < len(pictures):
+            LOGGER.warning("%s: names %d pictures again; each counts once", split, len(pictures) - len(once))
+        pictures = once
+    labels, report = scan_with_cache(pictures[: share(len(pictures), fraction)], rule)
     truth = description.annotations.get(split)
-    if truth is None and scan.pictures:
-        names = [labels.path for labels in scan.pictures]
-        truth = find_truth(names, root=description.root, places=places, split=split, task=task)
+    if truth is None and len(labels):
+        truth = find_truth(labels.paths, root=description.root, places=places, split=split, task=task)
     return Split(
         name=split,
-        pictures=settle_outlines(scan.pictures, task=task, source=description.source),
-        names=_ONE_CLASS if single_cls and len(description.names) > 1 else description.names,
-        schema=description.schema,
-        report=scan.report,
+        pictures=settle_polygons(labels, task=task, source=description.source),
+        names=description.names,
+        schema=schema,
+        report=report,
         truth=truth,
     )
 
 
-def _each_once(pictures: Sequence[Path], split: str) -> list[Path]:
-    """Return pictures without repeats, which would weigh some more than others in scores."""
-    once = list(dict.fromkeys(pictures))
-    if len(once) < len(pictures):
-        LOGGER.warning("%s: names %d pictures again; each counts once", split, len(pictures) - len(once))
-    return once
+def without_padding(labels: Labels, schema: KeypointSchema | None, source: str) -> Labels:
+    """Return labels with the points that their classes do not have unlabelled, at (0, 0); a warning counts them."""
+    if schema is None or schema.class_points is None or labels.keypoints is None:
+        return labels
+    counts = [schema.points_of(label) for label in range(labels.classes.max(initial=-1) + 1)]
+    padding = np.arange(schema.count) >= np.array(counts, np.int64)[labels.classes, None]  # (N, K)
+    lost = int((labels.keypoints[..., 2] * padding > 0).sum())
+    if lost:
+        LOGGER.warning("%s: %d labels of keypoints that their classes do not have are left out", source, lost)
+    return replace(labels, keypoints=np.where(padding[..., None], np.float32(0), labels.keypoints))
 
 
-def _warn_of_problems(split: Split) -> None:
-    report = split.report
-    for problem in report.problems[:SHOWN_PROBLEMS]:
-        LOGGER.warning("%s", problem)
-    if len(report.problems) > SHOWN_PROBLEMS:
-        LOGGER.warning("%s: and %d more problems", split.name, len(report.problems) - SHOWN_PROBLEMS)
+def settle_polygons(labels: Labels, *, task: str, source: str) -> Labels:
+    """Return labels with polygons for all objects or for none: "segment" needs all, "multitask" takes any."""
+    if task == "multitask" or labels.polygon_starts is None:
+        return labels
+    outlined = np.diff(labels.polygon_starts) > 0
+    if outlined.all():
+        return labels
+    lacking = labels.paths[int(np.searchsorted(labels.starts, outlined.argmin(), "right")) - 1]
+    told = f"{outlined.sum()} of its {len(outlined)} objects have an outline (one of {lacking} has none)"
+    if task == "segment":
+        raise DatasetError(
+            f"{source}: {told}, but the task segment needs one for each: label rows of class x1 y1 x2 y2 x3 y3 ..."
+        )
+    LOGGER.warning("%s: %s; no outline is used, only the boxes", source, told)
+    return replace(labels, polygon_points=None, polygon_starts=None)
 
 
-def _warn_of_no_labels(split: Split, places: Sequence[Path]) -> None:
-    hint = f"looked in {places[0]}"
-    if not split.report.found:
-        hint = f"expected label files such as {label_path(Path(split.pictures[0].path))}"
-    LOGGER.warning("%s: none of the %d pictures has a labelled object; %s", split.name, len(split.pictures), hint)
+def number_like(split: Split, names: dict[int, str], source: str) -> Split:
+    """Return a split of COCO JSON with the class numbers of its data set, matched by `names` unless made up."""
+    made_up = all(name == f"class_{number}" for number, name in names.items())
+    if split.names == names or (made_up and len(names) == len(split.names)):
+        return split
+    numbers = {name: number for number, name in names.items()}
+    unknown = [name for name in split.names.values() if name not in numbers]
+    if unknown or len(numbers) < len(names):
+        raise DatasetError(
+            f"{source}: names {list(names.values())}, but the annotations of its split {split.name} have the classes "
+            f"{list(split.names.values())}; give them the same names, or leave names out of the YAML"
+        )
+    table = np.array([numbers[split.names[number]] for number in sorted(split.names)], np.int64)
+    return replace(split, names=names, pictures=replace(split.pictures, classes=table[split.pictures.classes]))

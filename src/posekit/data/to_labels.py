@@ -29,17 +29,17 @@ class LabelRow:
         label: class number.
         box: (4,) float64 centre x, centre y, width, height.
         keypoints: (K, 3) float64 x, y, visibility; None when the task has none.
-        outline: (P, 2) float64; None when the task has none, and for "multitask" when the object has none.
+        polygon: vertices (V, 2) float64; None when the task has none, and for "multitask" when the object has none.
     """
 
     label: int
     box: Points
     keypoints: Points | None = None
-    outline: Points | None = None
+    polygon: Points | None = None
 
     def values(self) -> tuple[float, ...]:
         """Return everything as one flat tuple, equal for equal rows."""
-        optional = [part.ravel() for part in (self.keypoints, self.outline) if part is not None]
+        optional = [part.ravel() for part in (self.keypoints, self.polygon) if part is not None]
         return (self.label, *np.concatenate([self.box, *optional]).tolist())
 
 
@@ -92,19 +92,20 @@ class LabelRows:
         keypoints = self._keypoints(found, scale, place) if self.task in TASKS_WITH_KEYPOINTS else None
         if self.task == "pose" and keypoints is not None and not keypoints[:, 2].any():
             raise _LeftOutError("no labelled keypoint, so not part of pose labels", "no_labelled_keypoint")
-        outline = None
+        polygon = None
         if self.task in TASKS_WITH_OUTLINES and found.parts:
-            outline = self._cut(join_contours(found.parts) / scale, place, "the outline")
-            corners = np.stack((outline.min(0), outline.max(0)))
+            polygon = self._cut(join_contours(found.parts) / scale, place, "the outline")
+            corners = np.stack((polygon.min(0), polygon.max(0)))
         else:
             corners = self._cut(self._corners(found, size, place) / scale, place, "the box")
         if not (corners[1] > corners[0]).all():
             raise _LeftOutError("nothing of its box lies inside the picture", "box_outside")
-        if self.task == "segment" and outline is None:
+        if self.task == "segment" and polygon is None:
             self.problems.tally(place, "no outline: the box takes its place", "outline_from_box", left_out=False)
-            outline = _rectangle(corners)
+            (x1, y1), (x2, y2) = corners.tolist()
+            polygon = np.array(((x1, y1), (x2, y1), (x2, y2), (x1, y2)))
         box = np.concatenate((corners.sum(0) / 2, corners[1] - corners[0]))
-        return LabelRow(label=found.label, box=box, keypoints=keypoints, outline=outline)
+        return LabelRow(label=found.label, box=box, keypoints=keypoints, polygon=polygon)
 
     def _keypoints(self, found: ObjectAnnotation, scale: Points, place: str) -> Points:
         if found.keypoints is None:
@@ -138,11 +139,6 @@ class LabelRows:
         return points.clip(0, 1)
 
 
-def _rectangle(corners: Points) -> Points:
-    (x1, y1), (x2, y2) = corners.tolist()
-    return np.array(((x1, y1), (x2, y1), (x2, y2), (x1, y2)))
-
-
 def to_labels(annotations: AnnotationSet, *, task: str, problems: ProblemList) -> list[PictureLabels]:
     """Return the labels of all pictures that can be used; the same that label files made of them would give.
 
@@ -169,12 +165,12 @@ def to_labels(annotations: AnnotationSet, *, task: str, problems: ProblemList) -
 
 def _picture_labels(picture: PictureAnnotation, rows: Sequence[LabelRow], task: str, count: int) -> PictureLabels:
     points = [row.keypoints for row in rows if row.keypoints is not None]
-    outlines = tuple(np.zeros((0, 2)) if row.outline is None else row.outline for row in rows)
+    polygons = [np.zeros((0, 2)) if row.polygon is None else row.polygon for row in rows]
     return PictureLabels(
         path=str(picture.path),
         size=picture.size,
         classes=np.array([row.label for row in rows], np.int64),
         boxes=np.array([row.box for row in rows], np.float32).reshape(-1, 4),
         keypoints=np.array(points, np.float32).reshape(-1, count, 3) if task in TASKS_WITH_KEYPOINTS else None,
-        polygons=tuple(outline.astype(np.float32) for outline in outlines) if task in TASKS_WITH_OUTLINES else None,
+        polygons=tuple(polygon.astype(np.float32) for polygon in polygons) if task in TASKS_WITH_OUTLINES else None,
     )

@@ -35,15 +35,7 @@ class Written:
 
 
 def require_pictures(count: int, problems: Sequence[Problem]) -> None:
-    """Refuse a data set without pictures.
-
-    Args:
-        count: how many were written.
-        problems: what was left out.
-
-    Raises:
-        DatasetError: there is none; the message says why the first was left out.
-    """
+    """Refuse a data set without pictures, and say why the first was left out."""
     if count:
         return
     reason = next((f", the first because: {problem}" for problem in problems if problem.picture), "")
@@ -54,26 +46,15 @@ PictureTransfer = Literal["link", "copy", "none"]
 
 
 def check_transfer(how: str) -> None:
-    """Check the choice of how pictures are brought along.
-
-    Raises:
-        UnknownChoiceError: it is none of "link", "copy" and "none".
-    """
+    """Refuse a choice that is none of how pictures are brought along."""
     if how not in get_args(PictureTransfer):
         raise UnknownChoiceError(f"pictures={how!r} is none of {', '.join(get_args(PictureTransfer))}")
 
 
 def bring_picture(source: Path, target: Path, how: PictureTransfer) -> None:
-    """Put a picture at `target`; missing folders are made.
+    """Put a picture at `target`, where nothing is yet; missing folders are made.
 
-    Args:
-        source: the picture.
-        target: a path where nothing is yet.
-        how: "link" makes a hard link, which takes no space, and copies where the file system has no such links;
-            "copy" copies; "none" does nothing.
-
-    Raises:
-        OSError: the picture cannot be read, or the target not be written.
+    "link" makes a hard link, which takes no space, and copies where the file system has no such links.
     """
     if how == "none":
         return
@@ -100,11 +81,7 @@ class PictureNames:
         self._names = FreeNames()
 
     def claim(self, file_name: str) -> PurePosixPath:
-        """Return a relative path of which no other picture has the same stem.
-
-        Args:
-            file_name: the name in the annotations, "/" between folders.
-        """
+        """Return a relative path for a name in annotations; no other picture gets the same stem."""
         parts = [replace_unsafe(part) for part in file_name.split("/")]
         parts = [part for part in parts[:-1] if part not in ("", ".", "..", "images")] + parts[-1:]
         wanted = PurePosixPath(*parts)

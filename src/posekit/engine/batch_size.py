@@ -17,21 +17,13 @@ from posekit.log import LOGGER
 from posekit.sample import Batch, Targets
 
 DEFAULT_BATCH: Final = 16
-
-
 DEFAULT_FRACTION: Final = 0.6
-
-
 LARGEST_BATCH: Final = 1024
-
-
 SIZES: Final = (1, 2, 4, 8, 16)
-
-
 SIZES_OF_LARGE_MEMORY: Final = (*SIZES, 32, 64)
-
-
 LARGE_MEMORY: Final = 16 * 2**30  # bytes
+HALVINGS: Final = 3
+OBJECTS: Final = 4  # a made-up picture has so many times the objects of the fullest one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +39,6 @@ class MemoryProfile:
     sizes: tuple[int, ...]
     memory: tuple[int, ...]
     failed: int | None = None
-
-
-def is_automatic(batch: float) -> bool:
-    """Whether a `batch` setting asks for a size to be found."""
-    return batch < 1
 
 
 def automatic_batch(
@@ -96,28 +83,18 @@ def peak_memory(step: Callable[[int], object], size: int, device: torch.device) 
 
 
 def profile_memory(measure: Callable[[int], int], sizes: tuple[int, ...]) -> MemoryProfile:
-    """Measure batch sizes one after the other until one does not fit.
-
-    Args:
-        measure: returns the bytes for a size, or raises `torch.OutOfMemoryError`.
-        sizes: rising.
-    """
+    """Measure rising batch sizes until one does not fit: then `measure` raises `torch.OutOfMemoryError`."""
     memory: list[int] = []
     for size in sizes:
-        needed = _memory_if_it_fits(measure, size)
-        if needed is None:
+        try:
+            memory.append(measure(size))
+        except torch.OutOfMemoryError:  # noqa: PERF203  # at most once
             return MemoryProfile(sizes=sizes[: len(memory)], memory=tuple(memory), failed=size)
-        memory.append(needed)
     return MemoryProfile(sizes=sizes, memory=tuple(memory))
 
 
 def fit_batch(profile: MemoryProfile, *, budget: float, limit: int) -> int:
-    """Return the largest batch size whose memory, taken as a straight line over the size, stays within a budget.
-
-    Args:
-        profile: what was measured.
-        budget: bytes.
-        limit: most pictures that make sense.
+    """Return the largest batch size, `limit` at most, whose memory, taken as a straight line, stays within a budget.
 
     Raises:
         TrainingError: not even one picture fits.
@@ -139,28 +116,10 @@ def fit_batch(profile: MemoryProfile, *, budget: float, limit: int) -> int:
     return max(1, min(size, most))
 
 
-def _memory_if_it_fits(measure: Callable[[int], int], size: int) -> int | None:
-    try:
-        return measure(size)
-    except torch.OutOfMemoryError:
-        return None
-
-
-HALVINGS = 3
-
-
-OBJECTS = 4  # a made-up picture has so many times the objects of the fullest one
-
-
 def starting_batch(run: TrainingRun, device: torch.device) -> int:
-    """Return the pictures per batch of all processes together, at most as many as there are.
-
-    Raises:
-        SettingError: a size is to be found for several processes.
-        TrainingError: not even one picture fits into the memory.
-    """
+    """Return the pictures per batch of all processes together, at most as many as there are."""
     batch, count, world = run.settings.batch, len(run.train.pictures), distributed.world_size()
-    if is_automatic(batch):
+    if batch < 1:
         weights = {name: tensor.clone() for name, tensor in run.model.network.state_dict().items()}
         batch = automatic_batch(
             batch, device, images=count, world_size=world, step=lambda size: take_trial_step(run, device, size)
@@ -174,26 +133,15 @@ def starting_batch(run: TrainingRun, device: torch.device) -> int:
 
 
 def halved_batch(batch: int, halvings: int) -> int | None:
-    """Return a batch size for another attempt after memory ran out in the first epoch; None when there is none.
-
-    Args:
-        batch: pictures that did not fit.
-        halvings: how often the size was halved before.
-    """
+    """Return a batch size for another attempt after `batch` did not fit in the first epoch; None when there is none."""
     if batch == 1 or halvings == HALVINGS or distributed.world_size() > 1:
         return None
     return batch // 2
 
 
 def take_trial_step(run: TrainingRun, device: torch.device, size: int) -> None:
-    """Learn once from a made-up batch of the largest input size; the weights are the caller's to restore.
-
-    Args:
-        run: the training.
-        device: where to compute.
-        size: pictures in the batch.
-    """
-    side = largest_side(run.settings.imgsz or DEFAULT_SIDE, run.settings.multi_scale, run.model.stride)
+    """Learn once from a made-up batch of the largest input size; the weights are the caller's to restore."""
+    side = largest_side(run.settings.imgsz or DEFAULT_SIDE, run.settings.multi_scale, run.model.placing.stride)
     run = replace(run, settings=replace(run.settings, multi_scale=0.0))
     learner = Learner(run, device, batch=size, batches=1)
     learner.start_epoch()
@@ -202,7 +150,7 @@ def take_trial_step(run: TrainingRun, device: torch.device, size: int) -> None:
 
 def _made_up_batch(run: TrainingRun, size: int, side: int) -> Batch:
     """Return `size` grey pictures of a side, with more objects on each than on the fullest real one."""
-    each = OBJECTS * max(1, *(len(picture) for picture in run.train.pictures))
+    each = OBJECTS * max(1, int(run.train.pictures.counts.max()))
     count, rng = size * each, np.random.default_rng(0)
     boxes = np.concatenate((rng.uniform(0.2, 0.8, (count, 2)), rng.uniform(0.05, 0.4, (count, 2))), 1)
     points = 0 if run.model.schema is None else run.model.schema.count
@@ -214,17 +162,13 @@ def _made_up_batch(run: TrainingRun, size: int, side: int) -> Batch:
         keypoints=torch.from_numpy(places).float() if points else None,
     )
     if run.model.task in TASKS_WITH_OUTLINES:
-        targets = _with_masks(targets, size, side // run.settings.mask_ratio, overlap=run.settings.overlap_mask)
+        # Masks that cover everything.
+        low, overlap = side // run.settings.mask_ratio, run.settings.overlap_mask
+        targets = replace(
+            targets,
+            masks=torch.ones((size if overlap else count, low, low), dtype=torch.uint8),
+            overlap=overlap,
+            semantic=torch.zeros((size, low, low)),
+        )
     images = torch.full((size, 3, side, side), 114, dtype=torch.uint8)
     return Batch(images=images, samples=[], letterboxes=[], targets=targets)
-
-
-def _with_masks(targets: Targets, size: int, side: int, *, overlap: bool) -> Targets:
-    """Return the targets with masks that cover everything."""
-    count = size if overlap else len(targets)
-    return replace(
-        targets,
-        masks=torch.ones((count, side, side), dtype=torch.uint8),
-        overlap=overlap,
-        semantic=torch.zeros((size, side, side)),
-    )

@@ -5,13 +5,7 @@ from posekit.sample import Sample
 
 
 def picture_line(sample: Sample, result: Results, network: tuple[int, int]) -> str:
-    """Return one line such as ``image 1/5 street.jpg: 480x640 3 persons, 19.1ms``.
-
-    Args:
-        sample: the picture and its place in the source.
-        result: what was found on it, and how long the network took.
-        network: (H, W) of the network input.
-    """
+    """Return one line such as ``image 1/5 street.jpg: 480x640 3 persons, 19.1ms``; (H, W) is of the network input."""
     height, width = network
     return f"{place_text(sample)}: {height}x{width} {result.verbose()}{result.speed['inference'] or 0:.1f}ms"
 

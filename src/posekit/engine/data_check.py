@@ -1,7 +1,7 @@
 """Checks a whole data set: reads every split and runs all checks over it."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -107,13 +107,12 @@ def _read_splits(description: DatasetDescription, task: str) -> Iterator[tuple[s
             continue
         seen.add(places)
         try:
-            found = require_split(description, name)
+            described = require_split(description, name)
         except DatasetNotFoundError as error:
             if name != "test":
                 raise
             LOGGER.warning("%s", error)
             continue
-        described = replace(description, splits=description.splits | {name: found})
         yield name, open_split(described, name, task=task)
 
 

@@ -26,25 +26,24 @@ from posekit.errors import PosekitError, ProcessError, SettingError
 from posekit.files.writing import write_whole
 from posekit.log import LOGGER
 
+HOST: Final = "127.0.0.1"
+PAUSE: Final = 0.05  # seconds between two looks at the processes
+GRACE: Final = 10.0  # seconds for a process to end after it was asked to
+ENTRY: Final = "posekit.worker:main"
+JOB, PROGRESS, ANSWER, FAILURE = "job", "progress", "answer", "failure"
+
 
 class Exchange:
     """Python objects by name, each in a file that appears whole or not at all.
 
     The files are pickles: the folder has to be one that nobody else may write to, as temporary folders are.
-
-    Args:
-        folder: where the files are.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def put(self, name: str, value: object) -> None:
-        """Leave an object under a name.
-
-        Raises:
-            OutputError: it cannot be written.
-        """
+        """Leave an object under a name."""
         write_whole(self._path(name), pickle.dumps(value))
 
     def get(self, name: str) -> Any:
@@ -58,14 +57,7 @@ class Exchange:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """An error, as text.
-
-    Attributes:
-        kind: name of its class.
-        message: what it says.
-        story: the traceback.
-        moment: when it was raised, in seconds.
-    """
+    """An error as text: name of its class, message, traceback, and when it was raised, in seconds."""
 
     kind: str
     message: str
@@ -88,30 +80,21 @@ def raise_failure(statuses: Sequence[int | None], failures: Mapping[int, Failure
     """Raise what ended the work of several processes, if anything did.
 
     A process that was ended from outside comes first, then the one that failed first: the others may have failed for
-    want of it.
-
-    Args:
-        statuses: exit status of each process; None for those that were ended with the others.
-        failures: errors by the number of the process.
+    want of it. `failures` are by the number of the process; for `statuses` see `run_together`.
 
     Raises:
         PosekitError: of the class that it has there, if it is one of posekit's.
         ProcessError: otherwise.
     """
-    ended = [rank for rank, status in enumerate(statuses) if status and rank not in failures]
-    if ended:
-        raise ProcessError(_sudden_end(ended[0], statuses))
+    for rank, status in enumerate(statuses):
+        if status and rank not in failures:
+            how = f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
+            hint = "; is the memory of the machine full?" if "SIGKILL" in how else ""
+            raise ProcessError(f"process {rank + 1} of {len(statuses)} was ended {how}, and the others with it{hint}")
     told = {rank: failure for rank, failure in failures.items() if statuses[rank]}
     if told:
         rank = min(told, key=lambda each: told[each].moment)
         raise _same_error(told[rank], rank, len(statuses)) from ElsewhereError(told[rank].story)
-
-
-def _sudden_end(rank: int, statuses: Sequence[int | None]) -> str:
-    status = statuses[rank] or 0
-    how = f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
-    hint = "; is the memory of the machine full?" if "SIGKILL" in how else ""
-    return f"process {rank + 1} of {len(statuses)} was ended {how}, and the others with it{hint}"
 
 
 def _same_error(failure: Failure, rank: int, count: int) -> PosekitError:
@@ -119,15 +102,6 @@ def _same_error(failure: Failure, rank: int, count: int) -> PosekitError:
     if isinstance(kind, type) and issubclass(kind, PosekitError):
         return kind.__new__(kind, failure.message)  # not every class takes a message
     return ProcessError(f"process {rank + 1} of {count} failed: {failure.kind}: {failure.message}")
-
-
-HOST = "127.0.0.1"
-
-
-PAUSE = 0.05  # seconds between two looks at the processes
-
-
-GRACE = 10.0  # seconds for a process to end after it was asked to
 
 
 def run_together(entry: str, words: Sequence[str], count: int) -> tuple[int | None, ...]:
@@ -200,8 +174,10 @@ def _end(processes: "Sequence[subprocess.Popen[bytes]]") -> None:
     """End what still runs: at first by asking."""
     try:
         for process in processes:
-            if process.poll() is None:
-                _interrupt(process)
+            if process.poll() is None and os.name == "nt":
+                process.terminate()  # signals are not to be had there
+            elif process.poll() is None:
+                process.send_signal(signal.SIGINT)
         until = time.monotonic() + GRACE
         while any(process.poll() is None for process in processes) and time.monotonic() < until:
             time.sleep(PAUSE)
@@ -211,19 +187,6 @@ def _end(processes: "Sequence[subprocess.Popen[bytes]]") -> None:
             process.wait()
             if process.stdin is not None:
                 process.stdin.close()
-
-
-def _interrupt(process: "subprocess.Popen[bytes]") -> None:
-    if os.name == "nt":
-        process.terminate()  # signals are not to be had there
-    else:
-        process.send_signal(signal.SIGINT)
-
-
-ENTRY: Final = "posekit.worker:main"
-
-
-JOB, PROGRESS, ANSWER, FAILURE = "job", "progress", "answer", "failure"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -267,7 +230,7 @@ def run_job(
 
     Raises:
         ProcessError: a process was ended, or failed for a reason that posekit does not know.
-        And what the processes raise, and KeyboardInterrupt.
+        And what the processes raise.
     """
     LOGGER.info("starting %d processes, on %s", len(devices), ", ".join(devices))
     with tempfile.TemporaryDirectory(prefix="posekit-") as folder:

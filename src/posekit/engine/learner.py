@@ -1,7 +1,7 @@
 """One step of learning: forward, losses, backward, and now and then a move of the weights."""
 
-from collections.abc import Callable, Iterable, Mapping
-from copy import copy, deepcopy
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from math import exp
 from typing import Any, Final
 
@@ -14,8 +14,8 @@ from torch.optim import Optimizer
 
 from posekit.engine import distributed
 from posekit.engine.optimizer import (
-    Accumulation,
     OptimizerChoice,
+    Schedule,
     build_optimizer,
     choose_optimizer,
     effective_weight_decay,
@@ -23,7 +23,6 @@ from posekit.engine.optimizer import (
     take_step,
 )
 from posekit.engine.precision import Precision
-from posekit.engine.schedule import Schedule
 from posekit.engine.training_batches import rescaled
 from posekit.engine.training_run import TrainingRun
 from posekit.errors import CheckpointError
@@ -32,8 +31,6 @@ from posekit.models.contract import Criterion, Losses
 from posekit.sample import Batch, Targets
 
 DECAY: Final = 0.9999
-
-
 RAMP: Final = 2000.0  # updates until the average is about as slow as it gets
 
 
@@ -74,11 +71,6 @@ class ModelEma:
             list(averages.values()), [source[name].detach().float() for name in averages], alpha=1 - kept
         )
 
-    def copy_attributes(self, model: nn.Module, names: Iterable[str]) -> None:
-        """Copy plain attributes, such as class names, that may have changed since the average began."""
-        for name in names:
-            setattr(self.model, name, copy(getattr(model, name)))
-
     @torch.no_grad()
     def repair(self, model: nn.Module) -> list[str]:
         """Replace averages that are not finite by the weights of the network; return their names."""
@@ -111,11 +103,6 @@ def synchronise_batch_norms(network: nn.Module, device: torch.device, processes:
     """Let the batch norms of a network, in place, see the batches of all processes; warn where they cannot.
 
     Names of weights and statistics stay as they are.
-
-    Args:
-        network: on its device.
-        device: where to compute.
-        processes: how many train together.
     """
     if device.type != "cuda" or processes == 1:
         LOGGER.warning(
@@ -181,7 +168,7 @@ class Learner:
         optimizer: moves the weights.
         schedule: learning rates and accumulation by iteration.
         scaler: of losses; switched off unless float16 is used.
-        accumulation: batches since the last move.
+        pending: batches since the last move, also of earlier epochs, whose gradients wait for the next.
         ema: average of the weights.
     """
 
@@ -200,6 +187,7 @@ class Learner:
         self._model = run.model
         self._recipe = run.model.recipe
         self._device = device
+        self._processes = distributed.world_size()
         self._tell = tell
         self._precision = Precision.of(settings.amp, device)
         wanted = settings.channels_last
@@ -208,22 +196,24 @@ class Learner:
         run.model.freeze(settings.freeze)
         self.network = run.model.network.to(device)
         sigmas = None if run.sigmas is None else run.sigmas.values
-        self.criterion = run.model.criterion(settings, sigmas, _class_counts(run).to(device))
-        self.choice = choice or _choice(run, batch)
+        counts = torch.from_numpy(np.bincount(run.train.pictures.classes, minlength=len(run.model.names)))
+        self.criterion = run.model.criterion(settings, sigmas, counts.to(device))
+        planned = planned_iterations(len(run.train.pictures), batch=batch, nbs=settings.nbs, epochs=settings.epochs)
+        self.choice = choice or choose_optimizer(settings, classes=len(run.model.names), iterations=planned)
         decay = effective_weight_decay(settings.weight_decay, batch=batch, nbs=settings.nbs)
         self.optimizer: Optimizer = build_optimizer(
             self.network,
             self.choice,
             weight_decay=decay,
-            boosted=run.model.boosted(),
+            boosted=self._recipe.fast_parameters,
             rates=self._recipe.rates,
         )
         self.schedule = Schedule.of(settings, self.choice, batches=batches, batch=batch)
         self.scaler = GradScaler(device.type, enabled=self._precision.scaled)
-        self.accumulation = Accumulation()
+        self.pending = 0
         self.ema = ModelEma(self.network, self._recipe.average_decay, self._recipe.average_ramp)
         if settings.sync_bn:
-            synchronise_batch_norms(self.network, device, distributed.world_size())
+            synchronise_batch_norms(self.network, device, self._processes)
         self._scored = made_to_learn(self.network, self.criterion, device)
 
     def start_epoch(self) -> None:
@@ -240,15 +230,17 @@ class Learner:
             total, items = self._scored(images, targets)
         batches = self.schedule.accumulation_at(iteration)
         # Gradients are averaged over processes; times their number that is the sum that one process would have.
-        weight = 1 / batches if self._recipe.averages_batches else distributed.world_size()
+        weight = 1 / batches if self._recipe.averages_batches else self._processes
         self.scaler.scale(total.sum() * weight).backward()  # type: ignore[no-untyped-call]
-        if self.accumulation.is_due(batches):
+        self.pending += 1
+        if self.pending >= batches:
+            self.pending = 0
             self._move()
         return items
 
     def share_statistics(self) -> None:
         """Give the averaged statistics of the first process to all: those of batch norms differ between processes."""
-        if distributed.world_size() > 1:
+        if self._processes > 1:
             for buffer in self.ema.model.buffers():
                 torch.distributed.broadcast(buffer, 0)
 
@@ -276,18 +268,7 @@ class Learner:
         images = batch.images.to(self._device, non_blocking=True).float() / 255
         if self._settings.multi_scale:
             seed = self._settings.seed, iteration
-            images = rescaled(images, self._settings.multi_scale, self._model.stride, seed, self._side(images))
+            images = rescaled(images, self._settings.multi_scale, self._model.placing.stride, seed, self._side(images))
         if self._channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
         return images, batch.targets.to(self._device)
-
-
-def _choice(run: TrainingRun, batch: int) -> OptimizerChoice:
-    settings = run.settings
-    iterations = planned_iterations(len(run.train.pictures), batch=batch, nbs=settings.nbs, epochs=settings.epochs)
-    return choose_optimizer(settings, classes=len(run.model.names), iterations=iterations)
-
-
-def _class_counts(run: TrainingRun) -> Tensor:
-    classes = np.concatenate([picture.classes for picture in run.train.pictures])
-    return torch.from_numpy(np.bincount(classes, minlength=len(run.model.names)))

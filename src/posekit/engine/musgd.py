@@ -10,12 +10,9 @@ from torch.optim import Optimizer
 
 # The quintic a x + b x^3 + c x^5 whose iterates push singular values towards 1 fastest from near 0.
 COEFFICIENTS: Final = (3.4445, -4.7750, 2.0315)
-
-
 ITERATIONS: Final = 5
-
-
 EPSILON: Final = 1e-7
+MUON_WEIGHT: Final = 0.2  # length of the orthogonalised step, relative to the learning rate
 
 
 def orthogonalise(matrices: Sequence[Tensor]) -> list[Tensor]:
@@ -55,13 +52,10 @@ def _newton_schulz(x: Tensor) -> Tensor:
     return x.mT if tall else x
 
 
-MUON_WEIGHT: Final = 0.2  # length of the orthogonalised step, relative to the learning rate
-
-
 class MuSGD(Optimizer):
     """SGD with momentum; groups with ``muon`` first take a step in an orthogonalised direction.
 
-    With gradient g, momentum b, rate lr and weight p (see `posekit.engine.optim.groups.muon_groups`):
+    With gradient g, momentum b, rate lr and weight p (see `posekit.engine.optimizer.muon_groups`):
 
     - muon groups: m = b m + (1 - b) g; u = b m + (1 - b) g, or m without Nesterov; p -= 0.2 lr U(u), see
       `muon_directions`; weight decay takes no part;
@@ -97,11 +91,7 @@ class MuSGD(Optimizer):
     def step(self, closure: Callable[[], float]) -> float: ...
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Move all parameters that have a gradient.
-
-        Args:
-            closure: evaluates the loss anew and returns it.
-        """
+        """Move all parameters that have a gradient; `closure` evaluates the loss anew and returns it."""
         loss = None
         if closure is not None:
             with torch.enable_grad():

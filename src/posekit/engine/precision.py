@@ -15,20 +15,16 @@ from posekit.data.figures.scene import make_scene
 from posekit.engine import distributed
 from posekit.engine.training_run import TrainingRun
 from posekit.log import LOGGER
-from posekit.models.contract import TrainableModel
+from posekit.models.contract import Trainable
 
 PRECISIONS: Final = {True: torch.float16, "fp16": torch.float16, "bf16": torch.bfloat16}
-
 
 # Consumer GPUs of this line give wrong numbers, or none, in float16.
 UNTRUSTED_GPUS: Final = re.compile(r"\bGTX 16\d\d\b")
 
-
 SIDE: Final = 320  # pixels of the picture that both ways are compared on
 
-
 TOLERANCE: Final = 0.1  # root mean square of the difference, as a share of that of the values
-
 
 # Values below say nothing: in networks with fresh weights signals fade, at last below the smallest float16.
 SMALL: Final = 0.01
@@ -58,7 +54,9 @@ def trusted_amp(run: TrainingRun, device: torch.device) -> bool | str:
     amp = run.settings.amp
     if not Precision.of(amp, device).scaled:
         return amp
-    problem = problem_of(torch.cuda.get_device_name(device)) or _disagreement(run.model, device, torch.float16)
+    problem = problem_of(torch.cuda.get_device_name(device))
+    if problem is None and not agrees(run.model, device, torch.float16):
+        problem = "the network predicts something else in 16 bits than in 32"
     problems = [each for each in distributed.gather(problem) if each]
     if not problems:
         return amp
@@ -71,26 +69,16 @@ def problem_of(gpu: str) -> str | None:
     return f"{gpu} is known for wrong numbers in 16 bits" if UNTRUSTED_GPUS.search(gpu) else None
 
 
-def agrees(model: TrainableModel, device: torch.device, dtype: torch.dtype) -> bool:
-    """Whether a network predicts about the same in 32 and in 16 bits.
-
-    Args:
-        model: whose network, moved to the device, is asked about a drawn picture; it stays as it is.
-        device: where to compute.
-        dtype: the 16-bit type.
-    """
+def agrees(model: Trainable, device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether a network, moved to the device, says about the same of a drawn picture in 32 and in 16 bits."""
     network = model.network.to(device)
     measured = model.validation(network, device, settings := ValSettings(imgsz=SIDE))
-    batch = measured.place([make_scene(0, SceneSettings(size=(SIDE, SIDE)))], (SIDE, SIDE))
+    batch = measured.placing.place([make_scene(0, SceneSettings(size=(SIDE, SIDE)))], (SIDE, SIDE))
     with evaluating(network):
         exact = measured.run(batch, settings)
         with torch.autocast(device.type, dtype):
             rough = measured.run(batch, settings)
     return all(_close(ours, theirs) for ours, theirs in zip(_tensors(rough), _tensors(exact), strict=True))
-
-
-def _disagreement(model: TrainableModel, device: torch.device, dtype: torch.dtype) -> str | None:
-    return None if agrees(model, device, dtype) else "the network predicts something else in 16 bits than in 32"
 
 
 @contextmanager

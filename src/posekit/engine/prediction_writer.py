@@ -1,10 +1,12 @@
 """Writes what a prediction run was asked to save."""
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
 from posekit.config.settings import PredictSettings
+from posekit.config.user import runs_folder
 from posekit.files.writing import make_run_folder
 from posekit.io.video import VideoWriter
 from posekit.io.write import OutputNames, PictureWriter
@@ -19,20 +21,23 @@ class PredictionWriter:
 
     Args:
         settings: what to save.
-        base: folder of runs, such as ``runs/pose``.
+        task: of the model; runs lie below ``runs/<task>``.
     """
 
-    def __init__(self, settings: PredictSettings, base: Path) -> None:
+    def __init__(self, settings: PredictSettings, task: str) -> None:
         self._settings = settings
-        self._base = base
-        self._folder: Path | None = None
-        self._names = OutputNames()
+        self._task = task
         self._videos: VideoWriter | None = None
 
-    @property
-    def folder(self) -> Path | None:
-        """The run folder once it was made, else None."""
-        return self._folder
+    @cached_property
+    def folder(self) -> Path:
+        """The run folder, made when it is first asked for."""
+        base = runs_folder(self._task, self._settings.project)
+        return make_run_folder(base, self._settings.name or "predict", self._settings.exist_ok)
+
+    @cached_property
+    def _names(self) -> OutputNames:
+        return OutputNames()
 
     def draws(self, sample: Sample) -> bool:
         """Whether the drawing of a sample's results is to be saved."""
@@ -52,7 +57,7 @@ class PredictionWriter:
         wanted = self._settings
         if not any((wanted.save, wanted.save_frames, wanted.save_txt, wanted.save_crop, wanted.visualize)):
             return
-        folder = self._run_folder()
+        folder = self.folder
         result.save_dir = str(folder)
         if drawing is not None and self.draws(sample):
             self._write_drawing(folder, sample, drawing)
@@ -66,7 +71,7 @@ class PredictionWriter:
 
     def features_folder(self, sample: Sample) -> Path:
         """Return the folder for the feature maps of a picture or video."""
-        return self._run_folder() / self._names.stem(sample)
+        return self.folder / self._names.stem(sample)
 
     def close(self) -> None:
         """Finish videos; harmless when repeated."""
@@ -80,11 +85,6 @@ class PredictionWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def _run_folder(self) -> Path:
-        if self._folder is None:
-            self._folder = make_run_folder(self._base, self._settings.name or "predict", self._settings.exist_ok)
-        return self._folder
 
     def _write_drawing(self, folder: Path, sample: Sample, drawing: Picture) -> None:
         if not is_moving(sample):

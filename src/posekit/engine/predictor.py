@@ -3,30 +3,37 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, cast
 
 from torch import Tensor
 
 from posekit.config.settings import PredictSettings
-from posekit.config.user import load_user_settings
 from posekit.data.figures.scene import is_figures, parse_figures
 from posekit.engine.callbacks import Callback, call_all
 from posekit.engine.console import picture_line, place_text, speed_line
 from posekit.engine.prediction_writer import PredictionWriter, draw, is_moving
-from posekit.errors import ShapeError
+from posekit.errors import SettingError, ShapeError
 from posekit.files.user_folders import data_folder
 from posekit.io.open_source import open_source
 from posekit.io.prefetch import Prefetcher
 from posekit.io.source import Source
 from posekit.log import LOGGER
-from posekit.models.contract import InferenceModel
+from posekit.models.contract import Inside, MaskSize, Model
+from posekit.ops.letterbox import Letterbox
+from posekit.ops.masks import nonempty_masks
+from posekit.results.detected import Detected, results_of
 from posekit.results.results import Results
 from posekit.sample import Batch, Picture, Sample
 from posekit.viz.mosaics import save_feature_maps
 from posekit.viz.window import LiveWindow, require_screen, show_picture
+
+DEFAULT_SOURCE = "figures"
+PREFETCHED = 2  # batches made ready ahead of the network
+STAGES = ("preprocess", "inference", "postprocess")
 
 
 class Display:
@@ -68,26 +75,16 @@ class Display:
         self.close()
 
 
-DEFAULT_SOURCE = "figures"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run of a predictor.
-
-    Attributes:
-        settings: all settings.
-        source: what to predict on.
-        base: folder of runs, such as ``runs/pose``.
-    """
+    """One run of a predictor: all settings, and what to predict on."""
 
     settings: PredictSettings
     source: Source
-    base: Path
 
 
-def open_run(settings: PredictSettings, source: Any, task: str) -> Run:
-    """Open a source and choose the folder of runs.
+def open_run(settings: PredictSettings, source: Any) -> Run:
+    """Open a source; a file or folder that exists is preferred to the word "figures".
 
     Raises:
         SourceNotFoundError, SourceTypeError, SourceValueError: the source cannot be opened.
@@ -95,22 +92,16 @@ def open_run(settings: PredictSettings, source: Any, task: str) -> Run:
     if source is None:
         LOGGER.warning("no source given: taking synthetic scenes (source='%s')", DEFAULT_SOURCE)
         source = DEFAULT_SOURCE
-    opened = _open(source, settings)
-    base = Path(load_user_settings().runs_dir) / task / (settings.project or "")
-    return Run(settings=settings, source=opened, base=base)
-
-
-def _open(source: Any, settings: PredictSettings) -> Source:
-    """Open a source; a file or folder that exists is preferred to the word "figures"."""
     if isinstance(source, str) and is_figures(source) and not Path(source).exists():
-        return parse_figures(source, settings.batch)
-    return open_source(
+        return Run(settings=settings, source=parse_figures(source, settings.batch))
+    opened = open_source(
         source,
         batch=settings.batch,
         vid_stride=settings.vid_stride,
         stream_buffer=settings.stream_buffer,
         download_dir=data_folder() / "downloads",
     )
+    return Run(settings=settings, source=opened)
 
 
 def results_list(results: Iterator[Results], source: Source) -> list[Results]:
@@ -118,9 +109,6 @@ def results_list(results: Iterator[Results], source: Source) -> list[Results]:
     if source.is_video:
         LOGGER.warning("results of all frames are kept in memory: use stream=True for long videos and live sources")
     return list(results)
-
-
-PREFETCHED = 2  # batches made ready ahead of the network
 
 
 @dataclass(frozen=True)
@@ -132,7 +120,7 @@ class ReadyBatch:
 
 
 def prepared_batches(
-    source: Source, model: InferenceModel, settings: PredictSettings
+    source: Source, model: Model, settings: PredictSettings
 ) -> AbstractContextManager[Iterable[ReadyBatch]]:
     """Return the batches of a source; leaving the context releases the source.
 
@@ -147,15 +135,16 @@ def prepared_batches(
 class _Preparation:
     """The batches of a source, made ready one by one."""
 
-    def __init__(self, source: Source, model: InferenceModel, settings: PredictSettings) -> None:
+    def __init__(self, source: Source, model: Model, settings: PredictSettings) -> None:
         self._source = source
-        self._model = model
-        self._settings = settings
+        self._placing = model.placing
+        self._size = cast(tuple[int, int], settings.imgsz)  # as `Model.adapt` leaves it
+        self._rect = settings.rect
 
     def __iter__(self) -> Iterator[ReadyBatch]:
         for samples in self._source:
             start = perf_counter()
-            batch = self._model.prepare(samples, self._settings)
+            batch = self._placing.prepare(samples, self._size, rect=self._rect)
             yield ReadyBatch(batch, (perf_counter() - start) * 1e3 / len(samples))
 
     def close(self) -> None:
@@ -163,18 +152,13 @@ class _Preparation:
         self._source.close()
 
 
-AnyPredictor = TypeVar("AnyPredictor", bound="Predictor")
-
-
-STAGES = ("preprocess", "inference", "postprocess")
-
-
 class Predictor:
     """Runs a model over sources, one run at a time; callbacks receive this object.
 
+    Whoever makes one sets its `model` before the first run.
+
     Args:
-        model: a model that is ready to predict.
-        callbacks: functions by event; later additions count, too.
+        _callbacks: functions by event; later additions count, too.
 
     Attributes:
         args: the settings of the run.
@@ -187,16 +171,16 @@ class Predictor:
         running: whether a run has begun and not ended.
     """
 
-    def __init__(self, model: InferenceModel, callbacks: Mapping[str, Sequence[Callback]] | None = None) -> None:
-        self.model = model
-        self._begin(callbacks)
+    def __init__(self, _callbacks: Mapping[str, Sequence[Callback]] | None = None) -> None:
+        self.callbacks = {} if _callbacks is None else _callbacks
+        self.args = PredictSettings()
+        self.running = False
+        self._reset()
 
-    @classmethod
-    def of(
-        cls: type[AnyPredictor], model: InferenceModel, callbacks: Mapping[str, Sequence[Callback]] | None = None
-    ) -> AnyPredictor:
-        """Return a predictor of a model that is ready; subclasses may be made in other ways, too."""
-        return cls(model, callbacks)
+    @cached_property
+    def model(self) -> Model:
+        """What predicts."""
+        raise SettingError(f"{type(self).__name__} has no model yet: set its attribute model")
 
     def stream(self, run: Run) -> Iterator[Results]:
         """Begin a run; return a generator of one `Results` per picture or frame, which keeps none of them.
@@ -211,21 +195,14 @@ class Predictor:
         self.args = self.model.adapt(run.settings)
         self._reset(run.source)
         self.running = True
-        return self._results(run.source, PredictionWriter(self.args, run.base))
+        return self._results(run.source, PredictionWriter(self.args, self.model.task))
 
     def embed(self, run: Run) -> Iterator[Tensor]:
         """Yield one feature vector (C,) per picture, of the layers that ``embed`` names."""
-        settings = self.model.adapt(run.settings)
+        settings, inside = self.model.adapt(run.settings), cast(Inside, self.model)
         with prepared_batches(run.source, self.model, settings) as batches:
             for ready in batches:
-                yield from self.model.embed(ready.batch, list(settings.embed or ()))
-
-    def _begin(self, callbacks: Mapping[str, Sequence[Callback]] | None) -> None:
-        """Set the attributes to where no run has begun."""
-        self.callbacks = {} if callbacks is None else callbacks
-        self.args = PredictSettings()
-        self.running = False
-        self._reset()
+                yield from inside.embed(ready.batch, list(settings.embed or ()))
 
     def _reset(self, source: Source | None = None) -> None:
         """Forget the last run."""
@@ -262,7 +239,9 @@ class Predictor:
         start = perf_counter()
         outputs = self.model.run(batch, self.args)
         middle = perf_counter()
-        self.results = self.model.decode(outputs, batch, self.args)
+        masks: MaskSize = "original" if self.args.retina_masks else "input"
+        detected = self.model.detect(outputs, batch, self.args, masks)
+        self.results = [self._result(*one) for one in zip(detected, samples, batch.letterboxes, strict=True)]
         end = perf_counter()
         self._note_speed(ready.milliseconds, (middle - start) * 1e3, (end - middle) * 1e3)
         call_all(self.callbacks, "on_predict_postprocess_end", self)
@@ -273,8 +252,14 @@ class Predictor:
             self._report(index, sample, batch)
         if self.args.visualize:
             folders = [writer.features_folder(sample) for sample in samples]
-            save_feature_maps(self.model.feature_maps(batch), folders)
+            save_feature_maps(cast(Inside, self.model).feature_maps(batch), folders)
         call_all(self.callbacks, "on_predict_batch_end", self)
+
+    def _result(self, detected: Detected[Tensor], sample: Sample, letterbox: Letterbox) -> Results:
+        masks = detected.masks
+        if masks is not None and detected.keypoints is None:  # with keypoints an object is more than its mask
+            detected = detected.take(nonempty_masks(masks))
+        return results_of(detected.to_original(letterbox), sample, self.model.names, self.model.schema)
 
     def _note_speed(self, preprocess: float, inference: float, postprocess: float) -> None:
         """Record times in milliseconds: preparation of one picture, network and decoding of the batch."""

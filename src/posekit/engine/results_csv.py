@@ -29,25 +29,13 @@ class ResultsCsv:
         self.rows: list[Row] = [_plain(row) for row in rows]
 
     def add(self, row: Mapping[str, float]) -> None:
-        """Append the row of an epoch, and write the file.
-
-        Args:
-            row: values by column; the columns of the first row come first in the file, in their order.
+        """Append the row of an epoch, and write the file; the columns of the first row come first, in their order.
 
         Raises:
             OutputError: the file cannot be written; the row is kept in memory.
         """
         self.rows.append(_plain(row))
-        self.write()
-
-    def write(self) -> None:
-        """Write the file with all rows; without any it is not touched.
-
-        Raises:
-            OutputError: the file cannot be written.
-        """
-        if self.rows:
-            write_whole(self.path, results_text(self.rows).encode())
+        write_whole(self.path, results_text(self.rows).encode())
 
 
 def results_text(rows: Iterable[Mapping[str, float]]) -> str:

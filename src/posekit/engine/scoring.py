@@ -1,7 +1,7 @@
 """Everything that is counted while a validation runs, and put together at its end."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,17 +20,14 @@ from posekit.metrics.coco_truth import CocoTruth, read_truth, truth_from_labels
 from posekit.metrics.evaluator import Evaluator
 from posekit.metrics.keypoints import PerKeypoint
 from posekit.metrics.matching import matched_pairs
-from posekit.metrics.parts import Found, Truth, kinds_of
+from posekit.metrics.parts import Truth, kinds_of
 from posekit.metrics.report import Metrics
-from posekit.models.contract import Detected, ValidationModel
-from posekit.ops.boxes import boxes_to_original, points_to_original
+from posekit.models.contract import Model
 from posekit.ops.letterbox import Letterbox
 from posekit.ops.masks import letterboxed_to_original
 from posekit.ops.polygons import overlap_order, separate_masks, without_overlap
-from posekit.results.parts import as_numpy
-from posekit.results.results import Results
+from posekit.results.detected import Arrays, Detected
 from posekit.sample import Batch, Floats, Sample, Targets
-from posekit.schema.schema import KeypointSchema
 
 # The COCO protocol that measures each part.
 PROTOCOL_OF_PART = {"box": "bbox", "seg": "segm", "pose": "keypoints"}
@@ -61,12 +58,12 @@ class CocoScoring:
         """Whether predictions are collected."""
         return self._collector is not None
 
-    def add(self, path: str, result: Results) -> None:
+    def add(self, path: str, detected: Arrays) -> None:
         """Add the detections of one picture, in its own pixels."""
         if self._collector is None:
             return
         try:
-            self._collector.add(path, _found_of(result))
+            self._collector.add(path, detected)
         except DatasetError as error:
             self._give_up(error)
 
@@ -83,18 +80,6 @@ class CocoScoring:
     def _give_up(self, error: Exception) -> None:
         LOGGER.warning("no COCO scores: %s", error)
         self._collector = None
-
-
-def _found_of(result: Results) -> Found:
-    """Return the detections of a picture as arrays."""
-    boxes = np.zeros((0, 6), np.float32) if result.boxes is None else as_numpy(result.boxes.data)
-    return Found(
-        classes=boxes[:, 5].astype(np.int64),
-        scores=boxes[:, 4],
-        boxes=boxes[:, :4],
-        keypoints=None if result.keypoints is None else as_numpy(result.keypoints.data),
-        masks=None if result.masks is None else as_numpy(result.masks.data),
-    )
 
 
 def _truth(run: ValidationRun, *, masks: bool) -> CocoTruth | None:
@@ -160,13 +145,12 @@ def _to_network(sample: Sample, letterbox: Letterbox) -> tuple[Floats, Floats]:
     return factors[::-1].astype(np.float32), np.array(letterbox.pad[::-1], np.float32)
 
 
-# Masks are compared at this fraction of the input; whole when they are saved, as they must be made then anyway.
-MASK_RATIO = 4
-
-
 @dataclass(frozen=True, kw_only=True)
 class ScoredBatch:
     """One batch after the network.
+
+    A detection changes its form three times on its way to a COCO score: from tensors to arrays (here), from pixels of
+    the network input to those of its picture (`originals`), and to what the COCO protocol takes (`CocoCollector`).
 
     Attributes:
         batch: the pictures.
@@ -178,38 +162,32 @@ class ScoredBatch:
     batch: Batch
     positions: tuple[int, ...]
     truths: list[Truth]
-    founds: list[Found]
+    founds: list[Arrays]
+
+    def originals(self) -> list[Arrays]:
+        """Return the detections in pixels of the original pictures, with masks over these."""
+        placed = zip(self.founds, self.batch.letterboxes, strict=True)
+        return [_original(found, letterbox) for found, letterbox in placed]
 
 
-def mask_size(batch: Batch, settings: ValSettings) -> tuple[int, int]:
-    """Return the (h, w) at which masks are compared."""
-    ratio = 1 if settings.save_json or settings.save_txt else MASK_RATIO
-    return batch.images.shape[2] // ratio, batch.images.shape[3] // ratio
-
-
-def scored_batch(ready: LabelledBatch, detected: list[Detected], settings: ValSettings) -> ScoredBatch:
+def scored_batch(ready: LabelledBatch, detected: list[Detected[Tensor]], settings: ValSettings) -> ScoredBatch:
     """Put the truth beside the detections of a batch."""
-    batch = ready.batch
-    with_masks = bool(detected) and detected[0].masks is not None
-    size = mask_size(batch, settings) if with_masks else None
-    placed = zip(batch.samples, batch.letterboxes, strict=True)
-    return ScoredBatch(
-        batch=batch,
-        positions=ready.positions,
-        truths=[truth_of(*picture, mask_size=size, overlap=settings.overlap_mask) for picture in placed],
-        founds=[_found(picture, single_cls=settings.single_cls) for picture in detected],
-    )
+    founds = [picture.numpy() for picture in detected]
+    if settings.single_cls:
+        founds = [replace(found, classes=np.zeros_like(found.classes)) for found in founds]
+    masks = founds[0].masks if founds else None
+    size = None if masks is None else (masks.shape[1], masks.shape[2])
+    placed = zip(ready.batch.samples, ready.batch.letterboxes, strict=True)
+    truths = [truth_of(*picture, mask_size=size, overlap=settings.overlap_mask) for picture in placed]
+    return ScoredBatch(batch=ready.batch, positions=ready.positions, truths=truths, founds=founds)
 
 
-def _found(detected: Detected, *, single_cls: bool) -> Found:
-    classes = detected.classes.cpu().numpy()
-    return Found(
-        classes=np.zeros_like(classes) if single_cls else classes,
-        scores=detected.scores.float().cpu().numpy(),
-        boxes=detected.boxes.float().cpu().numpy(),
-        keypoints=None if detected.keypoints is None else detected.keypoints.float().cpu().numpy(),
-        masks=None if detected.masks is None else detected.masks.cpu().numpy(),
-    )
+def _original(found: Arrays, letterbox: Letterbox) -> Arrays:
+    moved = found.to_original(letterbox)
+    if found.masks is None:
+        return moved
+    masks = letterboxed_to_original(torch.from_numpy(found.masks).float(), letterbox)
+    return replace(moved, masks=masks.gt(0.5).to(torch.uint8).numpy())
 
 
 class Scorer:
@@ -219,7 +197,7 @@ class Scorer:
         coco: the COCO-exact scores, where there is a COCO truth.
     """
 
-    def __init__(self, run: ValidationRun, model: ValidationModel) -> None:
+    def __init__(self, run: ValidationRun, model: Model) -> None:
         settings = run.settings
         self._evaluator = Evaluator(model.task, model.names, run.sigmas, conf=settings.conf, confusion=settings.plots)
         self._folder = run.split.folder
@@ -229,13 +207,8 @@ class Scorer:
             self._keypoints = PerKeypoint(schema, run.sigmas.values)
         self.coco = CocoScoring(run, model.task)
 
-    def add(self, scored: ScoredBatch, originals: Sequence[Results] | None) -> None:
-        """Count a batch.
-
-        Args:
-            scored: truth and detections.
-            originals: the detections in pixels of the original pictures; used where there is a COCO truth.
-        """
+    def add(self, scored: ScoredBatch, originals: Sequence[Arrays] | None) -> None:
+        """Count a batch; the detections in pixels of the original pictures are used where there is a COCO truth."""
         paths = [sample.path for sample in scored.batch.samples]
         names = [Path(path).relative_to(self._folder).as_posix() for path in paths]
         self._evaluator.add(scored.truths, scored.founds, names, scored.positions)
@@ -243,8 +216,8 @@ class Scorer:
             for truth, found in zip(scored.truths, scored.founds, strict=True):
                 self._keypoints.add(truth, found, matched_pairs(truth, found))
         if self.coco.active and originals is not None:
-            for path, result in zip(paths, originals, strict=True):
-                self.coco.add(path, result)
+            for path, detected in zip(paths, originals, strict=True):
+                self.coco.add(path, detected)
 
     def metrics(self) -> Metrics:
         """Return the numbers of all processes."""
@@ -301,37 +274,3 @@ def _joined(masks: Sequence[NDArray[np.uint8]], *, overlap: bool) -> torch.Tenso
         return torch.from_numpy(np.concatenate(masks).astype(np.uint8))
     maps = [(stack * np.arange(1, len(stack) + 1, dtype=np.int32)[:, None, None]).max(0, initial=0) for stack in masks]
     return torch.from_numpy(np.stack(maps).astype(np.int32))
-
-
-def results_of(
-    found: Found, path: str, letterbox: Letterbox, names: dict[int, str], schema: KeypointSchema | None
-) -> Results:
-    """Return detections as `Results` in pixels of the original picture; its own pixels are left blank.
-
-    Args:
-        found: detections in pixels of the network input, with masks of its size.
-        path: the picture.
-        letterbox: how it was placed.
-        names: class names.
-        schema: the keypoints.
-    """
-    corners = boxes_to_original(torch.from_numpy(found.boxes), letterbox)
-    columns = (torch.from_numpy(found.scores), torch.from_numpy(found.classes).float())
-    points = None if found.keypoints is None else points_to_original(torch.from_numpy(found.keypoints), letterbox)
-    return Results(
-        orig_img=np.broadcast_to(np.zeros(3, np.uint8), (*letterbox.original, 3)),
-        path=path,
-        names=names,
-        boxes=torch.cat((corners, *(column[:, None] for column in columns)), 1),
-        masks=_masks(found, letterbox),
-        keypoints=points,
-        schema=schema,
-    )
-
-
-def _masks(found: Found, letterbox: Letterbox) -> Tensor | None:
-    """Return (N, h, w) uint8 over the original picture; None without masks."""
-    if found.masks is None:
-        return None
-    stack = torch.from_numpy(found.masks).float()
-    return letterboxed_to_original(stack, letterbox).gt(0.5).to(torch.uint8)

@@ -13,6 +13,7 @@ from posekit.engine import distributed
 from posekit.errors import CheckpointError
 
 CUBLAS_KEY, CUBLAS_VALUE = "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
+OTHERS: Final = "others"
 
 
 def seed_all(seed: int, *, rank: int | None = None) -> None:
@@ -93,24 +94,14 @@ def restore_random_state(state: Mapping[str, Any]) -> None:
         raise CheckpointError(f"the state of the random numbers is damaged: {type(error).__name__} {error}") from error
 
 
-OTHERS: Final = "others"
-
-
 def random_state_of_all() -> dict[str, Any]:
-    """Return the state of the generators of the first process, and under "others" those of the others by rank.
-
-    Each process must call this.
-    """
+    """Return the state of the first process, and under "others" those of the others; each process must call this."""
     first, *others = distributed.gather(capture_random_state())
     return first | {OTHERS: others} if others else first
 
 
 def restore_own_random_state(state: Mapping[str, Any]) -> None:
-    """Put the generators of this process back; where it had no part in the run so far, they are left as they are.
-
-    Raises:
-        CheckpointError: this is no such state.
-    """
+    """Put the generators of this process back; where it had no part in the run so far, they are left as they are."""
     states = [state, *state.get(OTHERS, ())]
     if distributed.rank() < len(states):
         restore_random_state(states[distributed.rank()])

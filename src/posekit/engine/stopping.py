@@ -1,4 +1,4 @@
-"""The time that a training takes, and may take."""
+"""What ends a training: its time, patience that is over, or losses that are no numbers."""
 
 import time
 from collections.abc import Mapping
@@ -9,7 +9,8 @@ from posekit.engine import distributed
 from posekit.errors import CheckpointError, TrainingError
 from posekit.log import LOGGER
 
-SECONDS_PER_HOUR = 3600
+SECONDS_PER_HOUR: Final = 3600
+ATTEMPTS: Final = 3  # at an epoch, after the first
 
 
 class Clock:
@@ -62,11 +63,9 @@ class EarlyStopping:
         self.may_stop_next = False
 
     def update(self, epoch: int, fitness: float | None) -> bool:
-        """Note the fitness of an epoch; return whether the run should stop.
+        """Note the fitness of an epoch (1-based), None when it was not validated; return whether the run should stop.
 
-        Args:
-            epoch: 1-based.
-            fitness: None when the epoch was not validated: it neither improves nor ends the run.
+        An epoch that was not validated neither improves nor ends the run.
         """
         # As long as nothing is found, every epoch counts as an improvement: patience starts with the first success.
         if fitness is not None and (fitness > self.best_fitness or self.best_fitness == 0):
@@ -99,9 +98,6 @@ class EarlyStopping:
             raise CheckpointError(f"the state of early stopping is damaged: {type(error).__name__} {error}") from error
 
 
-ATTEMPTS: Final = 3
-
-
 class NanGuard:
     """Asks for an epoch to be done again from the last checkpoint, and gives up after three attempts.
 
@@ -113,14 +109,9 @@ class NanGuard:
         self.attempts = 0
 
     def must_redo(self, epoch: int, *, loss: float, fitness: float) -> bool:
-        """Return whether an epoch has to be done again.
+        """Return whether an epoch (0-based) has to be done again, by its mean loss and its fitness, 0 without one.
 
         After the first epoch there is no checkpoint to return to: it is let through, with a warning.
-
-        Args:
-            epoch: 0-based.
-            loss: mean of the epoch.
-            fitness: of the validation after it; 0 without one.
 
         Raises:
             TrainingError: the epoch has failed too often.

@@ -1,128 +1,49 @@
-"""The training loop."""
+"""The training loop: epochs of steps, and after each a validation of the averaged weights and a checkpoint."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Final
 
 import torch
 from torch import Tensor
+from torch.profiler import profile, schedule
 
 from posekit.checkpoint.training_state import TrainingState
-from posekit.config.settings import TrainSettings
+from posekit.config.settings import TrainSettings, ValSettings
 from posekit.engine import distributed
 from posekit.engine.batch_size import halved_batch, starting_batch
 from posekit.engine.callbacks import Callback, call_all
 from posekit.engine.checkpoints import Keeper, begun_choice, plain_settings, read_state, restore, write_settings
-from posekit.engine.epoch_validation import DIGITS, EpochValidation, first_metrics
 from posekit.engine.learner import Learner
+from posekit.engine.optimizer import learning_rates
 from posekit.engine.precision import trusted_amp
-from posekit.engine.profiling import profiled_steps
-from posekit.engine.results_csv import ResultsCsv, Row
-from posekit.engine.schedule import learning_rates
+from posekit.engine.results_csv import ResultsCsv
 from posekit.engine.seeds import random_state_of_all, reproducible_kernels, seed_all
 from posekit.engine.stopping import Clock, EarlyStopping, NanGuard
-from posekit.engine.training_batches import Share, TrainingBatches
-from posekit.engine.training_charts import RunFigures
+from posekit.engine.training_batches import TrainingBatches
+from posekit.engine.training_charts import save_label_figure, save_training_batch
 from posekit.engine.training_run import TrainingRun
+from posekit.engine.validation_run import ValidationRun
+from posekit.engine.validator import Validator
 from posekit.errors import TrainingError
-from posekit.files.writing import make_run_folder
+from posekit.files.writing import make_run_folder, write_whole
 from posekit.log import LOGGER, progress_bar
+from posekit.metrics.parts import kinds_of
 from posekit.metrics.report import Metrics, header, rows
+from posekit.sample import Batch
+from posekit.viz.training_chart import save_results_plot
 
-
-class LossMeans:
-    """Adds up loss items where they are; they come to the processor only when somebody asks for them."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, Tensor] = {}
-        self._batches = 0
-
-    def add(self, items: Mapping[str, Tensor]) -> None:
-        """Count the items of a batch, detached scalars by name."""
-        self._sums = {name: self._sums[name] + value if self._batches else value for name, value in items.items()}
-        self._batches += 1
-
-    def means(self) -> dict[str, float]:
-        """Return the means over the batches so far; empty before the first."""
-        return {name: float(value) / self._batches for name, value in self._sums.items()}
-
-    def means_of_all(self) -> dict[str, float]:
-        """Return the means over the batches of all processes; each of them must call this."""
-        parts = distributed.gather((self._batches, self.means()))
-        total = sum(batches for batches, _ in parts)
-        names = parts[0][1]
-        return {name: sum(batches * means[name] for batches, means in parts if batches) / total for name in names}
-
+DIGITS: Final = 5  # of the numbers in result files
+DRAWN_BATCHES: Final = 3  # at the start, and again when pictures are no longer joined
+PROFILED_STEPS: Final = 3  # behind a first one, which prepares kernels and memory
+PROFILED_ROWS: Final = 40
 
 # Where a run begins: with these weights, or behind an epoch of an interrupted run.
 Start = dict[str, Tensor] | TrainingState
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Parts:
-    """The parts of a training.
-
-    Attributes:
-        batches: what is learned from.
-        learner: what learns.
-        stopping: what ends a run that no longer gets better.
-        validation: what measures.
-    """
-
-    batches: TrainingBatches
-    learner: Learner
-    stopping: EarlyStopping
-    validation: EpochValidation
-
-
-def make_parts(
-    run: TrainingRun,
-    device: torch.device,
-    start: Start,
-    *,
-    batch: int,
-    folder: Path,
-    callbacks: Mapping[str, Sequence[Callback]],
-    tell: Callable[[str], None],
-) -> Parts:
-    """Return the parts of a training, at its start.
-
-    Args:
-        run: the training.
-        device: where to compute.
-        start: where it begins.
-        batch: pictures per batch, of all processes together.
-        folder: of the run.
-        callbacks: functions by event, for those of the validation.
-        tell: calls the functions of an event, for those of the learner.
-
-    Raises:
-        CheckpointError: the interrupted run was of another network.
-        SettingError: the last batch would be too small, or nothing is left to train.
-    """
-    share = Share(rank=distributed.rank(), count=distributed.world_size())
-    batches = TrainingBatches(run, batch // share.count, share)
-    choice = None
-    if isinstance(start, TrainingState):
-        choice = begun_choice(start, run.settings, len(run.model.names))
-    else:
-        run.model.network.load_state_dict(start)
-    learner = Learner(run, device, batch=batch, batches=len(batches), choice=choice, tell=tell)
-    stopping = EarlyStopping(run.settings.patience)
-    if isinstance(start, TrainingState):
-        restore(start, learner, stopping)
-        learner.criterion.advance_to(start.epoch + 1, run.settings.epochs)
-    validation = EpochValidation(
-        run, learner, device, batch=2 * batch // share.count, folder=folder, callbacks=callbacks
-    )
-    return Parts(batches=batches, learner=learner, stopping=stopping, validation=validation)
-
-
-def starting_weights(run: TrainingRun) -> Start:
-    """Return copies of the weights that a new run begins with, in main memory."""
-    return {name: tensor.detach().cpu().clone() for name, tensor in run.model.network.state_dict().items()}
 
 
 class Trainer:
@@ -165,10 +86,11 @@ class Trainer:
         self.metrics: dict[str, float] = {}
         self.validated: Metrics | None = None
         self.fitness: float | None = None
-        self._losses = LossMeans()
+        self.guard = NanGuard()
+        self._loss_sums: dict[str, Tensor] = {}  # where they were computed, until somebody asks for them
+        self._batches_done = 0
         self._halvings = 0
         self._unsaved = False
-        self.guard = NanGuard()
         self._is_first = distributed.rank() == 0
 
     @property
@@ -188,8 +110,8 @@ class Trainer:
 
     @property
     def tloss(self) -> dict[str, float]:
-        """Mean of each loss item over the batches of the epoch so far, in this process."""
-        return self._losses.means()
+        """Mean of each loss item over the batches of the epoch so far, in this process; empty before the first."""
+        return {name: float(value) / self._batches_done for name, value in self._loss_sums.items()}
 
     def train(self, resume: Path | None = None) -> Metrics:
         """Train, and return the numbers of the best weights.
@@ -224,24 +146,26 @@ class Trainer:
         call_all(self.callbacks, event, self)
 
     def _prepare(self, resume: Path | None) -> None:
-        """Make everything ready."""
         seed_all(self.args.seed, rank=distributed.rank() if distributed.world_size() > 1 else None)
         self.save_dir = self._folder(resume)
         self.wdir, self.csv = self.save_dir / "weights", self.save_dir / "results.csv"
         given = self.run.settings
         self.keeper = Keeper(self.wdir, self.run.model, plain_settings(given))
         self.last, self.best = self.keeper.last, self.keeper.best
-        self.figures = RunFigures(self.run, self.save_dir)
         amp = trusted_amp(self.run, self.device)
         self.run = replace(self.run, settings=replace(self.run.settings, amp=amp))
         self.batch_size = starting_batch(self.run, self.device)
-        self._begin(starting_weights(self.run) if resume is None else read_state(resume))
+        self._begin(self._weights() if resume is None else read_state(resume))
         if self._is_first:
             self.keeper.clear_leftovers()
             write_settings(given, self.save_dir)
             if self.args.plots:
-                self.figures.draw_labels()
+                save_label_figure(self.run.train, self.run.model.schema, self.save_dir / "labels.jpg")
         self._tell("on_pretrain_routine_end")
+
+    def _weights(self) -> dict[str, Tensor]:
+        """Return copies of the weights in main memory."""
+        return {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
 
     def _folder(self, resume: Path | None) -> Path:
         folder = resume.parent.parent if resume else None
@@ -252,35 +176,39 @@ class Trainer:
     def _begin(self, start: Start) -> None:
         """Put the parts together where the run begins or goes on."""
         self._start: Start | None = start  # until an epoch has gone well
-        parts = make_parts(
-            self.run,
-            self.device,
-            start,
-            batch=self.batch_size,
-            folder=self.save_dir,
-            callbacks=self.callbacks,
-            tell=self._tell,
+        run, resumed = self.run, start if isinstance(start, TrainingState) else None
+        processes = distributed.world_size()
+        self.batches = TrainingBatches(run, self.batch_size // processes, rank=distributed.rank(), processes=processes)
+        if not isinstance(start, TrainingState):
+            self.model.load_state_dict(start)
+        choice = begun_choice(resumed, run.settings, len(run.model.names)) if resumed else None
+        self.learner = Learner(
+            run, self.device, batch=self.batch_size, batches=len(self.batches), choice=choice, tell=self._tell
         )
-        self.batches, self.learner = parts.batches, parts.learner
-        self.stopping, self.validation = parts.stopping, parts.validation
-        choice = self.learner.choice
+        self.stopping = EarlyStopping(run.settings.patience)
+        if resumed:
+            restore(resumed, self.learner, self.stopping)
+            self.learner.criterion.advance_to(resumed.epoch + 1, run.settings.epochs)
+        chosen = self.learner.choice
         self.args = replace(
-            self.run.settings,
-            optimizer=choice.name,
-            lr0=choice.lr,
-            warmup_bias_lr=choice.warmup_bias_lr,
+            run.settings,
+            optimizer=chosen.name,
+            lr0=chosen.lr,
+            warmup_bias_lr=chosen.warmup_bias_lr,
             batch=self.batch_size,
         )
-        resumed = start if isinstance(start, TrainingState) else None
         self.results = ResultsCsv(self.csv, resumed.results if resumed else ())
         self.epoch = resumed.epoch + 1 if resumed else 0
         last_row = self.results.rows[-1] if resumed else {}
-        self.metrics = {key: last_row.get(key, 0.0) for key in first_metrics(self.run.model.task, self.loss_names)}
+        keys = [key for kind in kinds_of(run.model.task) for key in kind.keys]
+        keys += [f"val/{name}" for name in self.loss_names]
+        self.metrics = {key: last_row.get(key, 0.0) for key in keys}
         self.clock = Clock(self.args.time, last_row.get("time", 0.0))
 
     def _close(self) -> None:
         if hasattr(self, "batches"):
             self.batches.close()
+        if hasattr(self, "learner"):
             self.learner.part_from_others()
 
     def _train_epochs(self) -> None:
@@ -296,7 +224,7 @@ class Trainer:
             self.learner.criterion.end_epoch(self.epochs)
             self._tell("on_train_epoch_end")
             self.stop = distributed.gather(self.stop)[0]  # what a callback looks at may differ between processes
-            losses = self._losses.means_of_all()
+            losses = self._mean_losses()
             self._validate(losses)
             if self.guard.must_redo(self.epoch, loss=sum(losses.values()), fitness=self.fitness or 0.0):
                 self._return_to_last()
@@ -321,30 +249,63 @@ class Trainer:
         LOGGER.warning("out of memory with batch=%d: beginning anew with batch=%d", self.batch_size, batch)
         self.batch_size, self._halvings = batch, self._halvings + 1
         self._close()
-        del self.learner, self.validation
+        del self.learner
         torch.cuda.empty_cache()
         self._begin(start)
 
     def _train_epoch(self) -> None:
         self.learner.start_epoch()
-        self._losses = LossMeans()
+        self._loss_sums, self._batches_done = {}, 0
         plain_from = max(self.epochs - self.args.close_mosaic, 0) if self.args.close_mosaic else self.epochs
         reading = self.batches.epoch(self.epoch, joined=self.epoch < plain_from, attempt=self.guard.attempts)
-        shown, draws = self.args.verbose and self._is_first, self.args.plots and self._is_first
-        label, first = f"epoch {self.epoch + 1}/{self.epochs}", self.epoch * len(self.batches)
-        profiled = self.args.profile and self._start is not None and self._is_first
-        bar = progress_bar(label, len(self.batches), shown=shown)
-        with reading as batches, bar as advance, profiled_steps(self.save_dir, on=profiled) as note_step:
-            for iteration, batch in enumerate(batches, start=first):
+        label, count = f"epoch {self.epoch + 1}/{self.epochs}", len(self.batches)
+        bar = progress_bar(label, count, shown=self.args.verbose and self._is_first)
+        with reading as batches, bar as advance, self._profiled() as profiler:
+            for iteration, batch in enumerate(batches, start=self.epoch * count):
                 self._tell("on_train_batch_start")
-                if draws:
-                    self.figures.draw_batch(batch, iteration, plain_from * len(self.batches))
-                self._losses.add(self.learner.learn(batch, iteration))
+                self._draw(batch, iteration, plain_from * count)
+                items = self.learner.learn(batch, iteration)
+                sums = self._loss_sums
+                self._loss_sums = {name: sums[name] + value if sums else value for name, value in items.items()}
+                self._batches_done += 1
                 self._tell("on_train_batch_end")
-                note_step()
+                if profiler is not None:
+                    profiler.step()
                 advance(1)
                 if self.clock.is_over():
                     break
+
+    def _draw(self, batch: Batch, iteration: int, first_plain: int) -> None:
+        """Write ``train_batch{iteration}.jpg`` for the first batches of all, and the first ones of plain pictures."""
+        wanted = iteration < DRAWN_BATCHES or 0 <= iteration - first_plain < DRAWN_BATCHES
+        if wanted and self.args.plots and self._is_first:
+            path = self.save_dir / f"train_batch{iteration}.jpg"
+            save_training_batch(batch, self.run.model.names, self.run.model.schema, path)
+
+    def _profiled(self) -> AbstractContextManager[profile | None]:
+        """Record what steps of the first epoch spend their time on, if asked to: ``profile.json`` and ``.txt``."""
+        if not (self.args.profile and self._start is not None and self._is_first):
+            return nullcontext()
+        if len(self.batches) <= PROFILED_STEPS:
+            few = "profile=True: %d steps per epoch are too few: %d are needed"
+            LOGGER.warning(few, len(self.batches), PROFILED_STEPS + 1)
+            return nullcontext()
+        by = "self_cuda_time_total" if torch.cuda.is_available() else "self_cpu_time_total"
+
+        def write(recording: profile) -> None:
+            recording.export_chrome_trace(str(self.save_dir / "profile.json"))
+            table = recording.key_averages().table(sort_by=by, row_limit=PROFILED_ROWS)
+            write_whole(self.save_dir / "profile.txt", table.encode())
+            LOGGER.info("profile of %d steps: %s", PROFILED_STEPS, self.save_dir / "profile.json")
+
+        return profile(schedule=schedule(wait=0, warmup=1, active=PROFILED_STEPS, repeat=1), on_trace_ready=write)
+
+    def _mean_losses(self) -> dict[str, float]:
+        """Return the mean losses of the epoch over the batches of all processes; each of them must call this."""
+        parts = distributed.gather((self._batches_done, self.tloss))
+        total = sum(batches for batches, _ in parts)
+        names = parts[0][1]
+        return {name: sum(batches * means[name] for batches, means in parts if batches) / total for name in names}
 
     def _validate(self, trained: Mapping[str, float]) -> None:
         """Validate if it is time to, unless the losses of the epoch are no numbers."""
@@ -353,10 +314,33 @@ class Trainer:
         if not (self.args.val or ends or self.stopping.may_stop_next) or not isfinite(sum(trained.values())):
             return
         self.learner.share_statistics()
-        self.validated, losses = self.validation.measure(self.learner.ema.model, plots=False)
+        self.validated, losses = self._measure(self.learner.ema.model, plots=False)
         self.fitness = self.validated.fitness
         results = self.validated.results_dict | losses
         self.metrics = {key: round(results[key], DIGITS) for key in self.metrics}
+
+    def _measure(self, network: torch.nn.Module, *, plots: bool) -> tuple[Metrics, dict[str, float]]:
+        """Return the metrics of a network, and its losses under their names in result files (``val/box_loss``)."""
+        run = self.run
+        most = max(ValSettings().max_det, int(run.val.pictures.counts.max(initial=0)))
+        same = ("imgsz", "nms", "single_cls", "overlap_mask", "workers", "cache", "classes")
+        settings = ValSettings(
+            **{name: getattr(run.settings, name) for name in same},
+            batch=2 * self.batch_size // distributed.world_size(),
+            max_det=most,
+            rect=True,
+            plots=plots,
+            name=self.save_dir.name,
+            exist_ok=True,
+            verbose=False,
+        )
+        model = run.model.validation(network, self.device, settings)
+        validator = Validator(self.callbacks)
+        validator.model, validator.criterion = model, self.learner.criterion
+        metrics = validator.run(
+            ValidationRun(settings=model.adapt(settings), split=run.val, sigmas=run.sigmas, base=self.save_dir.parent)
+        )
+        return metrics, {f"val/{name}": round(value, DIGITS) for name, value in validator.losses.items()}
 
     def _return_to_last(self) -> None:
         """Go back to the last checkpoint, but with the average for weights: they are further from whatever broke."""
@@ -377,7 +361,7 @@ class Trainer:
             self.results.add(row)
             self._say(losses)
         self.epochs = self.clock.epochs(self.epoch + 1, self.epochs)
-        self.learner.schedule = self.learner.schedule.for_epochs(self.epochs)
+        self.learner.schedule = replace(self.learner.schedule, epochs=self.epochs)  # the warm-up stays
         early = self.stopping.update(self.epoch + 1, self.fitness)
         self._unsaved = True
         if self.args.save:
@@ -389,6 +373,14 @@ class Trainer:
         self.stop = distributed.gather(self.stop or early or last)[0]
         if not self.stop:
             self.epoch += 1
+
+    def _say(self, losses: Mapping[str, float]) -> None:
+        if not self.args.verbose:
+            return
+        parts = ", ".join(f"{name} {value:.4g}" for name, value in losses.items())
+        LOGGER.info("epoch %d/%d: %s", self.epoch + 1, self.epochs, parts)
+        if self.fitness is not None and self.validated is not None:
+            _print(self.validated, per_class=False)
 
     def _save(self) -> None:
         self._unsaved = False
@@ -415,23 +407,15 @@ class Trainer:
         if self._is_first:
             self.keeper.finish()
             if self.args.plots:
-                self.figures.draw_results(self.results.rows)
+                save_results_plot(self.results.rows, self.save_dir / "results.png")
         distributed.gather(None)  # the others wait for the files
         self.keeper.load_best(self.model)
         self.model.eval()
-        metrics, _ = self.validation.measure(self.model, plots=self.args.plots)
+        metrics, _ = self._measure(self.model, plots=self.args.plots)
         if self._is_first and self.args.verbose:
             LOGGER.info("best weights: %s", self.keeper.best if self.keeper.best.is_file() else self.keeper.last)
             _print(metrics, per_class=True)
         return metrics
-
-    def _say(self, losses: Mapping[str, float]) -> None:
-        if not self.args.verbose:
-            return
-        parts = ", ".join(f"{name} {value:.4g}" for name, value in losses.items())
-        LOGGER.info("epoch %d/%d: %s", self.epoch + 1, self.epochs, parts)
-        if self.fitness is not None and self.validated is not None:
-            _print(self.validated, per_class=False)
 
 
 def _print(metrics: Metrics, *, per_class: bool) -> None:
@@ -439,41 +423,14 @@ def _print(metrics: Metrics, *, per_class: bool) -> None:
         LOGGER.info("%s", line)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class TrainingProgress:
-    """How far a training is; the attributes mean what those of `Trainer` with the same names do."""
-
-    args: TrainSettings
-    epoch: int
-    epochs: int
-    batch_size: int
-    loss_names: tuple[str, ...]
-    metrics: dict[str, float]
-    fitness: float | None
-    best_fitness: float
-    rows: tuple[Row, ...]
-    save_dir: Path
-    wdir: Path
-    last: Path
-    best: Path
-    csv: Path
+class TrainingProgress(SimpleNamespace):
+    """How far a training is, for other processes: `rows`, and what else has the names of attributes of `Trainer`."""
 
     @classmethod
     def of(cls, loop: Trainer) -> "TrainingProgress":
         """Return how far a training is once everything is made ready for it."""
-        return cls(
-            args=loop.args,
-            epoch=loop.epoch,
-            epochs=loop.epochs,
-            batch_size=loop.batch_size,
-            loss_names=loop.loss_names,
-            metrics=dict(loop.metrics),
-            fitness=loop.fitness,
-            best_fitness=loop.best_fitness,
-            rows=tuple(loop.results.rows),
-            save_dir=loop.save_dir,
-            wdir=loop.wdir,
-            last=loop.last,
-            best=loop.best,
-            csv=loop.csv,
-        )
+        names = (
+            "args", "epoch", "epochs", "batch_size", "loss_names", "metrics", "fitness", "best_fitness", "save_dir",
+            "wdir", "last", "best", "csv",
+        )  # fmt: skip
+        return cls(rows=tuple(loop.results.rows), **{name: getattr(loop, name) for name in names})

@@ -4,7 +4,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from posekit.augment.albumentations import AlbumentationsTransform, open_transforms
-from posekit.augment.chance import picture_generator, recent_pictures, window_length
 from posekit.augment.format import FormattedSample, MaskForm, collate
-from posekit.augment.pipeline import RecentSamples, TrainingPipeline
+from posekit.augment.pipeline import TrainingPipeline, picture_generator, recent_pictures, window_length
 from posekit.augment.warps import Stretch
 from posekit.config.commands import TASKS_WITH_OUTLINES
 from posekit.config.settings import TrainSettings
@@ -23,9 +23,12 @@ from posekit.engine.training_run import DEFAULT_SIDE, TrainingRun
 from posekit.errors import SettingError
 from posekit.io.prefetch import Prefetcher
 from posekit.log import LOGGER
-from posekit.models.contract import TrainableModel
+from posekit.models.contract import Trainable
 from posekit.ops.letterbox import BatchPlan, plan_rect_batches
 from posekit.sample import Batch
+
+PREFETCHED: Final = 3  # batches made ready ahead of the network
+SEED_STEP: Final = 2**32  # from one attempt at an epoch to the next
 
 
 def sides(side: int, change: float, stride: int) -> range:
@@ -44,21 +47,16 @@ def largest_side(side: int, change: float, stride: int) -> int:
     return sides(side, change, stride)[-1] // stride * stride if change else side
 
 
-def prepared_side(settings: TrainSettings, model: TrainableModel) -> int:
+def prepared_side(settings: TrainSettings, model: Trainable) -> int:
     """Return the side in pixels that pictures are made in before `rescaled`: the largest where they are stretched."""
     side = settings.imgsz or DEFAULT_SIDE
-    return side if model.recipe.crops is None else largest_side(side, settings.multi_scale, model.stride)
+    return side if model.recipe.crops is None else largest_side(side, settings.multi_scale, model.placing.stride)
 
 
 def rescaled(images: Tensor, change: float, stride: int, seed: Sequence[int], side: int) -> Tensor:
-    """Return pictures resized at random, so that the longer side differs by up to a share from a given one.
+    """Return pictures (B, 3, H, W) float, resized so that their longer side is within a share `change` of `side`.
 
-    Args:
-        images: (B, 3, H, W) float.
-        change: the share.
-        stride: both sides will be multiples of it.
-        seed: decides the size.
-        side: the given one, pixels.
+    The size is drawn by `seed`; both sides are multiples of the stride.
     """
     given = max(images.shape[2:])
     choice = sides(side, change, stride)
@@ -69,20 +67,6 @@ def rescaled(images: Tensor, change: float, stride: int, seed: Sequence[int], si
     return interpolate(images, (height, width), mode="bilinear", align_corners=False)
 
 
-PREFETCHED = 3  # batches made ready ahead of the network
-
-
-SEED_STEP = 2**32  # from one attempt at an epoch to the next
-
-
-@dataclass(frozen=True, kw_only=True)
-class Share:
-    """Which part of each epoch's pictures a process takes: every `count`-th from `rank` on."""
-
-    rank: int = 0
-    count: int = 1
-
-
 class TrainingBatches:
     """The pictures of a training, augmented and in batches, in an order of their own in every epoch.
 
@@ -91,19 +75,20 @@ class TrainingBatches:
     Args:
         run: the training.
         batch: pictures per batch, of this process.
-        share: part of the pictures that this process takes.
+        rank: number of this process, which takes every `processes`-th picture of an epoch from there on.
+        processes: how many train together.
 
     Raises:
         SettingError: the last batch would be a single picture that is too small for batch norms.
     """
 
-    def __init__(self, run: TrainingRun, batch: int, share: Share | None = None) -> None:
+    def __init__(self, run: TrainingRun, batch: int, *, rank: int = 0, processes: int = 1) -> None:
         settings, pictures, crops = run.settings, run.train.pictures, run.model.recipe.crops
         self._imgsz = prepared_side(settings, run.model)
         self._seed = settings.seed
         self._batch = batch
-        self._share = share or Share()
-        sizes = [run.model.load_size(picture.size, self._imgsz) for picture in pictures]
+        self._rank, self._processes = rank, processes
+        sizes = [run.model.placing.load_size(size, self._imgsz) for size in pictures.picture_sizes]
         self._loader = PictureLoader(pictures, sizes, open_store(settings.cache, sizes), workers=1)
         threads = min(settings.workers, os.cpu_count() or 1)
         self._pool = ThreadPoolExecutor(threads, "posekit augment") if threads > 1 else None
@@ -112,7 +97,7 @@ class TrainingBatches:
         transforms = open_transforms(settings.augmentations)
         self._pipeline = TrainingPipeline(
             settings,
-            fetch=RecentSamples(self._loader.sample, self._window),
+            fetch=lru_cache(self._window)(self._loader.sample),
             count=len(pictures),
             imgsz=self._imgsz,
             schema=run.model.schema,
@@ -120,15 +105,14 @@ class TrainingBatches:
             transform=AlbumentationsTransform(transforms, run.model.schema) if transforms else None,
             stretch=None if crops is None else Stretch(side=self._imgsz, crops=crops, probability=settings.random_crop),
         )
-        self._plain = self._pipeline.without_mosaic()
         self._count = len(pictures)
         self._plans: list[BatchPlan] | None = None
         if settings.rect and crops is not None:
             LOGGER.warning("rect=True has no effect: this network takes pictures stretched to squares")
-        elif settings.rect and self._share.count > 1:  # they need as many batches as one another
+        elif settings.rect and processes > 1:  # they need as many batches as one another
             LOGGER.warning("rect=True has no effect: several processes train on squares")
         elif settings.rect:
-            stride = run.model.stride
+            stride = run.model.placing.stride
             self._plans = plan_rect_batches(sizes, imgsz=self._imgsz, batch=batch, stride=stride, pad=0.0)
         self._check_smallest_batch(run)
 
@@ -147,9 +131,8 @@ class TrainingBatches:
             attempt: how often the epoch was begun before in vain: each has other random numbers.
         """
         seed = self._seed + SEED_STEP * attempt
-        pipeline = self._pipeline if joined else self._plain
         make = self._squares if self._plans is None else self._rectangles
-        return Prefetcher(make(seed, number, pipeline), PREFETCHED)
+        return Prefetcher(make(seed, number, joined), PREFETCHED)
 
     def close(self) -> None:
         """End the threads; harmless when repeated."""
@@ -158,24 +141,24 @@ class TrainingBatches:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _per_process(self) -> int:
-        return -(-self._count // self._share.count)
+        return -(-self._count // self._processes)
 
-    def _squares(self, seed: int, epoch: int, pipeline: TrainingPipeline) -> Iterator[Batch]:
+    def _squares(self, seed: int, epoch: int, joined: bool) -> Iterator[Batch]:
         order = self._order(seed, epoch)
 
         def make(position: int) -> FormattedSample:
             index = int(order[position])
             partners = recent_pictures(order, position, self._window)
-            return pipeline(index, picture_generator(seed, epoch, index), partners=partners)
+            return self._pipeline(index, picture_generator(seed, epoch, index), partners=partners, joined=joined)
 
         for start in range(0, len(order), self._batch):
             yield collate(self._all(make, range(start, min(start + self._batch, len(order)))))
 
-    def _rectangles(self, seed: int, epoch: int, pipeline: TrainingPipeline) -> Iterator[Batch]:
+    def _rectangles(self, seed: int, epoch: int, joined: bool) -> Iterator[Batch]:
         for plan in self._plans or ():
 
             def make(index: int, size: tuple[int, int] = plan.shape) -> FormattedSample:
-                return pipeline(index, picture_generator(seed, epoch, index), size=size)
+                return self._pipeline(index, picture_generator(seed, epoch, index), size=size, joined=joined)
 
             yield collate(self._all(make, plan.pictures))
 
@@ -186,12 +169,11 @@ class TrainingBatches:
     def _order(self, seed: int, epoch: int) -> NDArray[np.int64]:
         """Return the numbers of this process' pictures; the last processes repeat some, so that all have as many."""
         order = np.random.default_rng((seed, epoch)).permutation(self._count)
-        share = self._share
-        return np.resize(order, self._per_process() * share.count)[share.rank :: share.count]
+        return np.resize(order, self._per_process() * self._processes)[self._rank :: self._processes]
 
     def _check_smallest_batch(self, run: TrainingRun) -> None:
         """A batch norm has nothing to normalise in a single value per channel."""
-        stride = run.model.stride
+        stride = run.model.placing.stride
         side = smallest_side(run.settings.imgsz or DEFAULT_SIDE, run.settings.multi_scale, stride)
         lengths = [len(plan.pictures) for plan in self._plans or ()] or [self._batch, self._per_process() % self._batch]
         if side < 2 * stride and 1 in lengths:

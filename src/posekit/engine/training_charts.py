@@ -1,6 +1,6 @@
 """Pictures that show what a training learns from: its labels as charts, and batches as the network sees them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +10,6 @@ from torch import Tensor
 
 from posekit.data.checks.table import measure, table_of
 from posekit.data.labels import Split
-from posekit.engine.training_run import TrainingRun
 from posekit.engine.validation_writer import input_pictures
 from posekit.ops.boxes import xywh_to_xyxy
 from posekit.sample import Batch, Targets
@@ -19,20 +18,15 @@ from posekit.viz.chart_style import save_chart_sheet
 from posekit.viz.dataset_charts import box_size_chart, class_count_chart, mean_pose_chart, visibility_chart
 from posekit.viz.draw import Scene
 from posekit.viz.mosaics import MOST_PICTURES, save_batch_picture
-from posekit.viz.training_chart import save_results_plot
 
 
 def save_label_figure(split: Split, schema: KeypointSchema | None, path: str | Path) -> None:
     """Write the labels of a split as charts in one JPEG: classes, box sizes, and of keypoints visibility and mean pose.
 
-    Args:
-        split: the pictures of a training.
-        schema: names and limbs of the keypoints; None without.
-        path: where to, such as ``labels.jpg``; folders are made.
+    Folders on the way to `path` are made.
 
     Raises:
         ShapeError: the schema has another number of points than the labels.
-        OutputError: the file cannot be written.
     """
     parts = {split.name: split}
     statistics = measure(parts, table_of(parts, split.schema), max(split.names, default=-1) + 1)
@@ -52,14 +46,7 @@ def save_training_batch(
 ) -> None:
     """Write up to 16 pictures of a batch as the network sees them, with all that it is to learn, as one JPEG.
 
-    Args:
-        batch: with targets.
-        names: class names by number.
-        schema: limbs of the keypoints; None draws dots only.
-        path: where to, such as ``train_batch0.jpg``; folders are made.
-
-    Raises:
-        OutputError: the file cannot be written.
+    Without a schema keypoints are dots only. Folders on the way to `path` are made.
     """
     assert batch.targets is not None
     shown = min(len(batch.images), MOST_PICTURES)
@@ -73,15 +60,7 @@ def save_training_batch(
 def target_scene(
     targets: Targets, picture: int, size: tuple[int, int], names: Mapping[int, str], schema: KeypointSchema | None
 ) -> Scene:
-    """Return the targets of one picture as a scene in its pixels.
-
-    Args:
-        targets: of the batch.
-        picture: index in the batch.
-        size: (H, W) of the network input.
-        names: class names by number.
-        schema: limbs of the keypoints; None draws dots only.
-    """
+    """Return the targets of one picture, by its index in the batch, as a scene in pixels of a network input (H, W)."""
     rows = targets.pictures == picture
     sides = np.array((size[1], size[0]), np.float32)
     classes = _array(targets.classes[rows]).astype(np.int64)
@@ -111,39 +90,3 @@ def _masks(targets: Targets, picture: int, rows: Tensor) -> NDArray[np.uint8] | 
 def _array(tensor: Tensor) -> NDArray[np.generic]:
     array: NDArray[np.generic] = tensor.detach().cpu().numpy()
     return array
-
-
-BATCHES = 3  # drawn at the start, and again when pictures are no longer joined
-
-
-class RunFigures:
-    """Draws labels, batches as the network sees them, and the course of the results.
-
-    Args:
-        run: the training.
-        folder: of the run.
-    """
-
-    def __init__(self, run: TrainingRun, folder: Path) -> None:
-        self._run = run
-        self._folder = folder
-
-    def draw_labels(self) -> None:
-        """Write ``labels.jpg``."""
-        save_label_figure(self._run.train, self._run.model.schema, self._folder / "labels.jpg")
-
-    def draw_batch(self, batch: Batch, iteration: int, first_plain: int) -> None:
-        """Write ``train_batch{iteration}.jpg`` for the first batches of all, and the first ones of plain pictures.
-
-        Args:
-            batch: as the network gets it.
-            iteration: batches before it, of all epochs.
-            first_plain: the first iteration whose pictures are not joined to others.
-        """
-        if iteration < BATCHES or 0 <= iteration - first_plain < BATCHES:
-            path = self._folder / f"train_batch{iteration}.jpg"
-            save_training_batch(batch, self._run.model.names, self._run.model.schema, path)
-
-    def draw_results(self, rows: Sequence[Mapping[str, float]]) -> None:
-        """Write ``results.png``."""
-        save_results_plot(rows, self._folder / "results.png")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import compress
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,47 +10,29 @@ import numpy as np
 from posekit.augment.albumentations import open_transforms, warn_of_unsaved
 from posekit.config.commands import TASKS
 from posekit.config.settings import TrainSettings
-from posekit.config.user import load_user_settings
+from posekit.config.user import runs_folder
 from posekit.data.dataset import read_description, require_split
 from posekit.data.description import DatasetDescription, dataset_dict
-from posekit.data.labels import PictureLabels, Split
+from posekit.data.labels import Split
 from posekit.data.open_split import open_split
 from posekit.engine.seeds import seed_all
 from posekit.errors import DatasetError, NotInThisReleaseError, SettingError
 from posekit.log import LOGGER
-from posekit.models.contract import TrainableModel
+from posekit.models.contract import Trainable
 from posekit.schema.schema import KeypointSchema, SigmaChoice, resolve_sigmas
+
+DEFAULT_SIDE: Final = 640  # pixels
+NOT_YET: Final = ("compile", "distill_model")
+# Makes the network of a training for class names and keypoints of a data set.
+Build = Callable[[Mapping[int, str], KeypointSchema | None], Trainable]
 
 
 def with_classes(split: Split, classes: Sequence[int] | None) -> Split:
     """Return a split without the objects of other classes; all pictures stay. None keeps everything."""
     if classes is None:
         return split
-    return replace(split, pictures=tuple(_filtered(picture, classes) for picture in split.pictures))
-
-
-def _filtered(labels: PictureLabels, classes: Sequence[int]) -> PictureLabels:
-    kept = np.isin(labels.classes, classes)
-    return replace(
-        labels,
-        classes=labels.classes[kept],
-        boxes=labels.boxes[kept],
-        keypoints=None if labels.keypoints is None else labels.keypoints[kept],
-        polygons=None if labels.polygons is None else tuple(compress(labels.polygons, kept)),
-    )
-
-
-DEFAULT_SIDE: Final = 640
-
-
-"""Pixels."""
-
-
-# Makes the network of a training for class names and keypoints of a data set.
-Build = Callable[[Mapping[int, str], KeypointSchema | None], TrainableModel]
-
-
-NOT_YET: Final = ("compile", "distill_model")
+    labels = split.pictures
+    return replace(split, pictures=labels.keep(np.isin(labels.classes, classes)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,7 +50,7 @@ class TrainingRun:
     """
 
     settings: TrainSettings
-    model: TrainableModel
+    model: Trainable
     data: dict[str, Any]
     train: Split
     val: Split
@@ -100,7 +81,7 @@ def open_training(settings: TrainSettings, task: str, build: Build) -> TrainingR
     schema = train.schema
     seed_all(settings.seed)  # fresh weights are random
     model = build(train.names, schema)
-    imgsz = _rounded_up(settings.imgsz or DEFAULT_SIDE, model.stride)
+    imgsz = model.placing.input_size(settings.imgsz or DEFAULT_SIDE)[0]
     sigmas = None if model.schema is None else resolve_sigmas(model.schema)
     if sigmas is not None and sigmas.guessed:
         LOGGER.warning("%s", sigmas.explanation)
@@ -111,16 +92,12 @@ def open_training(settings: TrainSettings, task: str, build: Build) -> TrainingR
         train=train,
         val=val,
         sigmas=sigmas,
-        base=Path(load_user_settings().runs_dir) / task / (settings.project or ""),
+        base=runs_folder(task, settings.project),
     )
 
 
 def open_splits(settings: TrainSettings, task: str) -> tuple[DatasetDescription, Split, Split]:
-    """Read the training and validation pictures of a data set.
-
-    Raises:
-        DatasetError: there is nothing to train on; and what `open_training` raises.
-    """
+    """Read the training and validation pictures of a data set."""
     data = settings.data
     if data is None:
         data = TASKS[task].data
@@ -128,8 +105,7 @@ def open_splits(settings: TrainSettings, task: str) -> tuple[DatasetDescription,
     description = read_description(data, task=task)
     opened = []
     for name in ("train", "val"):
-        places = require_split(description, name)
-        description = replace(description, splits=description.splits | {name: places})
+        description = require_split(description, name)
         share = share_of(name, settings.fraction)
         split = open_split(description, name, task=task, single_cls=settings.single_cls, fraction=share)
         split = with_classes(split, None if settings.single_cls else settings.classes)
@@ -137,7 +113,7 @@ def open_splits(settings: TrainSettings, task: str) -> tuple[DatasetDescription,
             LOGGER.info("%s", split.summary)
         opened.append(split)
     train, val = opened
-    if not any(map(len, train.pictures)):
+    if not len(train.pictures.classes):
         chosen = "" if settings.classes is None else f" of classes={list(settings.classes)}"
         raise DatasetError(
             f"{description.source}: its training pictures have no objects{chosen}: nothing to learn from"
@@ -146,14 +122,9 @@ def open_splits(settings: TrainSettings, task: str) -> tuple[DatasetDescription,
 
 
 def share_of(split: str, fraction: float | tuple[float, ...]) -> float:
-    """Return the part of a split that a training takes: one value is for the training pictures alone.
+    """Return the part of "train" or "val" that a training takes: one value is for the training pictures alone.
 
-    Args:
-        split: "train" or "val".
-        fraction: the setting: up to 1.0 a share, above 1 a number of pictures; or one of these per split.
-
-    Raises:
-        SettingError: the list is empty.
+    Up to 1.0 it is a share, above 1 a number of pictures.
     """
     if not isinstance(fraction, tuple):
         return fraction if split == "train" else 1.0
@@ -162,19 +133,8 @@ def share_of(split: str, fraction: float | tuple[float, ...]) -> float:
     return fraction[0] if split == "train" else fraction[min(1, len(fraction) - 1)]
 
 
-def _rounded_up(imgsz: int, stride: int) -> int:
-    rounded = -(-imgsz // stride) * stride
-    if rounded != imgsz:
-        LOGGER.warning("imgsz=%d is no multiple of the stride %d: rounded up to %d", imgsz, stride, rounded)
-    return rounded
-
-
 def warn_of_no_warmup(settings: TrainSettings) -> None:
-    """Warn of what one epoch does to weights that were trained before: there is no time for a warm-up.
-
-    Args:
-        settings: of a run that starts from such weights.
-    """
+    """Warn of what one epoch does to weights that were trained before: there is no time for a warm-up."""
     if settings.epochs > 1 or settings.time is not None or settings.optimizer != "auto":
         return
     LOGGER.warning(

@@ -5,11 +5,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
+from typing import cast
 
 from posekit.config.commands import TASKS, TASKS_WITH_KEYPOINTS
 from posekit.config.kinds import defaults_of
 from posekit.config.settings import DetectionSettings, ValSettings
-from posekit.config.user import load_user_settings
+from posekit.config.user import runs_folder
 from posekit.data.dataset import read_description, require_split
 from posekit.data.find_dataset import builtin_names, yaml_stem
 from posekit.data.labels import Split
@@ -18,8 +19,9 @@ from posekit.data.open_split import open_split
 from posekit.errors import DatasetError, SettingError
 from posekit.io.prefetch import Prefetcher
 from posekit.log import LOGGER
-from posekit.models.contract import ValidationModel
+from posekit.models.contract import Model
 from posekit.ops.letterbox import BatchPlan
+from posekit.placing import Placing
 from posekit.sample import Batch
 from posekit.schema.schema import SigmaChoice, resolve_sigmas
 
@@ -41,7 +43,7 @@ class ValidationRun:
     base: Path
 
 
-def open_validation(settings: ValSettings, model: ValidationModel) -> ValidationRun:
+def open_validation(settings: ValSettings, model: Model) -> ValidationRun:
     """Read the labels of the data set that the settings name, and check that the model fits them.
 
     Raises:
@@ -53,21 +55,32 @@ def open_validation(settings: ValSettings, model: ValidationModel) -> Validation
         data = TASKS[model.task].data
         LOGGER.warning("no data given: taking %s; name another with data=FILE", data)
     description = read_description(data, task=model.task)
-    places = require_split(description, settings.split)
-    description = replace(description, splits=description.splits | {settings.split: places})
+    description = require_split(description, settings.split)
     split = open_split(
         description, settings.split, task=model.task, single_cls=settings.single_cls, fraction=_fraction(settings)
     )
     _check_fit(split, model, data, single_cls=settings.single_cls)
     if settings.verbose:
         LOGGER.info("%s", split.summary)
-    settings = model.adapt_val(_with_room(settings, split))
+    check_settings(settings)
     return ValidationRun(
-        settings=settings,
+        settings=model.adapt(_with_room(settings, split)),
         split=split,
         sigmas=_sigmas(split, model),
-        base=Path(load_user_settings().runs_dir) / model.task / (settings.project or ""),
+        base=runs_folder(model.task, settings.project),
     )
+
+
+def check_settings(settings: ValSettings) -> None:
+    """Refuse settings that no validation can follow.
+
+    Raises:
+        SettingError: ``batch`` is no number of pictures, or ``precision`` is 8 bits.
+    """
+    if settings.batch < 1 or settings.batch != int(settings.batch):
+        raise SettingError(f"batch={settings.batch:g}: give validation a number of pictures, such as batch=16")
+    if settings.precision == 8:
+        raise SettingError("precision=8: a network in PyTorch is validated in 32 or 16 bits, not in 8")
 
 
 def _fraction(settings: ValSettings) -> float | int:
@@ -81,7 +94,7 @@ def _fraction(settings: ValSettings) -> float | int:
 
 def _with_room(settings: ValSettings, split: Split) -> ValSettings:
     """Raise the number of detections where pictures hold more objects, unless the user has chosen it."""
-    most = max((len(picture) for picture in split.pictures), default=0)
+    most = int(split.pictures.counts.max(initial=0))
     default = defaults_of(DetectionSettings)["max_det"]
     if settings.max_det != default or most <= default:
         return settings
@@ -89,7 +102,7 @@ def _with_room(settings: ValSettings, split: Split) -> ValSettings:
     return replace(settings, max_det=most)
 
 
-def _check_fit(split: Split, model: ValidationModel, data: str, *, single_cls: bool) -> None:
+def _check_fit(split: Split, model: Model, data: str, *, single_cls: bool) -> None:
     if not single_cls and len(split.names) > len(model.names):
         raise DatasetError(
             f"{data} has {len(split.names)} classes, but the model knows only {len(model.names)} "
@@ -105,7 +118,7 @@ def _check_fit(split: Split, model: ValidationModel, data: str, *, single_cls: b
         )
 
 
-def _sigmas(split: Split, model: ValidationModel) -> SigmaChoice | None:
+def _sigmas(split: Split, model: Model) -> SigmaChoice | None:
     if model.schema is None or split.schema is None:
         return None
     choice = resolve_sigmas(split.schema)
@@ -134,23 +147,24 @@ class LabelledBatch:
 
 @contextmanager
 def labelled_batches(
-    split: Split, plans: Sequence[BatchPlan], model: ValidationModel, settings: ValSettings
+    split: Split, plans: Sequence[BatchPlan], placing: Placing, settings: ValSettings
 ) -> Iterator[Iterator[LabelledBatch]]:
     """Give the batches of `plans`, read and placed in background threads; leaving the context ends these."""
-    sizes = [model.load_size(picture.size, settings) for picture in split.pictures]
+    side = cast(int, settings.imgsz)  # as `Model.adapt` leaves it
+    sizes = [placing.load_size(size, side) for size in split.pictures.picture_sizes]
     store = open_store(settings.cache, sizes)
     loader = PictureLoader(split.pictures, sizes, store, workers=settings.workers)
     try:
-        with Prefetcher(_made(loader, plans, model), PREFETCHED) as batches:
+        with Prefetcher(_made(loader, plans, placing), PREFETCHED) as batches:
             yield batches
     finally:
         loader.close()
 
 
-def _made(loader: PictureLoader, plans: Sequence[BatchPlan], model: ValidationModel) -> Iterator[LabelledBatch]:
+def _made(loader: PictureLoader, plans: Sequence[BatchPlan], placing: Placing) -> Iterator[LabelledBatch]:
     for plan in plans:
         start = perf_counter()
-        batch = model.place(loader.load(plan.pictures), plan.shape)
+        batch = placing.place(loader.load(plan.pictures), plan.shape)
         yield LabelledBatch(batch, plan.pictures, (perf_counter() - start) * 1e3)
 
 

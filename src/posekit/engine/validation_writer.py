@@ -11,20 +11,23 @@ from torch import Tensor
 from posekit.engine import distributed
 from posekit.engine.scoring import ScoredBatch
 from posekit.engine.validation_run import ValidationRun
-from posekit.errors import OutputError
-from posekit.files.writing import make_run_folder, write_whole
+from posekit.files.writing import make_run_folder, naming_errors, write_whole
 from posekit.metrics.coco_rows import PredictionsFile, Row, category_ids_of, prediction_rows, predictions_file
 from posekit.metrics.matching import matched_pairs
-from posekit.metrics.parts import Found, Truth
+from posekit.metrics.parts import Truth
 from posekit.metrics.report import Metrics, PartMetrics
-from posekit.models.contract import ValidationModel
-from posekit.results.parts import as_numpy
-from posekit.results.results import Results
-from posekit.sample import Picture
+from posekit.models.contract import Model
+from posekit.results.detected import Arrays, results_of
+from posekit.sample import Picture, Sample
 from posekit.schema.schema import KeypointSchema
 from posekit.viz.draw import Scene
 from posekit.viz.mosaics import MOST_PICTURES, Verdict, save_batch_picture, save_verdict_picture
 from posekit.viz.validation_charts import save_confidence_curve, save_keypoint_plot, save_pr_curve
+
+# Detections below this score are left out of pictures.
+DRAWN_SCORE = 0.25
+# So many batches are drawn.
+DRAWN_BATCHES = 3
 
 
 def label_names(pictures: Iterable[str], folder: Path) -> dict[str, str]:
@@ -60,10 +63,6 @@ def input_pictures(images: Tensor) -> list[Picture]:
     return [np.ascontiguousarray(picture[..., ::-1]) for picture in stack]
 
 
-# Detections below this score are left out of pictures.
-DRAWN_SCORE = 0.25
-
-
 def save_metric_figures(folder: Path, metrics: Metrics) -> None:
     """Write the curves of each part, the confusion matrices, and the plot of keypoints with its table."""
     for kind, part in zip(metrics.kinds, metrics.parts.values(), strict=True):
@@ -77,7 +76,7 @@ def save_metric_figures(folder: Path, metrics: Metrics) -> None:
 
 
 def save_batch_pictures(
-    folder: Path, number: int, scored: ScoredBatch, model: ValidationModel, schema: KeypointSchema | None
+    folder: Path, number: int, scored: ScoredBatch, model: Model, schema: KeypointSchema | None
 ) -> None:
     """Write the pictures of a batch, as the network sees them, with their labels and with what was found."""
     pictures, titles = input_pictures(scored.batch.images), [Path(sample.path).name for sample in scored.batch.samples]
@@ -89,7 +88,7 @@ def save_batch_pictures(
         save_batch_picture(pictures[:MOST_PICTURES], scenes, titles[:MOST_PICTURES], path)
 
 
-def save_verdicts(folder: Path, scored: ScoredBatch, model: ValidationModel, schema: KeypointSchema | None) -> None:
+def save_verdicts(folder: Path, scored: ScoredBatch, model: Model, schema: KeypointSchema | None) -> None:
     """Write each picture with its right, wrong and missing detections, by boxes at an IoU of 0.5."""
     samples = scored.batch.samples
     for picture, sample, truth, found in zip(
@@ -129,7 +128,7 @@ def _save_curves(folder: Path, title: str, part: PartMetrics, names: Sequence[st
         )
 
 
-def _drawn_schema(model: ValidationModel, schema: KeypointSchema | None) -> KeypointSchema | None:
+def _drawn_schema(model: Model, schema: KeypointSchema | None) -> KeypointSchema | None:
     """Return the schema that has limbs to draw: that of the data set, else that of the model."""
     return schema if schema is not None and schema.skeleton else model.schema
 
@@ -145,7 +144,7 @@ def _label_scene(truth: Truth, names: dict[int, str], schema: KeypointSchema | N
     )
 
 
-def _found_scene(found: Found, names: dict[int, str], schema: KeypointSchema | None) -> Scene:
+def _found_scene(found: Arrays, names: dict[int, str], schema: KeypointSchema | None) -> Scene:
     chosen = _drawn(found)
     return Scene(
         color_numbers=chosen.classes,
@@ -157,17 +156,13 @@ def _found_scene(found: Found, names: dict[int, str], schema: KeypointSchema | N
     )
 
 
-def _drawn(found: Found) -> Found:
-    return found.first(int((found.scores > DRAWN_SCORE).sum()))
+def _drawn(found: Arrays) -> Arrays:
+    return found.take(slice(int((found.scores > DRAWN_SCORE).sum())))
 
 
-def _scored_labels(found: Found, names: dict[int, str]) -> list[str]:
+def _scored_labels(found: Arrays, names: dict[int, str]) -> list[str]:
     labelled = zip(found.classes.tolist(), found.scores.tolist(), strict=True)
     return [f"{names[number]} {score:.2f}" for number, score in labelled]
-
-
-# So many batches are drawn.
-DRAWN_BATCHES = 3
 
 
 class ValidationWriter:
@@ -182,14 +177,14 @@ class ValidationWriter:
         category_ids: COCO category id of each class number; None for the usual ones.
     """
 
-    def __init__(self, run: ValidationRun, model: ValidationModel, category_ids: dict[int, int] | None) -> None:
+    def __init__(self, run: ValidationRun, model: Model, category_ids: dict[int, int] | None) -> None:
         self._run = run
         self._model = model
         self._settings = run.settings
         self._category_ids = category_ids or category_ids_of(run.split.source, len(model.names))
         self._label_names: dict[str, str] = {}
         if self._settings.save_txt:
-            self._label_names = label_names((picture.path for picture in run.split.pictures), run.split.folder)
+            self._label_names = label_names(run.split.pictures.paths, run.split.folder)
         self._stack = ExitStack()
         self._predictions: PredictionsFile | None = None
         self._kept: list[Row] = []
@@ -218,22 +213,7 @@ class ValidationWriter:
             self._finish_predictions()
         self._stack.__exit__(kind, error, trace)
 
-    def _rows(self, result: Results) -> list[Row]:
-        """Return the rows of ``predictions.json`` of one picture."""
-        if result.boxes is None:
-            return []
-        boxes = as_numpy(result.boxes.data)
-        return prediction_rows(
-            result.path,
-            boxes[:, :4],
-            boxes[:, 4],
-            boxes[:, 5],
-            None if result.keypoints is None else as_numpy(result.keypoints.data),
-            None if result.masks is None else as_numpy(result.masks.data),
-            self._category_ids,
-        )
-
-    def write(self, scored: ScoredBatch, originals: Sequence[Results] | None) -> None:
+    def write(self, scored: ScoredBatch, originals: Sequence[Arrays] | None) -> None:
         """Save what is wanted of one batch.
 
         Args:
@@ -245,12 +225,11 @@ class ValidationWriter:
         """
         if self.folder is None:
             return
-        if self._settings.save_txt and originals is not None:
-            for result in originals:
-                self._write_labels(self.folder / "labels", result)
-        if self._settings.save_json and originals is not None:
-            for result in originals:
-                self._add_predictions(self._rows(result))
+        for sample, detected in zip(scored.batch.samples, originals or (), strict=False):
+            if self._settings.save_txt:
+                self._write_labels(self.folder / "labels", sample, detected)
+            if self._settings.save_json:
+                self._add_predictions(self._rows(sample, detected))
         if self._settings.plots and distributed.rank() == 0:
             if self._batches < DRAWN_BATCHES:
                 save_batch_pictures(self.folder, self._batches, scored, self._model, self._run.split.schema)
@@ -271,13 +250,24 @@ class ValidationWriter:
         if self._settings.save_json:
             self._predictions = self._stack.enter_context(predictions_file(folder / "predictions.json"))
 
-    def _write_labels(self, folder: Path, result: Results) -> None:
-        path = folder / f"{self._label_names[result.path]}.txt"
-        try:
+    def _write_labels(self, folder: Path, sample: Sample, detected: Arrays) -> None:
+        path = folder / f"{self._label_names[sample.path]}.txt"
+        result = results_of(detected, sample, self._model.names, self._model.schema)
+        with naming_errors(f"{path}:"):
             path.unlink(missing_ok=True)  # a split may name a picture twice, and rows are appended
             result.save_txt(path, save_conf=self._settings.save_conf)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+    def _rows(self, sample: Sample, detected: Arrays) -> list[Row]:
+        """Return the rows of ``predictions.json`` of one picture."""
+        return prediction_rows(
+            sample.path,
+            detected.boxes,
+            detected.scores,
+            detected.classes,
+            detected.keypoints,
+            detected.masks,
+            self._category_ids,
+        )
 
     def _add_predictions(self, rows: Sequence[Row]) -> None:
         if self._predictions is not None:

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import cached_property
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, cast
 
 import torch
 
@@ -11,28 +12,28 @@ from posekit.config.settings import ValSettings
 from posekit.engine import distributed
 from posekit.engine.callbacks import Callback, call_all
 from posekit.engine.console import speed_line
-from posekit.engine.scoring import ScoredBatch, Scorer, mask_size, results_of, scored_batch, targets_of
+from posekit.engine.scoring import ScoredBatch, Scorer, scored_batch, targets_of
 from posekit.engine.validation_run import LabelledBatch, ValidationRun, labelled_batches
 from posekit.engine.validation_writer import ValidationWriter
+from posekit.errors import SettingError
 from posekit.log import LOGGER, progress_bar
 from posekit.metrics.keypoints import worst_line
 from posekit.metrics.report import Metrics, header, rows
-from posekit.models.contract import Criterion, ValidationModel
-from posekit.results.results import Results
+from posekit.models.contract import Criterion, MaskSize, Model
 
-AnyValidator = TypeVar("AnyValidator", bound="Validator")
 STAGES = ("preprocess", "inference", "loss", "postprocess")
 
 
 class Validator:
     """Measures a model against labelled pictures; callbacks receive this object.
 
+    Whoever makes one sets its `model` before the first run, and within a training its `criterion`.
+
     Args:
-        model: a model that can be measured.
-        callbacks: functions by event; later additions count, too.
-        criterion: scores the outputs of `model`, within a training; None computes no losses.
+        _callbacks: functions by event; later additions count, too.
 
     Attributes:
+        criterion: scores the outputs of the model; None computes no losses.
         args: the settings of the run.
         metrics: the numbers of the last run; None before its end.
         save_dir: folder of the run once something was saved.
@@ -41,40 +42,25 @@ class Validator:
         losses: mean over batches of each item of the criterion, after a run.
     """
 
-    def __init__(
-        self,
-        model: ValidationModel,
-        callbacks: Mapping[str, Sequence[Callback]] | None = None,
-        *,
-        criterion: Criterion | None = None,
-    ) -> None:
-        self.model = model
-        self._begin(callbacks, criterion)
-
-    def _begin(
-        self, callbacks: Mapping[str, Sequence[Callback]] | None = None, criterion: Criterion | None = None
-    ) -> None:
-        """Set the attributes to where no run has begun."""
-        self.callbacks = {} if callbacks is None else callbacks
+    def __init__(self, _callbacks: Mapping[str, Sequence[Callback]] | None = None) -> None:
+        self.callbacks = {} if _callbacks is None else _callbacks
+        self.criterion: Criterion | None = None
         self.args = ValSettings()
+        self.losses: dict[str, float] = {}
+        self._reset()
+
+    @cached_property
+    def model(self) -> Model:
+        """What is measured."""
+        raise SettingError(f"{type(self).__name__} has no model yet: set its attribute model")
+
+    def _reset(self) -> None:
+        """Forget the last run."""
         self.metrics: Metrics | None = None
         self.save_dir: str | None = None
         self.seen = 0
         self.speed = dict.fromkeys(STAGES, 0.0)
-        self.losses: dict[str, float] = {}
-        self._criterion = criterion
         self._sums: dict[str, list[float]] = {}
-
-    @classmethod
-    def of(
-        cls: type[AnyValidator],
-        model: ValidationModel,
-        callbacks: Mapping[str, Sequence[Callback]] | None = None,
-        *,
-        criterion: Criterion | None = None,
-    ) -> AnyValidator:
-        """Return a validator of a model that is ready; subclasses may be made in other ways, too."""
-        return cls(model, callbacks, criterion=criterion)
 
     def run(self, run: ValidationRun) -> Metrics:
         """Validate; in every process of a distributed run, each of which gets the numbers of all.
@@ -84,9 +70,7 @@ class Validator:
             OutputError: something cannot be saved.
         """
         self.args = run.settings
-        self.metrics, self.save_dir, self.seen = None, None, 0
-        self.speed = dict.fromkeys(STAGES, 0.0)
-        self._sums = {}
+        self._reset()
         call_all(self.callbacks, "on_val_start", self)
         scorer = Scorer(run, self.model)
         with ValidationWriter(run, self.model, scorer.coco.category_ids) as writer:
@@ -105,17 +89,20 @@ class Validator:
         return metrics
 
     def _score_all(self, run: ValidationRun, scorer: Scorer, writer: ValidationWriter) -> None:
-        plans = self.model.plan([picture.size for picture in run.split.pictures], self.args)
+        placing = self.model.placing
+        plans = placing.plan(
+            run.split.pictures.picture_sizes, cast(int, self.args.imgsz), int(self.args.batch), rect=self.args.rect
+        )
         mine = plans[distributed.rank() :: distributed.world_size()]
         total = sum(len(plan.pictures) for plan in mine)
         shown = self.args.verbose and distributed.rank() == 0
         with ExitStack() as stack:
-            batches = stack.enter_context(labelled_batches(run.split, mine, self.model, self.args))
+            batches = stack.enter_context(labelled_batches(run.split, mine, placing, self.args))
             advance = stack.enter_context(progress_bar(f"{run.split.name} ({total} pictures)", total, shown=shown))
             for ready in batches:
                 call_all(self.callbacks, "on_val_batch_start", self)
                 scored = self._score(ready)
-                originals = self._originals(scored) if scorer.coco.active or writer.needs_originals else None
+                originals = scored.originals() if scorer.coco.active or writer.needs_originals else None
                 scorer.add(scored, originals)
                 writer.write(scored, originals)
                 advance(len(scored.founds))
@@ -126,11 +113,13 @@ class Validator:
         start = perf_counter()
         outputs = self.model.run(batch, self.args)
         middle = perf_counter()
-        detected = self.model.detect(outputs, batch, self.args, mask_size(batch, self.args))
+        # Masks are compared coarsely; whole when they are saved, as they must be made then anyway.
+        masks: MaskSize = "input" if self.args.save_json or self.args.save_txt else "prototypes"
+        detected = self.model.detect(outputs, batch, self.args, masks)
         scored = scored_batch(ready, detected, self.args)
         end = perf_counter()
-        if self._criterion is not None:
-            self._add_losses(self._criterion, outputs, scored)
+        if self.criterion is not None:
+            self._add_losses(self.criterion, outputs, scored)
         self._note_speed(len(detected), ready.milliseconds, (middle - start) * 1e3, (end - middle) * 1e3)
         return scored
 
@@ -146,7 +135,7 @@ class Validator:
     def _mean_losses(self) -> dict[str, float]:
         """Return the mean items over the batches of all processes."""
         parts = distributed.gather(self._sums)
-        names = [] if self._criterion is None else self._criterion.names
+        names = [] if self.criterion is None else self.criterion.names
         values = {name: [value for part in parts for value in part.get(name, ())] for name in names}
         return {name: sum(each) / len(each) if each else 0.0 for name, each in values.items()}
 
@@ -156,13 +145,6 @@ class Validator:
         total = self.seen + count
         self.speed = {stage: (self.speed[stage] * self.seen + times[stage]) / total for stage in STAGES}
         self.seen = total
-
-    def _originals(self, scored: ScoredBatch) -> list[Results]:
-        batch = scored.batch
-        return [
-            results_of(found, sample.path, letterbox, self.model.names, self.model.schema)
-            for found, sample, letterbox in zip(scored.founds, batch.samples, batch.letterboxes, strict=True)
-        ]
 
     def _say(self, metrics: Metrics) -> None:
         """Print the table, what stands beside it, and where files are."""

@@ -12,18 +12,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import IO
+from typing import IO, Any
 
 from posekit.errors import DatasetError, OutputError
+from posekit.files.magic import HEAD_BYTES, identify
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-
-
-_MAGIC: dict[bytes, str] = {b"PK": "zip", b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\0": "xz"}
-
-
-_USTAR_AT, _BLOCK = 257, 512
-
+_OPENERS: dict[str, Callable[..., Any]] = {
+    "gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open, "tar": Path.open,
+}  # fmt: skip
+_BLOCK = 512
 
 # The longest run that tarfile reads at once for a header; a hostile header asks for gigabytes.
 _LONGEST_READ = 1 << 20
@@ -31,12 +29,9 @@ _LONGEST_READ = 1 << 20
 
 @dataclass(frozen=True)
 class Member:
-    """One file or folder of an archive.
+    """One file or folder of an archive; nothing of it is to be trusted.
 
-    Attributes:
-        name: as the archive gives it; not to be trusted.
-        size: bytes when unpacked.
-        open: opens a file for reading; None for a folder.
+    Its size is in bytes when unpacked; `open` opens it for reading, and is None for a folder.
     """
 
     name: str
@@ -51,32 +46,21 @@ def archive_stem(name: str) -> str | None:
 
 
 def members(path: Path, most_bytes: int) -> Iterator[Member]:
-    """Yield what a zip or tar archive holds; each must be read before the next is asked for.
+    """Yield what a zip or tar archive, known by its content, holds; each must be read before the next is asked for.
 
-    Args:
-        path: the archive, known by its content, not its suffix.
-        most_bytes: how much a compressed tar may hold; a zip says the sizes of its members beforehand.
-
-    Raises:
-        DatasetError: it is no archive, holds links or devices, or more than `most_bytes`.
-        OSError, EOFError, zlib.error, ...: those of `zipfile`, `tarfile` and the decompressors for a damaged one.
+    A compressed tar may hold `most_bytes`; a zip says the sizes of its members beforehand. Raises `DatasetError` for
+    what is no archive, or holds links or devices, and of a damaged one whatever the decompressors raise.
     """
-    kind = _kind(path)
-    if kind == "zip":
-        yield from _zip_members(path)
-    else:
-        yield from _tar_members(path, kind, most_bytes)
-
-
-def _kind(path: Path) -> str:
     with path.open("rb") as file:
-        head = file.read(_BLOCK)
-    kind = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
-    if kind is not None:
-        return kind
-    if head[_USTAR_AT : _USTAR_AT + 5] == b"ustar":
-        return "tar"
-    raise DatasetError(f"{path}: is no zip or tar archive (it starts with {head[:24]!r})")
+        head = file.read(HEAD_BYTES)
+    content = identify(head)
+    kind = content.format if content else ""
+    if kind.endswith("ZIP"):
+        yield from _zip_members(path)
+    elif kind in _OPENERS:
+        yield from _tar_members(path, kind, most_bytes)
+    else:
+        raise DatasetError(f"{path}: is no zip or tar archive (it starts with {head[:24]!r})")
 
 
 def _zip_members(path: Path) -> Iterator[Member]:
@@ -90,8 +74,7 @@ def _zip_members(path: Path) -> Iterator[Member]:
 
 
 def _tar_members(path: Path, kind: str, most_bytes: int) -> Iterator[Member]:
-    openers = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open, "tar": Path.open}
-    with openers[kind](path, "rb") as inner:  # type: ignore[operator]
+    with _OPENERS[kind](path, "rb") as inner:
         stream = _GuardedStream(inner, path, most_bytes)
         with tarfile.open(fileobj=stream, mode="r:") as archive:  # type: ignore[call-overload]
             for entry in archive:
@@ -154,16 +137,12 @@ def too_large(path: Path, size: int) -> DatasetError:
 
 # Pictures hardly shrink and label files to a quarter; archives made to fill a disk reach a thousand and more.
 LARGEST_RATIO = 200
-
-
 ALWAYS_ALLOWED_BYTES = 1 << 30
-
 
 _DAMAGED = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, ValueError, OverflowError,
     RuntimeError,  # an encrypted zip, or a compression that Python does not know
 )  # fmt: skip
-
 
 _LITTER = ("__MACOSX", ".DS_Store")
 

@@ -22,17 +22,9 @@ if TYPE_CHECKING:
 
 # How long a server may stay silent.
 TIMEOUT_SECONDS = 30.0
-
-
 _AT_ONCE = 1 << 18
-
-
 _WEB = ("http://", "https://")
-
-
 _LIVE = ("rtsp://", "rtsps://", "rtmp://", "tcp://")
-
-
 _PASSWORD = re.compile(r"^(\w+://[^/:@]*):[^/]*@")
 
 
@@ -77,13 +69,9 @@ def record_path(path: Path) -> Path:
 
 
 def write_record(path: Path, sha256: str, *, source: str, verified: bool) -> None:
-    """Record the sum of a downloaded file, in the form that ``sha256sum -c`` reads.
+    """Record the sum of a downloaded file in the form that ``sha256sum -c`` reads.
 
-    Args:
-        path: the file.
-        sha256: its sum.
-        source: the URL it came from.
-        verified: whether the sum was compared with a published one.
+    Beside it stand the `source` that it came from, and whether the sum was `verified` against a published one.
     """
     state = "verified against the catalogue" if verified else "recorded at the first download, unverified"
     record_path(path).write_text(f"# {source}: {state}\n{sha256}  {path.name}\n", encoding="utf-8")

@@ -15,15 +15,10 @@ SMALL_QUALITY = 92
 
 
 def encode_picture(picture: NDArray[np.uint8], suffix: str = ".jpg", quality: int | None = SMALL_QUALITY) -> bytes:
-    """Encode an (H, W, 3) uint8 BGR or (H, W) uint8 grey picture.
-
-    Args:
-        picture: the picture; no side of a JPEG is longer than 65,500 pixels.
-        suffix: of a format that OpenCV writes.
-        quality: of a JPEG, 1 to 100; None: OpenCV's own.
+    """Encode an (H, W, 3) uint8 BGR or (H, W) uint8 grey picture; `quality` (1 to 100) is that of a JPEG.
 
     Raises:
-        OutputError: the format does not hold such a picture.
+        OutputError: the format does not hold such a picture; no side of a JPEG is longer than 65,500 pixels.
     """
     options = () if quality is None or suffix != ".jpg" else (cv2.IMWRITE_JPEG_QUALITY, quality)
     done = False
@@ -36,15 +31,9 @@ def encode_picture(picture: NDArray[np.uint8], suffix: str = ".jpg", quality: in
 
 
 def write_picture(path: str | Path, picture: NDArray[np.uint8], quality: int | None = None) -> str:
-    """Encode a picture by the suffix of `path` and put it there in one step; folders are made.
+    """Encode a picture by the suffix of `path` (.jpg, .png, .webp, ...), put it there in one step, and return the path.
 
-    Args:
-        path: where to; the suffix (.jpg, .png, .webp, ...) chooses the format.
-        picture: (H, W, 3) uint8 BGR, or (H, W) uint8 grey.
-        quality: as for `encode_picture`.
-
-    Returns:
-        The path, as text.
+    Folders are made. Picture and quality are as for `encode_picture`; None: the quality of OpenCV.
 
     Raises:
         SettingError: OpenCV writes no format of that suffix.

@@ -59,13 +59,9 @@ class ProblemList:
         )
 
     def tally(self, place: str, text: str, code: str, *, left_out: bool) -> None:
-        """Count one object that something ordinary holds for; all of one kind become one problem.
+        """Count one object that something ordinary holds for.
 
-        Args:
-            place: the object; the first one of a kind is named.
-            text: what holds for it.
-            code: the kind.
-            left_out: whether the object is left out.
+        All with the same `code` and `text` become one problem, which names the place of the first.
         """
         entry = self._tallies.setdefault((code, text), _Tally(place))
         entry.count += 1

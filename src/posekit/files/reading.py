@@ -79,9 +79,7 @@ def read_bytes(path: Path, first: int = -1) -> bytes:
 def read_text(path: Path) -> str:
     """Return the text of a list, without the byte order mark that some editors put first.
 
-    Raises:
-        SourceNotFoundError, UnreadableImageError: as `read_bytes`.
-        SourceValueError: it is not UTF-8 text.
+    Raises what `read_bytes` raises, and `SourceValueError` for what is not UTF-8 text.
     """
     try:
         return read_bytes(path).decode("utf-8-sig")

@@ -13,6 +13,17 @@ from posekit.errors import OutputError
 
 
 @contextmanager
+def naming_errors(name: object, advice: str = "") -> Iterator[None]:
+    """Say of an error of the system, while the block writes something, what cannot be written: an `OutputError`."""
+    try:
+        yield
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(f"{name} cannot be written ({error.strerror or error}){advice}") from error
+
+
+@contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` to write to; at the end it takes the place of `path`.
 
@@ -44,11 +55,8 @@ def write_whole(path: str | Path, data: bytes) -> None:
         OutputError: the file cannot be written.
     """
     path = Path(path)
-    try:
-        with replacing(path) as temporary:
-            temporary.write_bytes(data)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    with naming_errors(f"{path}:"), replacing(path) as temporary:
+        temporary.write_bytes(data)
 
 
 @contextmanager
@@ -65,7 +73,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
             nothing was changed.
     """
     folder = folder.resolve()
-    try:
+    with naming_errors(folder):
         if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
             raise OutputError(f"{folder} already holds something: name a new or an empty folder, or remove it first")
         if folder == Path.cwd():
@@ -79,22 +87,12 @@ def new_folder(folder: Path) -> Iterator[Path]:
             draft.rename(folder)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-    except OutputError:
-        raise
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be written ({error.strerror or error})") from error
 
 
 def make_run_folder(base: Path, name: str, exist_ok: bool = False) -> Path:
-    """Make a folder for a run and return it; two runs that start together get one each.
+    """Make a folder for a run, such as ``runs/pose/predict``, and return it; two runs that start together get one each.
 
-    Args:
-        base: the folder of all runs, such as ``runs/pose``.
-        name: name of the run, such as ``predict``.
-        exist_ok: whether ``base/name`` itself is used even when it exists.
-
-    Returns:
-        ``base/name`` if that is free (or `exist_ok`), else the first free of ``name2``, ``name3``, ...
+    Taken is ``base/name`` if that is free (or `exist_ok`), else the first free of ``name2``, ``name3``, ...
 
     Raises:
         OutputError: it cannot be made.
@@ -119,7 +117,6 @@ def _make(folder: Path) -> bool:
 
 
 _UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')
-
 
 # File systems allow 255 bytes; suffixes and numbers need some.
 _LONGEST_NAME = 200

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from posekit.errors import SourceTypeError, SourceValueError, UnreadableImageError
 from posekit.log import LOGGER
-from posekit.sample import Origin, Picture, Sample
+from posekit.sample import Floats, Origin, Picture, Sample
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -16,21 +16,13 @@ if TYPE_CHECKING:
 
 
 STRIDE = 32
-
-
 _ARRAY_ADVICE = "pass (H, W, 3) uint8 in BGR order"
 
 
 def from_pil(image: "Image") -> Picture:
-    """Turn a PIL image into a BGR picture.
+    """Turn a PIL image into a BGR picture (H, W, 3) uint8.
 
     EXIF orientation is applied, alpha dropped, gray repeated, and of 16-bit values the high byte kept.
-
-    Args:
-        image: of any mode but 32-bit integer and float.
-
-    Returns:
-        (H, W, 3) uint8, BGR.
 
     Raises:
         SourceValueError: 32-bit values.
@@ -94,6 +86,34 @@ def _check_shape(shape: tuple[int, ...]) -> None:
         raise SourceValueError(f"{told}{_ARRAY_ADVICE}")
     if 0 in shape:
         raise SourceValueError(f"{told}it has no pixels")
+
+
+def from_rgb(image: "NDArray[Any] | Tensor") -> Picture | Floats:
+    """Turn RGB values into a BGR picture (H, W, 3): uint8, or float32 in 0 ... 255 where floats were given.
+
+    Args:
+        image: an array (H, W, 3) of uint8 or of floats in [0, 1], of any memory layout; a tensor (3, H, W) of floats
+            in [0, 1].
+
+    Raises:
+        SourceTypeError: another number type.
+        SourceValueError: another shape, or values outside [0, 1].
+    """
+    if not isinstance(image, np.ndarray):
+        array = image.detach().cpu().numpy()
+        if array.ndim != 3 or array.shape[0] != 3 or array.dtype.kind != "f":
+            told = f"tensor of shape {array.shape} and {array.dtype} is no picture"
+            raise SourceValueError(f"{told}: pass (3, H, W) RGB of floats in [0, 1]")
+        image = array.transpose(1, 2, 0)
+    if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
+        raise SourceValueError(f"array of shape {image.shape} is no picture: pass (H, W, 3) RGB")
+    if image.dtype == np.uint8:
+        return _uint8(image[..., ::-1])
+    if image.dtype.kind != "f":
+        raise SourceTypeError(f"array of {image.dtype} is no picture: pass uint8, or floats in [0, 1]")
+    if not (image.min() >= 0 and image.max() <= 1):  # also for NaN
+        raise SourceValueError("array of floats has values outside [0, 1]: divide by 255, or pass uint8")
+    return image[..., ::-1].astype(np.float32) * np.float32(255)
 
 
 def from_tensor(tensor: "Tensor") -> "list[Sample]":

@@ -1,4 +1,4 @@
-"""Read one picture file: a right result or one clear error."""
+"""Read one picture file, or its size alone: a right result or one clear error."""
 
 import io
 import os
@@ -24,25 +24,29 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
+# Pillow's own limit against decompression bombs, so that every format has the same one.
+MAX_PIXELS = 178_956_970
+MIN_SIDE = 10
+
+_PILLOW_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
+# What decoders are known to raise on damaged data; Warning: when the caller turned warnings into errors.
+DECODE_ERRORS = (
+    OSError, ValueError, SyntaxError, EOFError, RuntimeError, MemoryError, LookupError, TypeError, ArithmeticError,
+    AttributeError, struct.error, zlib.error, Warning,
+)  # fmt: skip
+
 # A marker is 0xFF and a code; 0x00 (stuffing), 0xFF (fill) and 0xD0-0xD7 (restarts) belong to the pixel data.
 _MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
-
-
 _START, _END, _STANDALONE = 0xD8, 0xD9, 0x01
-
-
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 @dataclass(frozen=True)
 class JpegScan:
-    """What the markers of a JPEG stream say.
+    """What the markers of a JPEG stream declare; zeros where no frame header was found.
 
     Attributes:
-        height: rows declared; 0 when no frame header was found.
-        width: columns declared; 0 when no frame header was found.
-        channels: 1 gray, 3 colour, 4 CMYK; 0 when no frame header was found.
-        bits: bits per channel.
+        channels: 1 gray, 3 colour, 4 CMYK.
         complete: whether the end marker was reached. What follows it does not matter.
     """
 
@@ -72,17 +76,11 @@ def scan_jpeg(data: bytes) -> JpegScan:
 
 
 _SIGNATURE_BYTES = 8
-
-
 _FRAME_BYTES = 12  # length, name and checksum around the content of a chunk
 
 
 def check_png(data: bytes) -> None:
-    """Refuse a PNG with a damaged chunk that matters to its pixels; whether chunks are missing is the decoder's part.
-
-    Raises:
-        UnreadableImageError: a checksum is wrong.
-    """
+    """Refuse a PNG with a damaged chunk that matters to its pixels; the decoder misses chunks."""
     view = memoryview(data)
     position = _SIGNATURE_BYTES
     while position + _FRAME_BYTES <= len(view):
@@ -99,6 +97,7 @@ def check_png(data: bytes) -> None:
 
 
 _ENTRY_BYTES = 12
+DNG_VERSION_TAG = 50706
 
 
 def tiff_tags(data: bytes) -> frozenset[int]:
@@ -118,31 +117,11 @@ def tiff_tags(data: bytes) -> frozenset[int]:
     return tags
 
 
-# Pillow's own limit against decompression bombs, so that every format has the same one.
-MAX_PIXELS = 178_956_970
-
-
-_PILLOW_FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "TIFF", "WEBP")
-
-
-DNG_VERSION_TAG = 50706
-
-
-# What decoders are known to raise on damaged data; Warning: when the caller turned warnings into errors.
-DECODE_ERRORS = (
-    OSError, ValueError, SyntaxError, EOFError, RuntimeError, MemoryError, LookupError, TypeError, ArithmeticError,
-    AttributeError, struct.error, zlib.error, Warning,
-)  # fmt: skip
-
-
 def read_image(path: Path) -> Picture:
     """Read a picture file of any supported format, whatever its suffix says.
 
     EXIF orientation is applied, alpha dropped, gray repeated to three channels, palettes and CMYK converted, of
     16-bit values the high byte kept, of an animation the first frame taken.
-
-    Args:
-        path: the file.
 
     Returns:
         (H, W, 3) uint8, BGR, contiguous.
@@ -253,23 +232,10 @@ def _check_pixels(width: int, height: int) -> None:
         raise UnreadableImageError(f"declares {width}x{height} pixels")
 
 
-MIN_SIDE = 10
-
-
 # The frame header of nearly all JPEG files lies within this; that of the others Pillow finds.
 _JPEG_HEAD_BYTES = 2048
-
-
 _JPEG_END = b"\xff\xd9"
-
-
 _SIDEWAYS = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
-
-
-_PILLOW_NAMES = {
-    "AVIF": "AVIF", "BMP": "BMP", "GIF": "GIF", "JPEG": "JPEG", "JPEG 2000": "JPEG2000", "PNG": "PNG", "TIFF": "TIFF",
-    "WebP": "WEBP",
-}  # fmt: skip
 
 
 def picture_size(path: str) -> tuple[int, int]:
@@ -297,10 +263,10 @@ def _size_from_header(path: str) -> tuple[int, int] | None:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
             head = file.read(_JPEG_HEAD_BYTES)
             content = identify(head[:HEAD_BYTES])
-            kind = content.format if content and content.kind == "image" else ""
+            kind = content.format.replace(" ", "").upper() if content and content.kind == "image" else ""
             if kind == "JPEG":
                 return _jpeg_size(head, file)
-            return _pillow_size(file, _PILLOW_NAMES[kind]) if kind in _PILLOW_NAMES else None
+            return _pillow_size(file, kind) if kind in _PILLOW_FORMATS else None
     except OSError:
         return None
 

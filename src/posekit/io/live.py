@@ -18,12 +18,9 @@ from posekit.sample import Origin, Picture, Sample
 
 # A camera that says nothing for this long is gone; also the longest that closing can take.
 _TIMEOUT_MS = 10_000
-
-
 _BUFFERED_FRAMES = 32
-
-
 _WEBCAMS = 100
+_FORMS = "write: screen, screen NUMBER, screen X Y WIDTH HEIGHT or screen NUMBER X Y WIDTH HEIGHT"
 
 
 class LiveCapture:
@@ -57,11 +54,7 @@ class LiveCapture:
         self._thread.start()
 
     def next(self) -> tuple[int, Picture] | None:
-        """Wait for a frame that was not returned before.
-
-        Returns:
-            Its 1-based number and its (H, W, 3) uint8 BGR pixels; None at the end of the stream.
-        """
+        """Wait for a frame that was not returned before: its 1-based number and its picture; None at the end."""
         with self._changed:
             while not self._frames and not self._ended:
                 # With a limit the wait stays open to Ctrl-C on every system.
@@ -189,8 +182,6 @@ def read_stream_list(path: Path) -> list[str | int]:
 
     Raises:
         SourceNotFoundError: the file is missing or empty, or a line is neither.
-        SourceValueError: the file is not UTF-8 text.
-        UnreadableImageError: the file may not be read.
     """
     addresses: list[str | int] = []
     for line in filter(None, map(str.strip, read_text(path).splitlines())):
@@ -200,9 +191,6 @@ def read_stream_list(path: Path) -> list[str | int]:
     if not addresses:
         raise SourceNotFoundError(f"{path}: the list is empty; it must name one stream URL per line")
     return addresses
-
-
-_FORMS = "write: screen, screen NUMBER, screen X Y WIDTH HEIGHT or screen NUMBER X Y WIDTH HEIGHT"
 
 
 class ScreenSource(Source):
@@ -254,11 +242,7 @@ class ScreenSource(Source):
 
 
 def parse_screen(text: str) -> ScreenSource:
-    """Read ``screen``, ``screen 1``, ``screen 100 50 640 480`` or ``screen 0 100 50 640 480``.
-
-    Raises:
-        SourceValueError: any other form.
-    """
+    """Read ``screen``, ``screen 1``, ``screen 100 50 640 480`` or ``screen 0 100 50 640 480``."""
     try:
         numbers = [int(word) for word in text.split()[1:]]
     except ValueError as error:

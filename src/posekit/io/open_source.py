@@ -17,6 +17,11 @@ from posekit.io.live import StreamSource, parse_screen, read_stream_list
 from posekit.io.source import FileSource, MemorySource, Source, TensorSource, is_in_memory, is_tensor
 
 _ANY_DEPTH = "**"
+LIST_SUFFIXES = frozenset({".txt", ".csv"})
+_ACCEPTED = (
+    "a path, folder, pattern, list file, URL, webcam number, 'screen', 'figures', a PIL image, "
+    "a NumPy array (H, W, 3) in BGR, a torch tensor (B, 3, H, W), or a list of paths, PIL images and arrays"
+)
 
 
 def expand_pattern(pattern: Path) -> list[Path]:
@@ -50,19 +55,12 @@ def _folders(base: Path) -> Iterator[Path]:
             yield Path(name)
 
 
-LIST_SUFFIXES = frozenset({".txt", ".csv"})
-
-
 def find_files(source: str | Path) -> list[Path | str]:
-    """List the files that a source names.
+    """List what a source names: at least one absolute path or (from lists) URL.
 
     Args:
-        source: a file; a folder (its pictures, then its videos, each sorted; neither hidden files
-            nor folders within); a pattern with ``*``
-            (``**`` recursive); or a ``.txt`` or ``.csv`` list.
-
-    Returns:
-        At least one absolute path or (from lists) URL.
+        source: a file; a folder (its pictures, then its videos, each sorted; neither hidden files nor folders within);
+            a pattern with ``*`` (``**`` recursive); or a ``.txt`` or ``.csv`` list.
 
     Raises:
         SourceNotFoundError: nothing of that name exists, or there is no picture or video in it.
@@ -150,12 +148,6 @@ def _not_found(path: Path) -> str:
     return f"{path}: no such file or folder" + (f"; near names: {', '.join(near)}" if near else "")
 
 
-_ACCEPTED = (
-    "a path, folder, pattern, list file, URL, webcam number, 'screen', 'figures', a PIL image, "
-    "a NumPy array (H, W, 3) in BGR, a torch tensor (B, 3, H, W), or a list of paths, PIL images and arrays"
-)
-
-
 @dataclass(frozen=True)
 class _Options:
     batch: int
@@ -163,11 +155,23 @@ class _Options:
     stream_buffer: bool
     download_dir: Path
 
+    def streams(self, addresses: Sequence[str | int]) -> Source:
+        return StreamSource(addresses, vid_stride=self.vid_stride, stream_buffer=self.stream_buffer)
+
+    def files(self, entries: Sequence[Path | str], image_batch: int) -> Source:
+        return FileSource(
+            entries,
+            image_batch=image_batch,
+            video_batch=self.batch,
+            vid_stride=self.vid_stride,
+            download_dir=self.download_dir,
+        )
+
 
 def open_source(
     source: Any, *, batch: int = 1, vid_stride: int = 1, stream_buffer: bool = False, download_dir: Path
 ) -> Source:
-    """Make a `Source` of anything that predict accepts.
+    """Make a `Source` of anything that predict accepts: files are found at once, but opened only when it is iterated.
 
     Args:
         source: text or path of a picture, video, folder, pattern with ``*``, ``.txt`` or ``.csv`` list of files or
@@ -179,9 +183,6 @@ def open_source(
         vid_stride: of how many video frames one is kept.
         stream_buffer: whether live frames queue up; else the newest is taken.
         download_dir: folder for downloaded files.
-
-    Returns:
-        The source; files are found already, but opened only when it is iterated.
 
     Raises:
         SourceNotFoundError: a file does not exist, or a folder or list holds nothing usable.
@@ -198,7 +199,7 @@ def open_source(
     if isinstance(source, str | os.PathLike):
         return _open_text(os.fspath(source), options)
     if isinstance(source, int) and not isinstance(source, bool):
-        return _open_streams([source], options)
+        return options.streams([source])
     if is_tensor(source):
         return TensorSource(source)
     if is_in_memory(source):
@@ -212,34 +213,15 @@ def _open_text(text: Any, options: _Options) -> Source:
     if not isinstance(text, str):
         raise SourceTypeError(f"source path of type {type(text).__name__} cannot be read: pass text or a pathlib.Path")
     if text.isdecimal():
-        return _open_streams([int(text)], options)
+        return options.streams([int(text)])
     if is_url(text):
-        return _open_url(text, options)
+        is_file = not is_live_url(text) and (is_media_url(text) or serves_picture(text))
+        return options.files([text], options.batch) if is_file else options.streams([text])
     if text.lower().endswith(".streams"):
-        return _open_streams(read_stream_list(Path(text).expanduser()), options)
+        return options.streams(read_stream_list(Path(text).expanduser()))
     if text.split()[:1] == ["screen"] and not exists(text):
         return parse_screen(text)
-    return _open_files(find_files(text), options.batch, options)
-
-
-def _open_url(url: str, options: _Options) -> Source:
-    if is_live_url(url) or not (is_media_url(url) or serves_picture(url)):
-        return _open_streams([url], options)
-    return _open_files([url], options.batch, options)
-
-
-def _open_streams(addresses: Sequence[str | int], options: _Options) -> Source:
-    return StreamSource(addresses, vid_stride=options.vid_stride, stream_buffer=options.stream_buffer)
-
-
-def _open_files(entries: Sequence[Path | str], image_batch: int, options: _Options) -> Source:
-    return FileSource(
-        entries,
-        image_batch=image_batch,
-        video_batch=options.batch,
-        vid_stride=options.vid_stride,
-        download_dir=options.download_dir,
-    )
+    return options.files(find_files(text), options.batch)
 
 
 def _open_list(items: Sequence[Any], options: _Options) -> Source:
@@ -251,7 +233,7 @@ def _open_list(items: Sequence[Any], options: _Options) -> Source:
     for index, item in enumerate(items):
         entries += _list_entries(item, index)
     if all(isinstance(entry, str | Path) for entry in entries):
-        return _open_files(entries, len(entries), options)
+        return options.files(entries, len(entries))
     for entry in entries:
         if isinstance(entry, str | Path) and media_kind(entry) == "video":
             raise SourceTypeError(

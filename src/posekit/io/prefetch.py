@@ -8,8 +8,6 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
-
-
 _POLL_S = 0.1
 
 

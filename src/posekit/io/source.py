@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, Union, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,12 @@ from posekit.errors import (
     MissingExtraError,
     SourceNotFoundError,
     SourceTypeError,
-    SourceValueError,
     UnreadableImageError,
 )
 from posekit.files.download import download_media, is_url
 from posekit.files.magic import media_kind
 from posekit.files.user_folders import data_folder
-from posekit.io.convert import from_array, from_pil, from_tensor
+from posekit.io.convert import from_array, from_pil, from_rgb, from_tensor
 from posekit.io.decode import read_image
 from posekit.io.video import holds_video, read_video
 from posekit.log import LOGGER
@@ -77,11 +76,7 @@ class Source(ABC):
 
 @contextmanager
 def skip_unreadable(count: int) -> Iterator[None]:
-    """Turn the error of a file that cannot be read into a warning, unless it is the only one.
-
-    Args:
-        count: how many files the source has.
-    """
+    """Turn the error of a file that cannot be read into a warning, unless it is the only one of `count`."""
     try:
         yield
     except (UnreadableImageError, SourceNotFoundError, DownloadError, MissingExtraError) as error:
@@ -161,11 +156,7 @@ InMemory: TypeAlias = Union["Image", NDArray[Any]]
 class MemorySource(Source):
     """One batch of PIL images and arrays, and of picture files (paths, URLs) given along with them.
 
-    Of several pictures one that cannot be decoded is skipped with one warning.
-
-    Raises (when iterated):
-        SourceTypeError, SourceValueError: an array is no picture.
-        UnreadableImageError: no picture can be decoded.
+    Of several pictures one that cannot be decoded is skipped with one warning; an array that is no picture is an error.
     """
 
     def __init__(self, pictures: Sequence[InMemory | Path | str], *, download_dir: Path) -> None:
@@ -194,11 +185,7 @@ class MemorySource(Source):
 
 
 class TensorSource(Source):
-    """One batch of ready network inputs; see `from_tensor`.
-
-    Raises:
-        SourceValueError: another shape or size.
-    """
+    """One batch of ready network inputs; see `from_tensor`."""
 
     def __init__(self, tensor: "Tensor") -> None:
         self._samples = from_tensor(tensor)
@@ -220,17 +207,11 @@ def is_in_memory(source: object) -> "TypeGuard[InMemory]":
     return isinstance(source, np.ndarray) or (pil is not None and isinstance(source, pil.Image))
 
 
-_ACCEPTED = (
-    "a path or URL, a PIL image, an RGB array (H, W, 3) of uint8 or of floats in [0, 1], or an RGB tensor (3, H, W)"
-)
-
-
-def picture_of(image: Any) -> Picture | Floats:
+def read_rgb(image: Any) -> Picture | Floats:
     """Return a picture as (H, W, 3) BGR: uint8, or float32 in 0 ... 255 where floats were given.
 
     Args:
-        image: a path or URL; a PIL image; an RGB array (H, W, 3) of uint8 or of floats in [0, 1], of any memory
-            layout; an RGB tensor (3, H, W) of floats in [0, 1].
+        image: a path, URL or PIL image, as `MemorySource` takes them; what `from_rgb` takes.
 
     Raises:
         SourceNotFoundError: there is no such file.
@@ -239,41 +220,12 @@ def picture_of(image: Any) -> Picture | Floats:
         UnreadableImageError: the picture cannot be decoded.
         DownloadError: the picture cannot be fetched.
     """
-    if isinstance(image, str | Path):
-        return read_image(_file(image))
-    if is_tensor(image):
-        return _bgr(_channels_last(image.detach().cpu().numpy()))
-    if isinstance(image, np.ndarray):
-        return _bgr(image)
-    if is_in_memory(image):
-        return from_pil(cast("Image", image))
-    raise SourceTypeError(f"{type(image).__name__} is no picture: pass {_ACCEPTED}")
-
-
-def _file(name: str | Path) -> Path:
-    if isinstance(name, str) and is_url(name):
-        return download_media(name, data_folder() / "downloads")
-    if not Path(name).is_file():
-        raise SourceNotFoundError(f"{name} does not exist: check the spelling and the folder")
-    return Path(name)
-
-
-def _channels_last(array: NDArray[Any]) -> NDArray[Any]:
-    if array.ndim != 3 or array.shape[0] != 3 or array.dtype.kind != "f":
-        raise SourceValueError(
-            f"tensor of shape {array.shape} and {array.dtype} is no picture: pass (3, H, W) RGB of floats in [0, 1]"
-        )
-    return array.transpose(1, 2, 0)
-
-
-def _bgr(array: NDArray[Any]) -> Picture | Floats:
-    if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape:
-        raise SourceValueError(f"array of shape {array.shape} is no picture: pass (H, W, 3) RGB")
-    if array.dtype == np.uint8:
-        reversed_channels: Picture = array[..., ::-1]
-        return reversed_channels
-    if array.dtype.kind != "f":
-        raise SourceTypeError(f"array of {array.dtype} is no picture: pass uint8, or floats in [0, 1]")
-    if not (array.min() >= 0 and array.max() <= 1):  # also for NaN
-        raise SourceValueError("array of floats has values outside [0, 1]: divide by 255, or pass uint8")
-    return array[..., ::-1].astype(np.float32) * np.float32(255)
+    if is_tensor(image) or isinstance(image, np.ndarray):
+        return from_rgb(image)
+    if isinstance(image, str) and not is_url(image):
+        image = Path(image)
+    if isinstance(image, str | Path) or is_in_memory(image):
+        [[sample]] = MemorySource([image], download_dir=data_folder() / "downloads")
+        return sample.image
+    accepted = "a path or URL, a PIL image, an RGB array (H, W, 3) of uint8 or of floats in [0, 1], or an RGB tensor"
+    raise SourceTypeError(f"{type(image).__name__} is no picture: pass {accepted} (3, H, W)")

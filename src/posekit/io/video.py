@@ -14,6 +14,7 @@ import numpy as np
 from posekit.errors import OutputError, UnreadableImageError
 from posekit.files.magic import HEAD_BYTES, identify, list_formats, media_kind
 from posekit.files.reading import read_bytes
+from posekit.files.writing import naming_errors
 from posekit.io.convert import from_array
 from posekit.io.write import OutputNames
 from posekit.log import LOGGER
@@ -28,10 +29,6 @@ def holds_video(path: Path) -> bool:
     """Tell whether a file is to be read as a video: by its content first, by its suffix where that says nothing.
 
     A GIF is a video when its suffix is one of a video, and a picture otherwise.
-
-    Raises:
-        SourceNotFoundError: there is no such file.
-        UnreadableImageError: it may not be read.
     """
     content = identify(read_bytes(path, HEAD_BYTES))
     promised = media_kind(path) == "video"
@@ -41,12 +38,7 @@ def holds_video(path: Path) -> bool:
 
 
 def check_video(path: Path) -> None:
-    """Refuse what the decoder would take for something else, such as a playlist of other files.
-
-    Raises:
-        SourceNotFoundError: there is no such file.
-        UnreadableImageError: the file is empty, or no known kind of video.
-    """
+    """Refuse what the decoder would take for something else, such as a playlist of other files."""
     head = read_bytes(path, HEAD_BYTES)
     if not head:
         raise UnreadableImageError(f"{path}: the file is empty (0 bytes)")
@@ -65,13 +57,8 @@ _EXPECTED_SHARE = 0.98
 def read_video(path: Path, *, index: int, count: int, vid_stride: int = 1) -> Generator[Sample, None, None]:
     """Yield frames 1, 1 + vid_stride, 1 + 2 * vid_stride, ... of a video, turned upright, decoding as it goes.
 
-    A video that breaks off yields what can be decoded, then one warning that tells how much came.
-
-    Args:
-        path: the file.
-        index: its 1-based number among the files of the source.
-        count: how many files the source has.
-        vid_stride: of how many frames one is kept.
+    A video that breaks off yields what can be decoded, then one warning that tells how much came. `index` is the
+    1-based number of the file among the `count` of its source.
 
     Raises:
         SourceNotFoundError: there is no such file.
@@ -129,7 +116,6 @@ def _decoded(container: "InputContainer", stream: "VideoStream") -> "Iterator[Vi
 
 _DEFAULT_FPS = 30.0
 _SLOWEST = Fraction(1, 1000)
-
 # Hardly a loss to be seen, at the speed of drawing. The index first: a browser plays while it loads.
 _ENCODING = {"crf": "18", "preset": "veryfast"}
 _CONTAINER = {"movflags": "+faststart"}
@@ -145,38 +131,34 @@ class _OpenVideo:
     size: tuple[int, int]
     count: int = 0
 
-    def add(self, image: Picture) -> None:
+    def write(self, image: Picture | None) -> bool:
+        """Add a frame, or finish the file; False when that failed, and the file was deleted."""
         import av
 
+        try:
+            self.container.mux(self.stream.encode(None if image is None else self._frame(image)))
+            if image is None:
+                self.container.close()
+        except av.FFmpegError:
+            with contextlib.suppress(av.FFmpegError):
+                self.container.close()
+            self.path.unlink(missing_ok=True)
+            return False
+        return True
+
+    def _frame(self, image: Picture) -> "VideoFrame":
+        import av
+
+        width, height = self.size
         if (image.shape[1], image.shape[0]) != self.size:
             image = np.asarray(cv2.resize(image, self.size), np.uint8)
-        width, height = self.size
         if width % 2 or height % 2:  # which the format cannot hold
             edge = (0, height % 2, 0, width % 2)
             image = np.asarray(cv2.copyMakeBorder(image, *edge, cv2.BORDER_REPLICATE), np.uint8)
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="bgr24")
         frame.pts, frame.time_base = self.count, self.stream.codec_context.time_base
-        self.container.mux(self.stream.encode(frame))
         self.count += 1
-
-    def finish(self) -> bool:
-        """Return whether the file is whole; else it is deleted."""
-        import av
-
-        try:
-            self.container.mux(self.stream.encode(None))
-            self.container.close()
-        except av.FFmpegError:
-            self.delete()
-            return False
-        return True
-
-    def delete(self) -> None:
-        import av
-
-        with contextlib.suppress(av.FFmpegError):
-            self.container.close()
-        self.path.unlink(missing_ok=True)
+        return frame
 
 
 class VideoWriter:
@@ -203,19 +185,15 @@ class VideoWriter:
         Raises:
             OutputError: a file cannot be opened for writing, or not be written on; what there was of it is deleted.
         """
-        import av
-
         stem = self._names.stem(sample)
         if stem not in self._open:
             if sample.origin.kind == "video":
                 self.close()
             self._open[stem] = self._start(stem, image, sample.origin.fps or _DEFAULT_FPS)
         video = self._open[stem]
-        try:
-            video.add(image)
-        except av.FFmpegError as error:
-            self._open.pop(stem).delete()
-            raise _cut_short([video]) from error
+        if not video.write(image):
+            del self._open[stem]
+            raise _cut_short([video])
         return video.path
 
     def close(self) -> None:
@@ -226,7 +204,7 @@ class VideoWriter:
         """
         videos = list(self._open.values())
         self._open.clear()
-        broken = [video for video in videos if not video.finish()]
+        broken = [video for video in videos if not video.write(None)]
         if broken:
             raise _cut_short(broken)
 
@@ -244,10 +222,8 @@ class VideoWriter:
         path = self.folder / f"{stem}.mp4"
         height, width = image.shape[:2]
         rate = max(Fraction(fps / self._vid_stride).limit_denominator(1001), _SLOWEST)
-        try:
+        with naming_errors(f"{path}:"):
             self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
         try:
             container = av.open(str(path), "w", options=_CONTAINER)
             stream = container.add_stream("h264", rate=rate, options=_ENCODING)

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from posekit.metrics.matching import THRESHOLDS, Hits
 
 Doubles = NDArray[np.float64]
-
+Integers = NDArray[np.int64]
 
 EPSILON = 1e-16
-
-
 RECALLS = 101
+POINTS = 1000
+SMOOTHING = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +30,7 @@ class Envelope:
 
 
 def recall_and_precision(right: NDArray[np.bool_], labels: int) -> tuple[Doubles, Doubles]:
-    """Return both after each of n detections.
-
-    Args:
-        right: (n,) whether each detection is right, in falling score.
-        labels: number of labelled objects.
-    """
+    """Return (n,) both after each detection, of which `right` says in falling score whether it is, for some labels."""
     hits = np.cumsum(right, dtype=np.float64)
     return hits / (labels + EPSILON), hits / np.arange(1, len(hits) + 1)
 
@@ -56,24 +51,15 @@ def average_precision(line: Envelope) -> float:
     return float(((heights[1:] + heights[:-1]) / 2).sum() / (RECALLS - 1))
 
 
-POINTS = 1000
-
-
-SMOOTHING = 0.1
-
-
 def grid() -> Doubles:
     """Return the 1000 confidences, or recalls, 0 ... 1 that curves are given at."""
     return np.linspace(0, 1, POINTS)
 
 
 def over_confidence(values: Doubles, scores: Doubles, above: float) -> Doubles:
-    """Return (1000,) `values` interpolated over confidence.
+    """Return (1000,) precision or recall over confidence, from (n,) values after detections of falling (n,) scores.
 
-    Args:
-        values: (n,) precision or recall after each detection.
-        scores: (n,) falling.
-        above: value above the highest score.
+    `above` is the value above the highest score.
     """
     return np.interp(-grid(), -scores, values, left=above)
 
@@ -95,9 +81,6 @@ def best_point(f1: Doubles) -> int:
     return int(smooth(f1.mean(0)).argmax())
 
 
-Integers = NDArray[np.int64]
-
-
 @dataclass(frozen=True, eq=False)
 class Ranking:
     """All detections by class, and in falling score within a class; equal scores keep their order.
@@ -111,6 +94,13 @@ class Ranking:
     order: Integers
     scores: Doubles
     classes: NDArray[np.integer]
+
+    @classmethod
+    def of(cls, scores: NDArray[np.floating], classes: NDArray[np.integer]) -> "Ranking":
+        """Sort (N,) scores of detections with (N,) classes."""
+        falling = np.argsort(-scores, kind="stable")
+        order = falling[np.argsort(classes[falling], kind="stable")]
+        return cls(order, scores[order].astype(np.float64), classes[order])
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,30 +128,12 @@ class ClassScores:
         """Index of the one confidence that `p`, `r` and `f1` are read at."""
         return best_point(self.f1_curve) if len(self.classes) else 0
 
-    @property
-    def true_positives(self) -> Doubles:
-        """(C,) detections that are right at that confidence."""
-        return np.round(self.r_curve[:, self.point] * self.labels)
-
-    @property
-    def false_positives(self) -> Doubles:
-        """(C,) detections that are wrong at that confidence."""
-        right = self.true_positives
-        return np.round(right / (self.p_curve[:, self.point] + EPSILON) - right)
-
-
-def rank(scores: NDArray[np.floating], classes: NDArray[np.integer]) -> Ranking:
-    """Sort (N,) scores of detections with (N,) classes."""
-    falling = np.argsort(-scores, kind="stable")
-    order = falling[np.argsort(classes[falling], kind="stable")]
-    return Ranking(order, scores[order].astype(np.float64), classes[order])
-
 
 def class_scores(hits: Hits, ranking: Ranking, labelled: NDArray[np.integer]) -> ClassScores:
     """Score every class that has labels; detections of other classes play no part.
 
     Args:
-        hits: (N,) of the detections, as `match` gives them.
+        hits: (N,) of the detections, as `find_hits` gives them.
         ranking: of the same detections.
         labelled: (M,) classes of all labelled objects.
     """

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posekit.errors import DatasetError
+from posekit.files.values import quote
 from posekit.log import LOGGER
 from posekit.metrics.coco_rows import category_of, placed_boxes, rounded_scores, run_lengths
-from posekit.metrics.coco_truth import CocoTruth, Fields, Key, looked_up, read_truth, shown
-from posekit.metrics.parts import Found
+from posekit.metrics.coco_truth import CocoTruth, Fields, Key, looked_up, read_truth
+from posekit.results.detected import Arrays
 from posekit.schema.schema import COCO_PERSON
 
 BOX_STATS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
@@ -178,7 +179,6 @@ def _field(row: Mapping[str, Any], key: str) -> Any:
 
 # The evaluator takes detections as Python objects; so many pictures' at once stay within some tens of megabytes.
 PICTURES_AT_ONCE = 256
-
 ABSENT = -1.0
 
 
@@ -217,13 +217,9 @@ class CategoryGroup:
 def evaluate(
     protocol: CocoProtocol, truth: CocoTruth, kept: Mapping[int, CocoDetections], sigmas: tuple[float, ...] | None
 ) -> CocoScores:
-    """Return the official numbers over some pictures of the truth.
+    """Return the official numbers over the pictures of which detections were `kept`, by picture number.
 
-    Args:
-        protocol: what is scored.
-        truth: ground truth.
-        kept: the detections of each picture that counts, by picture number.
-        sigmas: K OKS sigmas for keypoints, else None; categories with fewer points have the first of them.
+    `sigmas` are K for keypoints, else None; categories with fewer points have the first of them.
     """
     groups = _groups(truth, sigmas)
     curves = [
@@ -381,13 +377,11 @@ class CocoCollector:
         self._category_ids = category_ids
         self._kept: dict[int, dict[str, CocoDetections]] = {}
 
-    def add(self, picture: Key, detected: Found) -> None:
-        """Add all detections of one picture.
+    def add(self, picture: Key, detected: Arrays) -> None:
+        """Add all detections of the picture with this path, file name or id.
 
-        Args:
-            picture: its path, file name or id.
-            detected: in pixels of the original picture, boxes and keypoints clipped to it. Numbers are rounded as in
-                `prediction_rows`.
+        They are in pixels of the original picture, boxes and keypoints clipped to it; masks have its size. Numbers
+        are rounded as in `prediction_rows`.
 
         Raises:
             DatasetError: the truth does not have the picture, a class has no category id, or what is to be scored is
@@ -543,7 +537,7 @@ def _wanted(truth: CocoTruth, image_ids: Iterable[Key] | None) -> list[int]:
 
 def _picture_of(row: Mapping[str, Any], truth: CocoTruth) -> int:
     if not isinstance(row, Mapping) or "image_id" not in row:
-        raise DatasetError(f"predictions: {shown(row)} is no row with an 'image_id'")
+        raise DatasetError(f"predictions: {quote(row)} is no row with an 'image_id'")
     return truth.index.number_of_row(row.get("file_name"), row["image_id"])
 
 

@@ -9,8 +9,8 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.errors import DatasetError, OutputError
-from posekit.files.writing import replacing
+from posekit.errors import DatasetError
+from posekit.files.writing import naming_errors, replacing
 from posekit.log import LOGGER
 
 Row = dict[str, Any]
@@ -83,11 +83,7 @@ def rounded_scores(scores: Floats) -> NDArray[np.float64]:
 
 
 def category_of(number: int, category_ids: Mapping[int, int] | None) -> int:
-    """Return the category id of a class number, without `category_ids` the next number.
-
-    Raises:
-        DatasetError: it has none.
-    """
+    """Return the category id of a class number, without `category_ids` the next number; or say that it has none."""
     if category_ids is None:
         return number + 1
     if number not in category_ids:
@@ -127,12 +123,9 @@ def category_ids_of(split: str | Sequence[str], class_count: int) -> dict[int, i
 
 @contextmanager
 def predictions_file(path: Path) -> Iterator["PredictionsFile"]:
-    """Give a growing list of predictions; at the end it takes the place of `path`.
+    """Give a growing list of predictions; at the end it takes the place of `path`, usually ``predictions.json``.
 
     Without any row no file is written. When the block raises, whatever was at `path` stays as it was.
-
-    Args:
-        path: the file to write, usually ``predictions.json``.
 
     Raises:
         OutputError: the file cannot be written.
@@ -145,10 +138,6 @@ def predictions_file(path: Path) -> Iterator["PredictionsFile"]:
 
 class PredictionsFile:
     """A JSON list that grows on disk, so that memory does not; made by `predictions_file`.
-
-    Args:
-        path: the file to write.
-        stack: closes and removes the unfinished file when something fails.
 
     Attributes:
         count: rows written so far.
@@ -163,31 +152,23 @@ class PredictionsFile:
         self._file: TextIO | None = None
 
     def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Append rows as `coco_rows.prediction_rows` makes them.
-
-        Raises:
-            OutputError: the file cannot be written.
-        """
+        """Append rows as `prediction_rows` makes them."""
         for row in rows:
             try:
                 text = json.dumps(row, allow_nan=False)
             except ValueError:
                 self.left_out += 1
                 continue
-            with self._errors_named():
+            with naming_errors(self._path):
                 file = self._file or self._open()
                 file.write(f"{', ' if self.count else '['}{text}")
             self.count += 1
 
     def finish(self) -> None:
-        """Close the list and put the file in place.
-
-        Raises:
-            OutputError: the file cannot be written.
-        """
+        """Close the list and put the file in place."""
         if self.left_out:
             LOGGER.warning(f"{self._path.name} lacks {self.left_out} detections with NaN or infinite numbers")
-        with self._errors_named():
+        with naming_errors(self._path):
             if self._file is not None:
                 self._file.write("]")
             self._stack.close()
@@ -196,10 +177,3 @@ class PredictionsFile:
         temporary = self._stack.enter_context(replacing(self._path))
         self._file = self._stack.enter_context(temporary.open("w", encoding="utf-8"))
         return self._file
-
-    @contextmanager
-    def _errors_named(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise OutputError(f"{self._path} cannot be written: {error.strerror or error}") from error

@@ -3,261 +3,45 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from posekit.data.annotation import AnnotationSet, ObjectAnnotation, PictureAnnotation
+from posekit.data.coco.fields import as_polygons, key_of
+from posekit.data.coco.write import coco_content, label_annotations
+from posekit.data.labels import PictureLabels
 from posekit.errors import DatasetError
+from posekit.files.problems import ProblemList
 from posekit.files.reading import read_json
+from posekit.files.values import LARGEST, quote
 from posekit.metrics.coco_rows import picture_id
 from posekit.metrics.similarity import BOX_FILL
 from posekit.ops.polygons import polygon_area
 from posekit.schema.schema import KeypointSchema
 
-Floats = NDArray[np.float64]
-
-
 Key = int | str
-
-
-# No picture is larger; squares of what is below stay finite.
-LARGEST = 1e9
-
-
-def finite(value: Any) -> float | None:
-    """Return a JSON number as float; None for anything else, and for numbers of 1e9 or more."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not -LARGEST < value < LARGEST:
-        return None
-    return float(value)
-
-
-def identifier(value: Any) -> Key | None:
-    """Return an id: whole numbers as int, also when written as 7.0; text as it is; None for anything else."""
-    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
-        return int(value)
-    return value if isinstance(value, int | str) and not isinstance(value, bool) else None
+Fields = dict[str, Any]
+Note = Callable[[str], None]
+Points = NDArray[np.float64]
+Outline = list[list[float]] | Fields  # polygons, or run lengths
 
 
 def looked_up(table: Mapping[Key, int], value: Any) -> int | None:
     """Return the entry of an id; digits as text and the number they spell stand for each other."""
-    key = identifier(value)
-    if key is None:
-        return None
-    if key in table:
-        return table[key]
+    key = key_of(value)
+    if key is None or key in table:
+        return None if key is None else table[key]
     other: Key = str(key) if isinstance(key, int) else int(key) if key.isdecimal() and len(key) < 19 else key
     return table.get(other)
 
 
-def number_list(value: Any) -> Floats | None:
-    """Return a flat JSON list as (n,) float64, with NaN where an entry is no number below 1e9.
-
-    None when it is no flat list.
-    """
-    if not isinstance(value, list):
-        return None
-    try:
-        numbers = np.array(value, np.float64)
-    except (TypeError, ValueError, OverflowError):
-        numbers = np.array([math.nan if (number := finite(entry)) is None else number for entry in value])
-    if numbers.ndim != 1:
-        return None
-    numbers[~(np.abs(numbers) < LARGEST)] = math.nan
-    return numbers
-
-
-def shown(value: Any) -> str:
-    """Return a value as an error message shows it: cut off after 60 characters."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-Fields = dict[str, Any]
-
-
-Outline = list[list[float]] | Fields
-
-
-Note = Callable[[str], None]
-
-
-Points = NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ObjectForm:
-    """What the objects of one category are brought to.
-
-    Attributes:
-        points: K, the number of keypoints; 0 without.
-        padded: the number that categories with most of them have; objects may list as many, of which the first K count.
-        outlines: whether masks will be scored, so that each object needs an outline.
-    """
-
-    points: int
-    padded: int
-    outlines: bool
-
-
-def clean_object(entry: Mapping[str, Any], form: ObjectForm, note: Note) -> Fields | None:
-    """Return bbox, area, iscrowd and, where the form has them, keypoints, num_keypoints and segmentation.
-
-    Args:
-        entry: one entry of ``annotations``.
-        form: what to return.
-        note: called with one sentence for everything that was mended or cannot be used.
-
-    Returns:
-        None when nothing says where the object is.
-    """
-    keypoints = _keypoints(entry.get("keypoints"), form, note)
-    box, area = _box(entry.get("bbox"), note), _area(entry.get("area"), note)
-    outline = None
-    if form.outlines or box is None or area is None:
-        outline = _outline(entry.get("segmentation"), note)
-    if box is None:
-        box = _box_around(keypoints, outline)
-    if box is None:
-        note("has no usable bbox, and neither points nor an outline to make one from: left out")
-        return None
-    if area is None:
-        area = outline_area(outline) if outline else BOX_FILL * box[2] * box[3]
-    cleaned: Fields = {"bbox": box, "area": area, "iscrowd": _crowd(entry.get("iscrowd"), note)}
-    if form.points:
-        cleaned |= _keypoint_fields(keypoints, form.points, entry.get("num_keypoints"))
-    if form.outlines:
-        cleaned |= _outline_fields(outline, cleaned, note)
-    return cleaned
-
-
-def outline_area(outline: Outline) -> float:
-    """Return the pixels inside an outline: of run lengths exactly, of polygons by the shoelace formula."""
-    if isinstance(outline, dict):
-        from hotcoco.mask import area
-
-        return float(area(outline))
-    return sum(polygon_area(np.array(part).reshape(-1, 2)) for part in outline)
-
-
-def _box(value: Any, note: Note) -> list[float] | None:
-    if value is None:
-        return None
-    numbers = number_list(value)
-    if numbers is None or numbers.shape != (4,) or np.isnan(numbers).any() or (numbers[2:] < 0).any():
-        note(f"bbox {shown(value)} is not [x, y, width, height]")
-        return None
-    return [float(number) for number in numbers]
-
-
-def _area(value: Any, note: Note) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < LARGEST**2:
-        return float(value)
-    note(f"area {shown(value)} is not a number of pixels")
-    return None
-
-
-def _crowd(value: Any, note: Note) -> int:
-    if value is None:
-        return 0
-    if not isinstance(value, bool | int | float) or value != value:
-        note(f"iscrowd {shown(value)} is neither 0 nor 1: taken for 0")
-        return 0
-    return int(value != 0)
-
-
-def _keypoints(value: Any, form: ObjectForm, note: Note) -> Points | None:
-    """Return (K, 3) x, y, visibility with unusable points unlabelled; None when there are none."""
-    count = form.points
-    if not count or value is None or value == []:
-        return None
-    numbers = number_list(value)
-    if numbers is None or numbers.shape not in ((3 * count,), (3 * form.padded,)):
-        note(f"keypoints are not a flat list of {3 * count} numbers, x, y and visibility {count} times: not used")
-        return None
-    points = numbers.reshape(-1, 3)[:count]
-    if np.isnan(points).any():
-        note("keypoints with something else than finite numbers are taken for unlabelled")
-        points[np.isnan(points).any(1)] = 0
-    return points
-
-
-def _keypoint_fields(keypoints: Points | None, count: int, stated: Any) -> Fields:
-    if keypoints is None:
-        return {"keypoints": [0.0] * (3 * count), "num_keypoints": 0}
-    number = finite(stated)
-    labelled = int(np.count_nonzero(keypoints[:, 2] > 0)) if number is None or number < 0 else int(number)
-    return {"keypoints": keypoints.ravel().tolist(), "num_keypoints": labelled}
-
-
-def _outline(value: Any, note: Note) -> Outline | None:
-    if value is None or value == []:
-        return None
-    if isinstance(value, dict):
-        return _run_lengths(value, note)
-    parts = [value] if isinstance(value, list) and finite(value[0]) is not None else value
-    numbers = [number_list(part) for part in parts] if isinstance(parts, list) else []
-    usable = [part.tolist() for part in numbers if part is not None and _is_polygon(part)]
-    if len(usable) < max(len(numbers), 1):
-        note(f"segmentation has {len(numbers) - len(usable) or 'only'} parts that are no list of three or more x, y")
-    return usable or None
-
-
-def _is_polygon(part: Points) -> bool:
-    return part.size >= 6 and part.size % 2 == 0 and not np.isnan(part).any()
-
-
-def _run_lengths(value: Fields, note: Note) -> Outline | None:
-    from hotcoco.mask import area
-
-    run_lengths = {"size": value.get("size"), "counts": value.get("counts")}
-    try:
-        area(run_lengths)
-    except (ValueError, TypeError, OverflowError) as error:
-        note(f"segmentation cannot be used: {error}")
-        return None
-    return run_lengths
-
-
-def _outline_fields(outline: Outline | None, cleaned: Fields, note: Note) -> Fields:
-    """Return the segmentation; an object without one cannot be judged, so its box is ignored as a crowd's is."""
-    if outline is not None:
-        return {"segmentation": outline, "outlined": True}
-    note("has no usable segmentation: masks inside its box are ignored")
-    x, y, width, height = cleaned["bbox"]
-    corners = [x, y, x + width, y, x + width, y + height, x, y + height]
-    return {"segmentation": [corners], "outlined": False}
-
-
-def _box_around(keypoints: Points | None, outline: Outline | None) -> list[float] | None:
-    if isinstance(outline, dict):
-        from hotcoco.mask import toBbox
-
-        return [float(number) for number in toBbox(outline)]
-    if outline:
-        corners = np.concatenate([np.array(part).reshape(-1, 2) for part in outline])
-    elif keypoints is not None and (keypoints[:, 2] > 0).any():
-        corners = keypoints[keypoints[:, 2] > 0, :2]
-    else:
-        return None
-    near, far = corners.min(0), corners.max(0)
-    return [*near.tolist(), *(far - near).tolist()]
-
-
 @dataclass(frozen=True, kw_only=True)
 class TruthPicture:
-    """One picture of a COCO file.
-
-    Attributes:
-        number: 1, 2, ... in rising order of the ids where they are numbers, else in the order of the file.
-        identity: id in the file.
-        file_name: as in the file; empty when it gives none.
-        size: (h, w) in pixels; None when the file does not say.
-    """
+    """One picture: its number 1, 2, ..., its id in the file, its name (empty without) and (h, w), if it is stated."""
 
     number: int
     identity: Key
@@ -266,11 +50,7 @@ class TruthPicture:
 
 
 class PictureIndex:
-    """Finds pictures; of several with the same file name, the one whose folders agree furthest.
-
-    Args:
-        pictures: all pictures of a COCO file.
-    """
+    """Finds pictures; of several with the same file name, the one whose folders agree furthest."""
 
     def __init__(self, pictures: Iterable[TruthPicture]) -> None:
         self._by_id: dict[Key, int] = {}
@@ -278,16 +58,13 @@ class PictureIndex:
         self._by_stem: dict[str, list[int]] = defaultdict(list)
         for picture in pictures:
             self._by_id[picture.identity] = picture.number
-            parts = _folders_first_last(picture.file_name)
+            parts = _parts_upwards(picture.file_name)
             if parts:
                 self._by_name[parts[0]].append((parts, picture.number))
                 self._by_stem[PurePath(parts[0]).stem].append(picture.number)
 
     def number(self, picture: Key) -> int:
-        """Return the number of a picture.
-
-        Args:
-            picture: path or file name, else the id, else the file name without ending.
+        """Return the number of a picture, named by its path or file name, else its id, else its name without ending.
 
         Raises:
             DatasetError: no picture is meant, or several could be.
@@ -303,17 +80,13 @@ class PictureIndex:
         return found
 
     def number_of_row(self, file_name: Any, identity: Any) -> int:
-        """Return the number of the picture that a prediction row names; its file name counts first, if it is unique.
-
-        Raises:
-            DatasetError: no picture is meant.
-        """
+        """Return the number of the picture that a prediction row names; its file name counts first, if it is unique."""
         if isinstance(file_name, str) and len(self._by_name.get(PurePath(file_name).name, [])) == 1:
             return self.number(file_name)
         return self.number(identity)
 
     def _named(self, path: str) -> int | None:
-        parts = _folders_first_last(path)
+        parts = _parts_upwards(path)
         candidates = self._by_name.get(parts[0], []) if parts else []
         if len(candidates) < 2:
             return candidates[0][1] if candidates else None
@@ -325,7 +98,7 @@ class PictureIndex:
         return numbers[0]
 
 
-def _folders_first_last(path: str) -> tuple[str, ...]:
+def _parts_upwards(path: str) -> tuple[str, ...]:
     """Return the parts of a path from its file name upwards."""
     return PurePosixPath(path.replace("\\", "/")).parts[::-1]
 
@@ -333,37 +106,6 @@ def _folders_first_last(path: str) -> tuple[str, ...]:
 def _agreement(path: tuple[str, ...], other: tuple[str, ...]) -> int:
     """Return how many parts agree, from the file name upwards."""
     return next((i for i, (a, b) in enumerate(zip(path, other, strict=False)) if a != b), min(len(path), len(other)))
-
-
-def points_of_categories(annotations: Sequence[Any], categories: Mapping[int, Mapping[str, Any]]) -> dict[int, int]:
-    """Return the number of points of each category; 0 for all when nothing has keypoints.
-
-    Categories differ where they list names of different numbers of points. One that lists none gets the highest
-    number then: its objects have no points, or as many as those of others.
-
-    Args:
-        annotations: entries of the file.
-        categories: entries of the file by category number.
-    """
-    named = {number: len(entry["keypoints"]) for number, entry in categories.items() if _names_points(entry)}
-    if len(set(named.values())) > 1:
-        return dict.fromkeys(categories, max(named.values())) | named
-    return dict.fromkeys(categories, _most_common(annotations) or max(named.values(), default=0))
-
-
-def _names_points(category: Mapping[str, Any]) -> bool:
-    names = category.get("keypoints")
-    return isinstance(names, list) and bool(names)
-
-
-def _most_common(annotations: Iterable[Any]) -> int:
-    """Return how many points most objects have that have any, of equally frequent numbers the higher; 0 for none."""
-    lengths = Counter(
-        len(entry["keypoints"]) // 3
-        for entry in annotations
-        if isinstance(entry, Mapping) and isinstance(entry.get("keypoints"), list) and entry["keypoints"]
-    )
-    return max(lengths, key=lambda count: (lengths[count], count), default=0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -411,237 +153,303 @@ def read_truth(source: Path | str | Mapping[str, Any], *, outlines: bool = False
         DatasetError: it is not JSON, not COCO's form, or lacks picture sizes that outlines need.
     """
     content, name = (source, "COCO truth") if isinstance(source, Mapping) else (read_json(Path(source)), str(source))
-    images, categories, annotations = (_entries(content, key, name) for key in ("images", "categories", "annotations"))
+    if not isinstance(content, Mapping):
+        raise DatasetError(f"{name} holds a {type(content).__name__}, expected an object with images and annotations")
+    for key in ("images", "categories", "annotations"):
+        if not isinstance(content.get(key), list):
+            found = "is missing" if content.get(key) is None else f"is a {type(content[key]).__name__}"
+            raise DatasetError(f"{name}: {key!r} {found}, expected a list")
     problems: list[str] = []
-    pictures = _pictures(images, problems)
-    by_id = _categories(categories, problems)
-    category_numbers = {key: number for number, key in enumerate(_in_order(by_id), 1)}
-    points_of = points_of_categories(annotations, {number: by_id[key] for key, number in category_numbers.items()})
-    most = max(points_of.values(), default=0)
-    forms = {number: ObjectForm(points=count, padded=most, outlines=outlines) for number, count in points_of.items()}
-    numbers = {picture.identity: picture.number for picture in pictures}
-    if outlines:
-        _check_sizes(pictures, name)
+    images, categories = (_by_id(content[key], key, problems) for key in ("images", "categories"))
+    pictures = tuple(
+        TruthPicture(number=number, identity=key, file_name=_name(entry, "file_name"), size=_size(entry))
+        for number, (key, entry) in enumerate(images.items(), 1)
+    )
+    for picture in pictures if outlines else ():
+        if picture.size is None:
+            raise DatasetError(f"{name}: image {picture.identity!r} has no width and height, which masks need")
+    numbers = {key: number for number, key in enumerate(categories, 1)}
+    points_of = _points_of_categories(content["annotations"], dict(enumerate(categories.values(), 1)))
+    reader = _ObjectReader(
+        pictures={picture.identity: picture.number for picture in pictures},
+        categories=numbers,
+        points_of=points_of,
+        outlines=outlines,
+        problems=problems,
+    )
+    objects: dict[int, list[Fields]] = defaultdict(list)
+    for place, entry in enumerate(content["annotations"]):
+        cleaned = reader.read(entry, place)
+        if cleaned is not None:
+            objects[cleaned["image_id"]].append(cleaned)
     return CocoTruth(
         pictures=pictures,
         index=PictureIndex(pictures),
-        categories=category_numbers,
-        names={number: _text(by_id[key].get("name")) or str(key) for key, number in category_numbers.items()},
-        objects=_objects(annotations, numbers, category_numbers, forms, problems),
+        categories=numbers,
+        names={numbers[key]: _name(entry, "name") or str(key) for key, entry in categories.items()},
+        objects=dict(objects),
         points_of=points_of,
         outlines=outlines,
         problems=tuple(problems),
     )
 
 
-def _entries(content: Any, key: str, name: str) -> list[Any]:
-    if not isinstance(content, Mapping):
-        raise DatasetError(f"{name} holds a {type(content).__name__}, expected an object with images and annotations")
-    entries = content.get(key)
-    if not isinstance(entries, list):
-        found = "is missing" if entries is None else f"is a {type(entries).__name__}"
-        raise DatasetError(f"{name}: {key!r} {found}, expected a list")
-    return entries
-
-
-def _pictures(entries: Sequence[Any], problems: list[str]) -> tuple[TruthPicture, ...]:
+def _by_id(entries: Sequence[Any], what: str, problems: list[str]) -> dict[Key, Mapping[str, Any]]:
+    """Return the entries by id, in rising order where all ids are numbers."""
     found: dict[Key, Mapping[str, Any]] = {}
     for place, entry in enumerate(entries):
-        key = identifier(entry.get("id")) if isinstance(entry, Mapping) else None
+        key = key_of(entry.get("id")) if isinstance(entry, Mapping) else None
         if key is None or key in found:
-            problems.append(f"images[{place}] has no id of its own: left out")
+            problems.append(f"{what}[{place}] has no id of its own: left out")
         else:
             found[key] = entry
-    return tuple(
-        TruthPicture(number=number, identity=key, file_name=_text(found[key].get("file_name")), size=_size(found[key]))
-        for number, key in enumerate(_in_order(found), 1)
-    )
-
-
-def _categories(entries: Sequence[Any], problems: list[str]) -> dict[Key, Mapping[str, Any]]:
-    found: dict[Key, Mapping[str, Any]] = {}
-    for place, entry in enumerate(entries):
-        key = identifier(entry.get("id")) if isinstance(entry, Mapping) else None
-        if key is None or key in found:
-            problems.append(f"categories[{place}] has no id of its own: left out")
-        else:
-            found[key] = entry
-    return found
-
-
-def _objects(
-    entries: Sequence[Any],
-    pictures: Mapping[Key, int],
-    categories: Mapping[Key, int],
-    forms: Mapping[int, ObjectForm],
-    problems: list[str],
-) -> dict[int, list[Fields]]:
-    objects: dict[int, list[Fields]] = defaultdict(list)
-    for place, entry in enumerate(entries):
-
-        def note(message: str, place: int = place) -> None:
-            problems.append(f"annotations[{place}] {message}")
-
-        if not isinstance(entry, Mapping):
-            note("is no object: left out")
-            continue
-        picture = looked_up(pictures, entry.get("image_id"))
-        category = looked_up(categories, entry.get("category_id"))
-        if picture is None or category is None:
-            note(f"names an unknown {'picture' if picture is None else 'category'}: left out")
-            continue
-        cleaned = clean_object(entry, forms[category], note)
-        if cleaned is not None:
-            objects[picture].append(cleaned | {"id": place + 1, "image_id": picture, "category_id": category})
-    return dict(objects)
-
-
-def _in_order(keys: Mapping[Key, Any]) -> list[Key]:
-    numbers = [key for key in keys if isinstance(key, int)]
-    return [*sorted(numbers)] if len(numbers) == len(keys) else list(keys)
-
-
-def _check_sizes(pictures: Sequence[TruthPicture], name: str) -> None:
-    for picture in pictures:
-        if picture.size is None:
-            raise DatasetError(f"{name}: image {picture.identity!r} has no width and height, which masks need")
+    numbers = [key for key in found if isinstance(key, int)]
+    return {key: found[key] for key in sorted(numbers)} if len(numbers) == len(found) else found
 
 
 def _size(entry: Mapping[str, Any]) -> tuple[int, int] | None:
-    height, width = finite(entry.get("height")), finite(entry.get("width"))
+    height, width = _number(entry.get("height")), _number(entry.get("width"))
     return (int(height), int(width)) if height and width and min(height, width) >= 1 else None
 
 
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+def _name(entry: Mapping[str, Any], key: str) -> str:
+    return value if isinstance(value := entry.get(key), str) else ""
 
 
-LabelFloats = NDArray[np.floating[Any]]
+def _points_of_categories(annotations: Sequence[Any], categories: Mapping[int, Mapping[str, Any]]) -> dict[int, int]:
+    """Return the number of points of each category number; 0 for all when nothing has keypoints.
 
-
-class LabelledPicture(Protocol):
-    """What `truth_from_labels` reads of a picture; coordinates are fractions of its width and height.
-
-    `path` of the picture, `size` (h, w), `classes` (N,), `boxes` (N, 4) centre and size, `keypoints` (N, K, 3)
-    or None, `polygons` N outlines (P, 2), (0, 2) where there is none, or None.
+    Categories differ where they list names of different numbers of points. One that lists none gets the highest
+    number then: its objects have no points, or as many as those of others. Else all have as many as most objects
+    have that have any, of equally frequent numbers the higher.
     """
+    named = {
+        number: len(entry["keypoints"])
+        for number, entry in categories.items()
+        if isinstance(entry.get("keypoints"), list) and entry["keypoints"]
+    }
+    if len(set(named.values())) > 1:
+        return dict.fromkeys(categories, max(named.values())) | named
+    lengths = Counter(
+        len(entry["keypoints"]) // 3
+        for entry in annotations
+        if isinstance(entry, Mapping) and isinstance(entry.get("keypoints"), list) and entry["keypoints"]
+    )
+    most_common = max(lengths, key=lambda count: (lengths[count], count), default=0)
+    return dict.fromkeys(categories, most_common or max(named.values(), default=0))
 
-    @property
-    def path(self) -> str: ...  # noqa: D102
-    @property
-    def size(self) -> tuple[int, int]: ...  # noqa: D102
-    @property
-    def classes(self) -> NDArray[np.int64]: ...  # noqa: D102
-    @property
-    def boxes(self) -> NDArray[np.float32]: ...  # noqa: D102
-    @property
-    def keypoints(self) -> NDArray[np.float32] | None: ...  # noqa: D102
-    @property
-    def polygons(self) -> Sequence[NDArray[np.float32]] | None: ...  # noqa: D102
+
+@dataclass(frozen=True, kw_only=True)
+class _ObjectReader:
+    """Brings entries of ``annotations`` into the evaluator's form; what is mended or left out goes to `problems`."""
+
+    pictures: Mapping[Key, int]
+    categories: Mapping[Key, int]
+    points_of: Mapping[int, int]
+    outlines: bool
+    problems: list[str]
+
+    def read(self, entry: Any, place: int) -> Fields | None:
+        """Return id, image_id, category_id, bbox, area, iscrowd and, where they are scored, keypoints and outline.
+
+        None when the entry names no picture and category, or nothing says where the object is.
+        """
+
+        def note(message: str) -> None:
+            self.problems.append(f"annotations[{place}] {message}")
+
+        if not isinstance(entry, Mapping):
+            note("is no object: left out")
+            return None
+        picture = looked_up(self.pictures, entry.get("image_id"))
+        category = looked_up(self.categories, entry.get("category_id"))
+        if picture is None or category is None:
+            note(f"names an unknown {'picture' if picture is None else 'category'}: left out")
+            return None
+        count = self.points_of[category]
+        keypoints = self._keypoints(entry.get("keypoints"), count, note)
+        box, area = _box(entry.get("bbox"), note), _area(entry.get("area"), note)
+        outline = None
+        if self.outlines or box is None or area is None:
+            outline = _outline(entry.get("segmentation"), note)
+        if box is None:
+            box = _box_around(keypoints, outline)
+        if box is None:
+            note("has no usable bbox, and neither points nor an outline to make one from: left out")
+            return None
+        if area is None:
+            area = _outline_area(outline) if outline else BOX_FILL * box[2] * box[3]
+        cleaned: Fields = {"id": place + 1, "image_id": picture, "category_id": category, "bbox": box, "area": area}
+        cleaned["iscrowd"] = _crowd(entry.get("iscrowd"), note)
+        if count:
+            cleaned |= _keypoint_fields(keypoints, count, entry.get("num_keypoints"))
+        if self.outlines:
+            cleaned |= _outline_fields(outline, box, note)
+        return cleaned
+
+    def _keypoints(self, value: Any, count: int, note: Note) -> Points | None:
+        """Return (K, 3) x, y, visibility with unusable points unlabelled; None when there are none.
+
+        An object may list as many points as the category that has most; the first K count.
+        """
+        if not count or value is None or value == []:
+            return None
+        numbers = _numbers(value)
+        if numbers is None or len(numbers) not in (3 * count, 3 * max(self.points_of.values())):
+            note(f"keypoints are not a flat list of {3 * count} numbers, x, y and visibility {count} times: not used")
+            return None
+        points = numbers.reshape(-1, 3)[:count]
+        unusable = np.isnan(points).any(1)
+        if unusable.any():
+            note("keypoints with something else than finite numbers are taken for unlabelled")
+            points[unusable] = 0
+        return points
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class PictureObjects:
-    """One picture and its N objects; coordinates are pixels of the original picture.
+def _number(value: Any) -> float | None:
+    """Return a number as float; None for anything else, and for numbers of 1e9 or more."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -LARGEST < value < LARGEST:
+        return None
+    return float(value)
 
-    Attributes:
-        file_name: path of the picture.
-        size: (h, w).
-        classes: (N,) class numbers.
-        boxes: (N, 4) corners x1 y1 x2 y2.
-        keypoints: (N, K, 3) x, y, visibility; None without.
-        polygons: N outlines (P, 2), empty where there is none; None without.
-    """
 
-    file_name: str
-    size: tuple[int, int]
-    classes: NDArray[Any]
-    boxes: LabelFloats
-    keypoints: LabelFloats | None = None
-    polygons: Sequence[LabelFloats] | None = None
+def _numbers(value: Any) -> Points | None:
+    """Return a flat list as (n,) float64, with NaN where an entry is no number below 1e9; None when it is none."""
+    if not isinstance(value, list):
+        return None
+    try:
+        numbers = np.array(value, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        numbers = np.array([math.nan if (number := _number(entry)) is None else number for entry in value])
+    if numbers.ndim != 1:
+        return None
+    numbers[~(np.abs(numbers) < LARGEST)] = math.nan
+    return numbers
+
+
+def _box(value: Any, note: Note) -> list[float] | None:
+    if value is None:
+        return None
+    numbers = _numbers(value)
+    if numbers is None or numbers.shape != (4,) or np.isnan(numbers).any() or (numbers[2:] < 0).any():
+        note(f"bbox {quote(value)} is not [x, y, width, height]")
+        return None
+    sides: list[float] = numbers.tolist()
+    return sides
+
+
+def _area(value: Any, note: Note) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < LARGEST**2:
+        return float(value)
+    note(f"area {quote(value)} is not a number of pixels")
+    return None
+
+
+def _crowd(value: Any, note: Note) -> int:
+    if value is None:
+        return 0
+    if not isinstance(value, bool | int | float) or value != value:
+        note(f"iscrowd {quote(value)} is neither 0 nor 1: taken for 0")
+        return 0
+    return int(value != 0)
+
+
+def _outline(value: Any, note: Note) -> Outline | None:
+    if value is None or value == []:
+        return None
+    if isinstance(value, dict):
+        from hotcoco.mask import area
+
+        run_lengths = {"size": value.get("size"), "counts": value.get("counts")}
+        try:
+            area(run_lengths)
+        except (ValueError, TypeError, OverflowError) as error:
+            note(f"segmentation cannot be used: {error}")
+            return None
+        return run_lengths
+    parts = [_numbers(part) for part in as_polygons(value)] if isinstance(value, list) else []
+    usable = [
+        part.tolist()
+        for part in parts
+        if part is not None and part.size >= 6 and part.size % 2 == 0 and not np.isnan(part).any()
+    ]
+    if len(usable) < max(len(parts), 1):
+        note(f"segmentation has {len(parts) - len(usable) or 'only'} parts that are no list of three or more x, y")
+    return usable or None
+
+
+def _keypoint_fields(keypoints: Points | None, count: int, stated: Any) -> Fields:
+    if keypoints is None:
+        return {"keypoints": [0.0] * (3 * count), "num_keypoints": 0}
+    number = _number(stated)
+    labelled = int(np.count_nonzero(keypoints[:, 2] > 0)) if number is None or number < 0 else int(number)
+    return {"keypoints": keypoints.ravel().tolist(), "num_keypoints": labelled}
+
+
+def _outline_fields(outline: Outline | None, box: Sequence[float], note: Note) -> Fields:
+    """Return the segmentation; an object without one cannot be judged, so its box is ignored as a crowd's is."""
+    if outline is not None:
+        return {"segmentation": outline, "outlined": True}
+    note("has no usable segmentation: masks inside its box are ignored")
+    x, y, width, height = box
+    return {"segmentation": [[x, y, x + width, y, x + width, y + height, x, y + height]], "outlined": False}
+
+
+def _outline_area(outline: Outline) -> float:
+    """Return the pixels inside an outline: of run lengths exactly, of polygons by the shoelace formula."""
+    if isinstance(outline, dict):
+        from hotcoco.mask import area
+
+        return float(area(outline))
+    return sum(polygon_area(np.array(part).reshape(-1, 2)) for part in outline)
+
+
+def _box_around(keypoints: Points | None, outline: Outline | None) -> list[float] | None:
+    if isinstance(outline, dict):
+        from hotcoco.mask import toBbox
+
+        return [float(number) for number in toBbox(outline)]
+    if outline:
+        corners = np.concatenate([np.array(part).reshape(-1, 2) for part in outline])
+    elif keypoints is not None and (keypoints[:, 2] > 0).any():
+        corners = keypoints[keypoints[:, 2] > 0, :2]
+    else:
+        return None
+    near, far = corners.min(0), corners.max(0)
+    return [*near.tolist(), *(far - near).tolist()]
 
 
 def truth_from_labels(
-    pictures: Iterable[LabelledPicture],
-    names: Mapping[int, str],
-    category_ids: Mapping[int, int] | None = None,
-    schema: KeypointSchema | None = None,
+    pictures: Iterable[PictureLabels], names: Mapping[int, str], schema: KeypointSchema | None = None
 ) -> dict[str, Any]:
-    """Return COCO ground truth made from labels in fractions of the picture; see `truth_from_arrays`."""
-    return truth_from_arrays(map(_in_pixels, pictures), names, category_ids, schema)
+    """Return COCO ground truth made from labels, as a JSON file of COCO's would hold it.
 
-
-def truth_from_arrays(
-    pictures: Iterable[PictureObjects],
-    names: Mapping[int, str],
-    category_ids: Mapping[int, int] | None = None,
-    schema: KeypointSchema | None = None,
-) -> dict[str, Any]:
-    """Return COCO ground truth, as a JSON file of COCO's would hold it.
-
-    Pictures get the ids of `coco_rows.picture_id` when those differ from each other, else 1, 2, ... An object's area
-    is that of its outline, else 0.53 of its box, as in the validator's OKS. No object is a crowd.
-
-    Args:
-        pictures: the pictures with their objects.
-        names: class name of each class number.
-        category_ids: category id of each class number; None for class number + 1.
-        schema: the keypoints, which tells those of each class; None when all classes have the same.
+    Pictures get the ids of `picture_id` when those differ from each other, else 1, 2, ..., categories the number after
+    their class number. An object's area is that of its outline, else 0.53 of its box, as in the validator's OKS. No
+    object is a crowd.
     """
-    ids = category_ids or {number: number + 1 for number in names}
-    images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
-    for number, picture in enumerate(pictures, 1):
-        height, width = picture.size
-        images.append({"id": number, "file_name": picture.file_name, "width": int(width), "height": int(height)})
-        for row in range(len(picture.classes)):
-            place = {"id": len(annotations) + 1, "image_id": number, "category_id": ids[int(picture.classes[row])]}
-            annotations.append(place | _object(picture, row))
-    _use_file_names_as_ids(images, annotations)
-    categories = [{"id": ids[number], "name": name} | _points_of(number, schema) for number, name in names.items()]
-    return {"images": images, "categories": categories, "annotations": annotations}
-
-
-def _points_of(number: int, schema: KeypointSchema | None) -> dict[str, Any]:
-    """Return the names of a class's own points, which tell padding from points that are only unlabelled."""
-    count = 0 if schema is None else schema.points_of(number)
-    return {"keypoints": list(schema.names[:count])} if schema is not None and count else {}
-
-
-def _in_pixels(labels: LabelledPicture) -> PictureObjects:
-    height, width = labels.size
-    size = np.array([width, height], np.float64)
-    centre, half = labels.boxes[:, :2] * size, labels.boxes[:, 2:] * size / 2
-    keypoints = labels.keypoints
-    return PictureObjects(
-        file_name=labels.path,
-        size=labels.size,
-        classes=labels.classes,
-        boxes=np.hstack([centre - half, centre + half]),
-        keypoints=None if keypoints is None else np.dstack([keypoints[..., :2] * size, keypoints[..., 2:]]),
-        polygons=None if labels.polygons is None else [polygon * size for polygon in labels.polygons],
+    annotated = tuple(
+        PictureAnnotation(
+            file_name=labels.path,
+            path=None,
+            size=labels.size,
+            objects=tuple(map(_with_area, label_annotations(labels))),
+        )
+        for labels in pictures
     )
+    found = AnnotationSet(names=dict(names), schema=schema, pictures=tuple(annotated))
+    content = coco_content(found, ProblemList("labels"), decimals=None)
+    ids = [picture_id(picture.file_name) for picture in annotated]
+    if len(set(ids)) == len(ids):
+        for image in content["images"]:
+            image["id"] = ids[image["id"] - 1]
+        for entry in content["annotations"]:
+            entry["image_id"] = ids[entry["image_id"] - 1]
+    return content
 
 
-def _object(picture: PictureObjects, row: int) -> dict[str, Any]:
-    x1, y1, x2, y2 = (float(value) for value in picture.boxes[row])
-    fields: dict[str, Any] = {"bbox": [x1, y1, x2 - x1, y2 - y1], "area": BOX_FILL * (x2 - x1) * (y2 - y1)}
-    fields["iscrowd"] = 0
-    if picture.polygons is not None and len(picture.polygons[row]):
-        outline = np.asarray(picture.polygons[row], np.float64)
-        fields |= {"segmentation": [outline.ravel().tolist()], "area": polygon_area(outline)}
-    if picture.keypoints is not None:
-        points = np.asarray(picture.keypoints[row], np.float64)
-        fields |= {"keypoints": points.ravel().tolist(), "num_keypoints": int(np.count_nonzero(points[:, 2] > 0))}
-    return fields
-
-
-def _use_file_names_as_ids(images: Sequence[dict[str, Any]], annotations: Sequence[dict[str, Any]]) -> None:
-    """Give pictures the ids that their prediction rows have, unless two pictures would share one."""
-    ids = [picture_id(image["file_name"]) for image in images]
-    if len(set(ids)) < len(ids):
-        return
-    for image, identity in zip(images, ids, strict=True):
-        image["id"] = identity
-    for annotation in annotations:
-        annotation["image_id"] = ids[annotation["image_id"] - 1]
+def _with_area(thing: ObjectAnnotation) -> ObjectAnnotation:
+    x1, y1, x2, y2 = thing.box or (0, 0, 0, 0)
+    return replace(thing, area=polygon_area(thing.parts[0]) if thing.parts else BOX_FILL * (x2 - x1) * (y2 - y1))

@@ -7,8 +7,9 @@ import numpy as np
 
 from posekit.metrics.average_precision import Doubles
 from posekit.metrics.matching import Hits, assign, joined, ordered_pairs
-from posekit.metrics.parts import BOX, Floats, Found, Truth
+from posekit.metrics.parts import BOX, Floats, Truth
 from posekit.metrics.tabular import Row, Tabular
+from posekit.results.detected import Arrays
 
 # A detection may only be matched with an object whose box it overlaps more than this.
 MIN_IOU = 0.45
@@ -32,16 +33,13 @@ class ConfusionMatrix(Tabular):
     def process(
         self,
         truths: Sequence[Truth],
-        founds: Sequence[Found],
+        founds: Sequence[Arrays],
         conf: float,
         overlaps: Sequence[Floats] | None = None,
     ) -> None:
-        """Count some pictures.
+        """Count some pictures; detections, in falling score, have to score more than `conf`.
 
-        Args:
-            truths, founds: the pictures; detections in falling score.
-            conf: detections that do not score more than this are left out.
-            overlaps: (M, N) IoU of the boxes per picture, when it is known already.
+        `overlaps` is the (M, N) IoU of the boxes per picture, when it is known already.
         """
         if overlaps is None:
             nothing = np.empty(0, np.float32)
@@ -74,9 +72,7 @@ class ConfusionMatrix(Tabular):
     def summary(self, normalize: bool = False, decimals: int = 5) -> list[Row]:
         """Return one row per predicted class, the background last: ``Predicted`` and a value for each true class.
 
-        Args:
-            normalize: shares of each true class instead of counts.
-            decimals: of the values.
+        With `normalize` values are shares of each true class instead of counts.
         """
         values = self.normalized() if normalize else self.matrix
         keys = plain_names([*self._class_names(), BACKGROUND])

@@ -10,26 +10,22 @@ from numpy.typing import NDArray
 
 from posekit.errors import DatasetError, SettingError
 from posekit.log import LOGGER
-from posekit.metrics.average_precision import Ranking, class_scores, rank
+from posekit.metrics.average_precision import Ranking, class_scores
 from posekit.metrics.confusion import ConfusionMatrix
-from posekit.metrics.matching import Bools, Hits, joined, match, matched_pairs, unpack
-from posekit.metrics.parts import BOX, POSE, Floats, Found, Truth, kinds_of
+from posekit.metrics.matching import Bools, Hits, Integers, find_hits, joined, matched_pairs, unpack
+from posekit.metrics.parts import BOX, POSE, Floats, Truth, kinds_of
 from posekit.metrics.report import Metrics, PartMetrics
+from posekit.results.detected import Arrays
 from posekit.schema.schema import SigmaChoice
 
 
 def picture_scores(
     names: Sequence[str], right: NDArray[np.integer], found: NDArray[np.integer], labels: NDArray[np.integer]
 ) -> dict[str, dict[str, Any]]:
-    """Return for each picture ``precision recall f1 tp fp fn``, at the threshold 0.5 over all kept detections.
+    """Return for each picture ``precision recall f1 tp fp fn`` from (P,) counts of right, of all and of labels.
 
-    A picture without labels and without detections scores 1.0; what divides by zero otherwise is 0.0.
-
-    Args:
-        names: of the P pictures; of equal names the last counts.
-        right: (P,) right detections.
-        found: (P,) detections.
-        labels: (P,) labelled objects.
+    A picture without labels and without detections scores 1.0; what divides by zero otherwise is 0.0. Of equal names
+    the last counts.
     """
     rows = zip(names, right.tolist(), found.tolist(), labels.tolist(), strict=True)
     return {name: _scores(tp, detections - tp, objects - tp) for name, tp, detections, objects in rows}
@@ -44,60 +40,13 @@ def _scores(tp: int, fp: int, fn: int) -> dict[str, Any]:
     return {"precision": precision, "recall": recall, "f1": f1, "tp": tp, "fp": fp, "fn": fn}
 
 
-@dataclass(frozen=True, eq=False)
-class Unscored:
-    """What a part leaves out of M objects and N detections of some pictures.
-
-    Attributes:
-        objects: (M,) bool.
-        detections: (N,) bool.
-    """
-
-    objects: Bools
-    detections: Bools
-
-    def moved(self, objects: NDArray[np.int64], detections: NDArray[np.int64]) -> "Unscored":
-        """Return the same of the objects and detections with these numbers, in this order."""
-        return Unscored(self.objects[objects], self.detections[detections])
-
-
-def find_unscored(known: Sequence[Bools], truths: Sequence[Truth], founds: Sequence[Found], hits: Hits) -> Unscored:
-    """Return what a part leaves out of some pictures.
-
-    Left out are the objects of which nobody knows what the part compares, and the detections that belong to them by
-    their boxes, unless the part takes such a detection for another object.
-
-    Args:
-        known: (M,) of each picture, for which objects the labels say what is compared.
-        truths, founds: the pictures.
-        hits: (N,) of all detections, from similarities that are 0 for unknown objects.
-    """
-    lost = [_detections_of(~those, truth, found) for those, truth, found in zip(known, truths, founds, strict=True)]
-    return Unscored(~joined(known, np.bool_), joined(lost, np.bool_) & (hits & 1 == 0))
-
-
-def joined_unscored(parts: Sequence[Mapping[str, Unscored]]) -> dict[str, Unscored]:
-    """Return what each part, by name, leaves out of all pictures."""
-    names = list(dict.fromkeys(name for part in parts for name in part))
-    return {
-        name: Unscored(
-            joined((part[name].objects for part in parts), np.bool_),
-            joined((part[name].detections for part in parts), np.bool_),
-        )
-        for name in names
-    }
-
-
-def _detections_of(objects: Bools, truth: Truth, found: Found) -> Bools:
+def _detections_of(objects: Bools, truth: Truth, found: Arrays) -> Bools:
     """Return (N,) which detections belong to the given objects (M,) by their boxes."""
     chosen = np.zeros(len(found), np.bool_)
     if objects.any():
         pairs = matched_pairs(truth, found)
         chosen[pairs[objects[pairs[:, 0]], 1]] = True
     return chosen
-
-
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -113,7 +62,8 @@ class Tally:
         classes: (N,) int32 of the detections.
         scores: (N,) float32.
         hits: per part (N,) uint16: at which thresholds a detection is right.
-        unscored: what parts leave out; parts that score everything are not named.
+        scored_objects: (M,) per part that leaves objects out: which ones it scores.
+        scored_detections: (N,) the same of the detections.
     """
 
     positions: Integers
@@ -123,12 +73,65 @@ class Tally:
     labelled: Integers
     classes: NDArray[np.int32]
     scores: Floats
-    hits: Mapping[str, Hits]
-    unscored: Mapping[str, Unscored] = field(default_factory=dict)
+    hits: Mapping[str, Hits] = field(default_factory=dict)
+    scored_objects: Mapping[str, Bools] = field(default_factory=dict)
+    scored_detections: Mapping[str, Bools] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, truths: Sequence[Truth], founds: Sequence[Arrays], file_names: Sequence[str], positions: Sequence[int]
+    ) -> "Tally":
+        """Count some pictures, without hits.
+
+        Raises:
+            ValueError: the four do not have the same length.
+        """
+        if not len(truths) == len(founds) == len(file_names) == len(positions):
+            lengths = f"{len(truths)} truths, {len(founds)} founds, {len(file_names)} file names"
+            raise ValueError(f"one of each is needed per picture: {lengths}, {len(positions)} positions")
+        return cls(
+            positions=np.array(positions, np.int64),
+            file_names=tuple(file_names),
+            object_counts=np.array([len(truth) for truth in truths], np.int64),
+            detection_counts=np.array([len(found) for found in founds], np.int64),
+            labelled=joined((truth.classes for truth in truths), np.int64),
+            classes=joined((found.classes for found in founds), np.int64).astype(np.int32),
+            scores=joined((found.scores for found in founds), np.float32),
+        )
+
+    @classmethod
+    def joined(cls, tallies: Sequence["Tally"], parts: Sequence[str]) -> "Tally":
+        """Join tallies, in the order of the data set, whatever process and batch the pictures were in."""
+        positions = joined((tally.positions for tally in tallies), np.int64)
+        names = [name for tally in tallies for name in tally.file_names]
+        object_counts = joined((tally.object_counts for tally in tallies), np.int64)
+        detection_counts = joined((tally.detection_counts for tally in tallies), np.int64)
+        order = np.argsort(positions, kind="stable")
+        objects, detections = _moved(order, object_counts), _moved(order, detection_counts)
+        choosy = dict.fromkeys(part for tally in tallies for part in tally.scored_objects)
+        return cls(
+            positions=positions[order],
+            file_names=tuple(names[place] for place in order.tolist()),
+            object_counts=object_counts[order],
+            detection_counts=detection_counts[order],
+            labelled=joined((tally.labelled for tally in tallies), np.int64)[objects],
+            classes=joined((tally.classes for tally in tallies), np.int32)[detections],
+            scores=joined((tally.scores for tally in tallies), np.float32)[detections],
+            hits={part: joined((tally.hits[part] for tally in tallies), np.uint16)[detections] for part in parts},
+            scored_objects={
+                part: joined((tally.scored_objects[part] for tally in tallies), np.bool_)[objects] for part in choosy
+            },
+            scored_detections={
+                part: joined((tally.scored_detections[part] for tally in tallies), np.bool_)[detections]
+                for part in choosy
+            },
+        )
 
     def scored_by(self, part: str) -> "Tally":
-        """Return the tally without what one of the parts named in `unscored` leaves out, with its hits alone."""
-        objects, detections = ~self.unscored[part].objects, ~self.unscored[part].detections
+        """Return the tally without what a part leaves out, with its hits alone."""
+        if part not in self.scored_objects:
+            return self
+        objects, detections = self.scored_objects[part], self.scored_detections[part]
         return replace(
             self,
             object_counts=_counts_of(objects, self.object_counts),
@@ -137,7 +140,8 @@ class Tally:
             classes=self.classes[detections],
             scores=self.scores[detections],
             hits={part: self.hits[part][detections]},
-            unscored={},
+            scored_objects={},
+            scored_detections={},
         )
 
     def right_per_picture(self, part: str) -> Integers:
@@ -149,54 +153,6 @@ class Tally:
         pictures = np.repeat(np.arange(len(self.positions)), self.object_counts)
         pairs = np.unique(pictures * class_count + self.labelled)
         return np.bincount(pairs % class_count, minlength=class_count)
-
-
-def tally_pictures(
-    truths: Sequence[Truth], founds: Sequence[Found], file_names: Sequence[str], positions: Sequence[int]
-) -> Tally:
-    """Return the tally of some pictures, without hits.
-
-    Raises:
-        ValueError: the four do not have the same length.
-    """
-    if not len(truths) == len(founds) == len(file_names) == len(positions):
-        lengths = f"{len(truths)} truths, {len(founds)} founds, {len(file_names)} file names"
-        raise ValueError(f"one of each is needed per picture: {lengths}, {len(positions)} positions")
-    return Tally(
-        positions=np.array(positions, np.int64),
-        file_names=tuple(file_names),
-        object_counts=np.array([len(truth) for truth in truths], np.int64),
-        detection_counts=np.array([len(found) for found in founds], np.int64),
-        labelled=joined((truth.classes for truth in truths), np.int64),
-        classes=joined((found.classes for found in founds), np.int64).astype(np.int32),
-        scores=joined((found.scores for found in founds), np.float32),
-        hits={},
-    )
-
-
-def gather(tallies: Sequence[Tally], parts: Sequence[str]) -> Tally:
-    """Return all pictures as one tally, in the order of the data set, whatever process and batch they were in."""
-    positions = joined((tally.positions for tally in tallies), np.int64)
-    names = [name for tally in tallies for name in tally.file_names]
-    object_counts = joined((tally.object_counts for tally in tallies), np.int64)
-    detection_counts = joined((tally.detection_counts for tally in tallies), np.int64)
-    order = np.argsort(positions, kind="stable")
-    objects = _moved(order, object_counts)
-    detections = _moved(order, detection_counts)
-    return Tally(
-        positions=positions[order],
-        file_names=tuple(names[place] for place in order.tolist()),
-        object_counts=object_counts[order],
-        detection_counts=detection_counts[order],
-        labelled=joined((tally.labelled for tally in tallies), np.int64)[objects],
-        classes=joined((tally.classes for tally in tallies), np.int32)[detections],
-        scores=joined((tally.scores for tally in tallies), np.float32)[detections],
-        hits={part: joined((tally.hits[part] for tally in tallies), np.uint16)[detections] for part in parts},
-        unscored={
-            part: unscored.moved(objects, detections)
-            for part, unscored in joined_unscored([tally.unscored for tally in tallies]).items()
-        },
-    )
 
 
 def _counts_of(chosen: NDArray[np.bool_], counts: Integers) -> Integers:
@@ -235,14 +191,7 @@ class Evaluator:
         conf: float = 0.001,
         confusion: bool = True,
     ) -> None:
-        """Start without pictures.
-
-        Args:
-            task: detect, segment, pose or multitask.
-            names: class name by number.
-            sigmas: K standard deviations of OKS, for tasks with keypoints.
-            conf: of the confusion matrix.
-            confusion: whether the confusion matrix is filled.
+        """Start without pictures; `confusion` says whether the confusion matrix is filled.
 
         Raises:
             UnknownChoiceError: there is no such task.
@@ -262,7 +211,7 @@ class Evaluator:
     def add(
         self,
         truths: Sequence[Truth],
-        founds: Sequence[Found],
+        founds: Sequence[Arrays],
         file_names: Sequence[str],
         positions: Sequence[int] | None = None,
     ) -> list[dict[str, Bools]]:
@@ -278,23 +227,31 @@ class Evaluator:
             DatasetError: a label has a class that the model does not know.
             ValueError: detections are not in falling score.
         """
-        tally = tally_pictures(truths, founds, file_names, self._places(len(truths), positions))
+        places = range(self.seen, self.seen + len(truths)) if positions is None else positions
+        tally = Tally.of(truths, founds, file_names, places)
         self._check_classes(tally)
         _check_order(tally)
         hits: dict[str, Hits] = {}
-        unscored: dict[str, Unscored] = {}
+        scored_objects: dict[str, Bools] = {}
+        scored_detections: dict[str, Bools] = {}
         sigmas = self._sigma_values()
         for kind in kinds_of(self.task):
             similarities = [kind.compare(truth, found, sigmas) for truth, found in zip(truths, founds, strict=True)]
-            known = None if kind.known is None else [kind.known(truth) for truth in truths]
-            if known is not None:
+            if kind.known is None:
+                hits[kind.name] = find_hits(similarities, truths, founds)
+            else:
+                known = [kind.known(truth) for truth in truths]
                 similarities = [values * those[:, None] for values, those in zip(similarities, known, strict=True)]
-            hits[kind.name] = match(similarities, truths, founds)
-            if known is not None:
-                unscored[kind.name] = find_unscored(known, truths, founds, hits[kind.name])
+                hits[kind.name] = find_hits(similarities, truths, founds)
+                scored_objects[kind.name] = joined(known, np.bool_)
+                # Detections of unknown objects, too, are left out, unless the part takes them for another object.
+                trios = zip(known, truths, founds, strict=True)
+                lost = [_detections_of(~those, truth, found) for those, truth, found in trios]
+                scored_detections[kind.name] = ~joined(lost, np.bool_) | (hits[kind.name] & 1 == 1)
             if kind is BOX and self._confusion:
                 self._confusion_matrix.process(truths, founds, self.conf, similarities)
-        self._tallies.append(replace(tally, hits=hits, unscored=unscored))
+        scored = replace(tally, hits=hits, scored_objects=scored_objects, scored_detections=scored_detections)
+        self._tallies.append(scored)
         self.seen += len(truths)
         return _per_picture(hits, tally)
 
@@ -314,10 +271,10 @@ class Evaluator:
     def metrics(self) -> Metrics:
         """Compute the scores of all pictures so far; without any label they are 0, which is warned about."""
         kinds = kinds_of(self.task)
-        tally = gather(self._tallies, [kind.name for kind in kinds])
+        tally = Tally.joined(self._tallies, [kind.name for kind in kinds])
         if not len(tally.labelled):
             LOGGER.warning(f"no labels in {self.seen} pictures: every score is 0")
-        ranking = rank(tally.scores, tally.classes)
+        ranking = Ranking.of(tally.scores, tally.classes)
         confusion = ConfusionMatrix(self.names)
         confusion.matrix += self._confusion_matrix.matrix
         return Metrics(
@@ -340,16 +297,13 @@ class Evaluator:
         return max(self.names, default=-1) + 1
 
     def _part(self, name: str, tally: Tally, ranking: Ranking) -> PartMetrics:
-        if name in tally.unscored:
-            tally = tally.scored_by(name)
-            ranking = rank(tally.scores, tally.classes)
+        scored = tally.scored_by(name)
+        if scored is not tally:
+            tally, ranking = scored, Ranking.of(scored.scores, scored.classes)
         scores = class_scores(tally.hits[name], ranking, tally.labelled)
         right = tally.right_per_picture(name)
         pictures = partial(picture_scores, tally.file_names, right, tally.detection_counts, tally.object_counts)
         return PartMetrics(self._class_count, scores, pictures)
-
-    def _places(self, count: int, positions: Sequence[int] | None) -> Sequence[int]:
-        return range(self.seen, self.seen + count) if positions is None else positions
 
     def _check_classes(self, tally: Tally) -> None:
         """Refuse labels of classes that the model does not have; they could never be found."""

@@ -7,80 +7,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posekit.errors import ShapeError
-from posekit.metrics.parts import Found, Truth
+from posekit.metrics.parts import Truth
 from posekit.metrics.similarity import BOX_FILL, EPSILON
 from posekit.metrics.tabular import Row, Tabular
+from posekit.results.detected import Arrays
 from posekit.schema.schema import KeypointSchema
 
 Numbers = NDArray[np.float64]
 
-
-Flags = NDArray[np.bool_]
-
-
-Indices = NDArray[np.int64]
-
-
 PCK_SHARES = (0.05, 0.1, 0.2)
-
-
 # A point counts as found where its OKS contribution reaches this.
 FOUND = 0.5
-
-
 # Medians come from counts of errors in steps of 0.001 of the object's size; errors above 2 count as 2.
 ERROR_STEP, LARGEST_ERROR = 0.001, 2.0
-
-
 ERROR_STEPS = round(LARGEST_ERROR / ERROR_STEP)
-
-
 HIDDEN, VISIBLE = 1, 2
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class KeypointObjects:
-    """P matched objects, in pixels.
-
-    Attributes:
-        visibility: (P, K) of the labels.
-        labels: (P, K, 2) x, y.
-        guesses: (P, K, 2) predicted x, y.
-        confidence: (P, K) predicted; None without.
-        sides: (P, 2) width and height of the labelled boxes, above 0.
-    """
-
-    visibility: Numbers
-    labels: Numbers
-    guesses: Numbers
-    confidence: Numbers | None
-    sides: Numbers
-
-    @classmethod
-    def of(cls, labels: Numbers, guesses: Numbers, sides: Numbers) -> "KeypointObjects":
-        """Build from labels (P, K, 3), predictions (P, K, 2 or 3) and sides (P, 2)."""
-        return cls(
-            visibility=labels[..., 2],
-            labels=labels[..., :2],
-            guesses=guesses[..., :2],
-            confidence=guesses[..., 2] if guesses.shape[2] == 3 else None,
-            sides=sides,
-        )
-
-    @property
-    def area(self) -> Numbers:
-        """(P, 1) px² of the boxes."""
-        return self.sides[:, :1] * self.sides[:, 1:]
-
-    def squared_distances(self, labels: Numbers) -> Numbers:
-        """Return (P, K) from the guesses to some labels (P, K, 2); infinite for guesses that are no number."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            squares = ((self.guesses - labels) ** 2).sum(2)
-        return np.where(np.isnan(squares), np.inf, squares)
-
-
 @dataclass(kw_only=True, eq=False)
-class KeypointSums:
+class _Sums:
     """What is counted of each of K keypoints.
 
     Attributes:
@@ -106,57 +51,13 @@ class KeypointSums:
     rated: Numbers
 
     @classmethod
-    def zeros(cls, count: int) -> "KeypointSums":
+    def zeros(cls, count: int) -> "_Sums":
         """Return the sums before anything is counted."""
         flat = {name: np.zeros(count) for name in ("labelled", "oks", "error", "sided", "swapped")}
         two = {name: np.zeros((2, count)) for name in ("confidence", "rated")}
         return cls(**flat, **two, near=np.zeros((len(PCK_SHARES), count)), errors=np.zeros((count, ERROR_STEPS + 1)))
 
-    def add(self, objects: KeypointObjects, spread: Numbers, partners: Indices) -> None:
-        """Count some objects.
-
-        Args:
-            objects: the objects.
-            spread: (K,) by which a squared distance over an area is divided in OKS: 2 · (2σ)².
-            partners: (K,) mirror partner of each keypoint; itself when it has none.
-        """
-        labelled = objects.visibility != 0
-        squares = objects.squared_distances(objects.labels)
-        scale = spread * (float(BOX_FILL) * objects.area + float(EPSILON))
-        own = np.exp(-squares / scale)
-        self.labelled += labelled.sum(0)
-        self.oks += (own * labelled).sum(0)
-        self._add_distances(objects, squares, labelled)
-        self._add_swaps(objects, own, scale, labelled, partners)
-        self._add_confidence(objects)
-
-    def _add_distances(self, objects: KeypointObjects, squares: Numbers, labelled: Flags) -> None:
-        longer = objects.sides.max(1, keepdims=True)
-        for row, share in enumerate(PCK_SHARES):
-            self.near[row] += ((squares < (share * longer) ** 2) & labelled).sum(0)
-        errors = np.sqrt(squares / objects.area)
-        self.error += np.where(labelled & np.isfinite(errors), errors, LARGEST_ERROR * labelled).sum(0)
-        steps = np.floor(np.minimum(errors, LARGEST_ERROR) / ERROR_STEP).astype(np.int64)
-        objects_at, points_at = np.nonzero(labelled)
-        np.add.at(self.errors, (points_at, steps[objects_at, points_at]), 1)
-
-    def _add_swaps(
-        self, objects: KeypointObjects, own: Numbers, scale: Numbers, labelled: Flags, partners: Indices
-    ) -> None:
-        sided = labelled & labelled[:, partners] & (partners != np.arange(len(partners)))
-        other = np.exp(-objects.squared_distances(objects.labels[:, partners]) / scale)
-        self.sided += sided.sum(0)
-        self.swapped += (sided & (own < FOUND) & (other >= FOUND)).sum(0)
-
-    def _add_confidence(self, objects: KeypointObjects) -> None:
-        if objects.confidence is None:
-            return
-        for row, state in enumerate((HIDDEN, VISIBLE)):
-            counted = (objects.visibility == state) & np.isfinite(objects.confidence)
-            self.confidence[row] += np.where(counted, objects.confidence, 0).sum(0)
-            self.rated[row] += counted.sum(0)
-
-    def merge(self, other: "KeypointSums") -> None:
+    def merge(self, other: "_Sums") -> None:
         """Add what was counted elsewhere."""
         for name, values in vars(self).items():
             values += getattr(other, name)
@@ -194,8 +95,6 @@ TITLES = {
     "conf_visible": "Visible",
     "conf_hidden": "Hidden",
 }
-
-
 NARROW, WIDEST_NAME = 9, 40
 
 
@@ -235,9 +134,6 @@ def _short(row: Row) -> str:
     return f"{row['keypoint']} {row['oks']:.3f}{aside}"
 
 
-Points = NDArray[np.float64]
-
-
 class PerKeypoint(Tabular):
     """Sums over labelled keypoints of matched objects; its memory does not grow with the number of pictures.
 
@@ -255,26 +151,54 @@ class PerKeypoint(Tabular):
         self.objects = 0
         self._names = schema.names
         self._partners = np.array(schema.flip_idx or range(schema.count))
+        # By which OKS divides a squared distance over an area.
         self._spread = 2 * (2 * np.asarray(sigmas, np.float64)) ** 2
-        self._sums = KeypointSums.zeros(schema.count)
+        self._sums = _Sums.zeros(schema.count)
 
-    def add(self, truth: Truth, found: Found, pairs: NDArray[np.int64]) -> None:
+    def add(self, truth: Truth, found: Arrays, pairs: NDArray[np.int64]) -> None:
         """Count the keypoints of one picture's matched objects.
 
         Args:
             truth: labelled objects, with keypoints.
             found: detections, with keypoints, in the same pixels.
-            pairs: (P, 2) rows of truth and found that belong together, as from `box_pairs.matched_pairs`.
+            pairs: (P, 2) rows of both that belong together, as from `matched_pairs`.
 
         Raises:
             ShapeError: keypoints are missing or not K.
         """
         labels, guesses = self._points(truth, "labels")[pairs[:, 0]], self._points(found, "detections")[pairs[:, 1]]
-        sides = np.asarray(truth.boxes[pairs[:, 0], 2:] - truth.boxes[pairs[:, 0], :2], np.float64)
-        sized = (sides > 0).all(1)
-        objects = KeypointObjects.of(labels[sized], guesses[sized], sides[sized])
         self.objects += len(labels)
-        self._sums.add(objects, self._spread, self._partners)
+        boxes = truth.boxes[pairs[:, 0]]
+        sides = np.asarray(boxes[:, 2:] - boxes[:, :2], np.float64)
+        sized = (sides > 0).all(1)
+        labels, guesses, sides = labels[sized], guesses[sized], sides[sized]
+        visibility, places, put = labels[..., 2], labels[..., :2], guesses[..., :2]
+        sums, partners = self._sums, self._partners
+        labelled = visibility != 0
+        area = sides[:, :1] * sides[:, 1:]
+        squares = _squared_distances(put, places)
+        scale = self._spread * (float(BOX_FILL) * area + float(EPSILON))
+        own = np.exp(-squares / scale)
+        sums.labelled += labelled.sum(0)
+        sums.oks += (own * labelled).sum(0)
+        longer = sides.max(1, keepdims=True)
+        for row, share in enumerate(PCK_SHARES):
+            sums.near[row] += ((squares < (share * longer) ** 2) & labelled).sum(0)
+        errors = np.sqrt(squares / area)
+        sums.error += np.where(labelled & np.isfinite(errors), errors, LARGEST_ERROR * labelled).sum(0)
+        steps = np.floor(np.minimum(errors, LARGEST_ERROR) / ERROR_STEP).astype(np.int64)
+        objects_at, points_at = np.nonzero(labelled)
+        np.add.at(sums.errors, (points_at, steps[objects_at, points_at]), 1)
+        sided = labelled & labelled[:, partners] & (partners != np.arange(len(partners)))
+        other = np.exp(-_squared_distances(put, places[:, partners]) / scale)
+        sums.sided += sided.sum(0)
+        sums.swapped += (sided & (own < FOUND) & (other >= FOUND)).sum(0)
+        if guesses.shape[2] == 3:
+            confidence = guesses[..., 2]
+            for row, state in enumerate((HIDDEN, VISIBLE)):
+                counted = (visibility == state) & np.isfinite(confidence)
+                sums.confidence[row] += np.where(counted, confidence, 0).sum(0)
+                sums.rated[row] += counted.sum(0)
 
     def __str__(self) -> str:
         """Return the table as text."""
@@ -326,9 +250,16 @@ class PerKeypoint(Tabular):
             for row in self.rows()
         ]
 
-    def _points(self, objects: Truth | Found, what: str) -> Points:
+    def _points(self, objects: Truth | Arrays, what: str) -> Numbers:
         points = objects.keypoints
         if points is None or points.shape[1] != len(self._names):
             shape = "none" if points is None else points.shape[1]
             raise ShapeError(f"{len(self._names)} keypoints are counted, but {what} have {shape}")
         return np.asarray(points, np.float64)
+
+
+def _squared_distances(some: Numbers, others: Numbers) -> Numbers:
+    """Return (P, K) for points (P, K, 2); infinite where they are no numbers."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = ((some - others) ** 2).sum(2)
+    return np.where(np.isnan(squares), np.inf, squares)

@@ -12,10 +12,18 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.metrics.parts import Floats, Found, Truth
-from posekit.metrics.similarity import box_iou
+from posekit.metrics.parts import Floats, Truth
+from posekit.ops.boxes import box_iou
+from posekit.results.detected import Arrays
 
 Scalar = TypeVar("Scalar", bound=np.generic)
+Bools = NDArray[np.bool_]
+Integers = NDArray[np.int64]
+# One integer per detection; bit t is set where it is right at threshold t.
+Hits = NDArray[np.uint16]
+
+THRESHOLDS = np.linspace(0.5, 0.95, 10).astype(np.float32)
+THRESHOLDS.setflags(write=False)
 
 
 def joined(arrays: Iterable[NDArray[np.generic]], dtype: type[Scalar]) -> NDArray[Scalar]:
@@ -23,24 +31,8 @@ def joined(arrays: Iterable[NDArray[np.generic]], dtype: type[Scalar]) -> NDArra
     return np.concatenate([np.empty(0, dtype), *arrays], dtype=dtype, casting="same_kind")
 
 
-Bools = NDArray[np.bool_]
-
-
-Integers = NDArray[np.int64]
-
-
-# One integer per detection; bit t is set where it is right at threshold t.
-Hits = NDArray[np.uint16]
-
-
-THRESHOLDS = np.linspace(0.5, 0.95, 10).astype(np.float32)
-
-
-THRESHOLDS.setflags(write=False)
-
-
 @dataclass(frozen=True, eq=False)
-class Pairs:
+class PossiblePairs:
     """S pairs of a detection and an object that may be matched, in the order in which the greedy rule tries them.
 
     Detections and objects are numbered through all pictures, picture by picture.
@@ -60,12 +52,11 @@ class Pairs:
     object_count: int
 
 
-def match(similarities: Sequence[Floats], truths: Sequence[Truth], founds: Sequence[Found]) -> Hits:
+def find_hits(similarities: Sequence[Floats], truths: Sequence[Truth], founds: Sequence[Arrays]) -> Hits:
     """Return the (N,) hits of all detections of some pictures, one picture after the other.
 
-    Args:
-        similarities: (M, N) of each picture: rows objects, columns detections in falling score.
-        truths, founds: the pictures; only objects and detections of one class are matched.
+    Only objects and detections of one class are matched, by the similarities (M, N) of each picture: rows objects,
+    columns detections in falling score.
     """
     possible = [
         (similarity >= THRESHOLDS[0]) & (truth.classes[:, None] == found.classes)
@@ -83,7 +74,7 @@ def unpack(hits: Hits) -> Bools:
     return (hits[:, None] >> np.arange(len(THRESHOLDS), dtype=np.uint16) & 1).astype(bool)
 
 
-def ordered_pairs(similarities: Sequence[Floats], possible: Sequence[Bools]) -> Pairs:
+def ordered_pairs(similarities: Sequence[Floats], possible: Sequence[Bools]) -> PossiblePairs:
     """Return the pairs marked in `possible`, (M, N) per picture: by picture, detection, and falling similarity."""
     places = [np.nonzero(marks.T) for marks in possible]
     values = [similarity[m, n] for similarity, (n, m) in zip(similarities, places, strict=True)]
@@ -95,7 +86,7 @@ def ordered_pairs(similarities: Sequence[Floats], possible: Sequence[Bools]) -> 
     likeness = joined(values, np.float32)
     # Exact in float64, and nearly sorted, which a stable sort is quick with; equal similarities keep the object order.
     order = np.argsort(4.0 * detections - likeness, kind="stable")
-    return Pairs(
+    return PossiblePairs(
         pictures=np.repeat(np.arange(len(counts)), counts),
         detections=detections[order],
         objects=objects[order],
@@ -105,7 +96,7 @@ def ordered_pairs(similarities: Sequence[Floats], possible: Sequence[Bools]) -> 
     )
 
 
-def assign(pairs: Pairs, reached: Hits) -> Hits:
+def assign(pairs: PossiblePairs, reached: Hits) -> Hits:
     """Return (S,): the bits at which each pair is matched, of those bits that it reached.
 
     Pictures do not touch each other, so the first pairs of all pictures are decided together, then all second ones,
@@ -132,17 +123,12 @@ def assign(pairs: Pairs, reached: Hits) -> Hits:
     return hits
 
 
-def matched_pairs(truth: Truth, found: Found, threshold: float = 0.5) -> NDArray[np.int64]:
-    """Return (P, 2) rows of truth and found that belong together, in falling score.
+def matched_pairs(truth: Truth, found: Arrays, threshold: float = 0.5) -> NDArray[np.int64]:
+    """Return (P, 2) rows of the truth and of the detections of one picture that belong together, in falling score.
 
     Detections choose in falling score: each takes the free object of its own class with the highest IoU, if that
     reaches the threshold. No object and no detection is in two pairs. This is the validator's matching at one
     threshold.
-
-    Args:
-        truth: labelled objects of one picture.
-        found: its detections, in falling score.
-        threshold: lowest IoU of a pair.
     """
     likeness = box_iou(truth.boxes, found.boxes)
     likeness[(likeness < np.float32(threshold)) | (truth.classes[:, None] != found.classes)] = 0

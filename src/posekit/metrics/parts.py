@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posekit.errors import ShapeError, UnknownChoiceError
-from posekit.metrics.similarity import box_iou, mask_iou, oks
+from posekit.metrics.similarity import mask_iou, oks
+from posekit.ops.boxes import box_iou
+from posekit.results.detected import Arrays
 
 Floats = NDArray[np.float32]
 
@@ -34,39 +36,7 @@ class Truth:
         return len(self.classes)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Found:
-    """The N detections of one picture in falling score, in pixels of the network input.
-
-    Attributes:
-        classes: (N,) int64.
-        scores: (N,) float32 in 0 ... 1.
-        boxes: (N, 4) float32 corners x1 y1 x2 y2, not clipped.
-        keypoints: (N, K, 2 or 3) float32 x, y [confidence]; None when keypoints are not scored.
-        masks: (N, h, w) uint8 or bool, of the size of the truth's; None when masks are not scored.
-    """
-
-    classes: NDArray[np.int64]
-    scores: NDArray[np.float32]
-    boxes: Floats
-    keypoints: Floats | None = None
-    masks: NDArray[np.uint8] | NDArray[np.bool_] | None = None
-
-    def __len__(self) -> int:
-        return len(self.classes)
-
-    def first(self, count: int) -> "Found":
-        """Return the best `count` detections."""
-        return Found(
-            classes=self.classes[:count],
-            scores=self.scores[:count],
-            boxes=self.boxes[:count],
-            keypoints=None if self.keypoints is None else self.keypoints[:count],
-            masks=None if self.masks is None else self.masks[:count],
-        )
-
-
-Similarity = Callable[[Truth, Found, Floats], Floats]
+Similarity = Callable[[Truth, Arrays, Floats], Floats]
 
 
 @dataclass(frozen=True)
@@ -98,7 +68,7 @@ class PartKind:
         names = ("Precision-Recall", "F1-Confidence", "Precision-Confidence", "Recall-Confidence")
         return tuple(f"{name}({self.letter})" for name in names)
 
-    def compare(self, truth: Truth, found: Found, sigmas: Floats) -> Floats:
+    def compare(self, truth: Truth, found: Arrays, sigmas: Floats) -> Floats:
         """Return the (M, N) similarities of one picture, which may lack labels or detections."""
         if not len(truth) or not len(found):
             return np.zeros((len(truth), len(found)), np.float32)
@@ -116,17 +86,17 @@ def kinds_of(task: str) -> tuple[PartKind, ...]:
     return TASK_PARTS[task]
 
 
-def _boxes(truth: Truth, found: Found, sigmas: Floats) -> Floats:
+def _boxes(truth: Truth, found: Arrays, sigmas: Floats) -> Floats:
     return box_iou(truth.boxes, found.boxes)
 
 
-def _masks(truth: Truth, found: Found, sigmas: Floats) -> Floats:
+def _masks(truth: Truth, found: Arrays, sigmas: Floats) -> Floats:
     if truth.masks is None or found.masks is None:
         raise ShapeError("masks are scored, but labels or detections hold none")
     return mask_iou(truth.masks, found.masks)
 
 
-def _keypoints(truth: Truth, found: Found, sigmas: Floats) -> Floats:
+def _keypoints(truth: Truth, found: Arrays, sigmas: Floats) -> Floats:
     if truth.keypoints is None or found.keypoints is None:
         raise ShapeError("keypoints are scored, but labels or detections hold none")
     return oks(truth.keypoints, truth.boxes, found.keypoints, sigmas)
@@ -143,13 +113,8 @@ def _labelled(truth: Truth) -> NDArray[np.bool_]:
 
 
 BOX = PartKind("box", "B", "Box", _boxes)
-
-
 MASK = PartKind("seg", "M", "Mask", _masks)
-
-
 POSE = PartKind("pose", "P", "Pose", _keypoints)
-
 
 TASK_PARTS = {
     "detect": (BOX,),

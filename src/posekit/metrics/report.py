@@ -16,6 +16,7 @@ from posekit.metrics.parts import BOX, PartKind, kinds_of
 from posekit.metrics.tabular import Row, Tabular, unknown_attribute
 from posekit.schema.schema import SigmaChoice
 
+Integers = NDArray[np.int64]
 PictureScores = dict[str, dict[str, Any]]
 
 
@@ -34,13 +35,7 @@ class PartMetrics:
     """
 
     def __init__(self, nc: int, scores: ClassScores, pictures: Callable[[], PictureScores]) -> None:
-        """Take the numbers from `scores`.
-
-        Args:
-            nc: number of classes of the model.
-            scores: of the labelled classes.
-            pictures: gives the scores of single pictures when asked for.
-        """
+        """Take the numbers of the labelled classes; `pictures` gives the scores of single pictures when asked for."""
         best = scores.point
         self.nc = nc
         self.p: Doubles = scores.p_curve[:, best]
@@ -139,9 +134,6 @@ class PartMetrics:
 
 def _mean(values: Doubles) -> float:
     return float(values.mean()) if len(values) else 0.0
-
-
-Integers = NDArray[np.int64]
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -245,11 +237,8 @@ class Metrics(Tabular):
     def summary(self, normalize: bool = False, decimals: int = 5) -> list[Row]:
         """Return one row per labelled class; the mAP columns are those of the boxes.
 
-        Values are None where a part has nothing to score, such as keypoints of a class without any.
-
-        Args:
-            normalize: without effect: all values are shares already.
-            decimals: of the values.
+        Values are None where a part has nothing to score, such as keypoints of a class without any. `normalize` is
+        without effect: all values are shares already.
         """
         return [self._row(i, int(number), decimals) for i, number in enumerate(self.ap_class_index)]
 

@@ -1,9 +1,10 @@
-"""How alike every labelled object and every detection of one picture are: IoU of boxes and masks, OKS of keypoints."""
+"""How alike every labelled object and every detection of one picture are: IoU of masks, OKS of keypoints."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posekit.errors import ShapeError
+from posekit.ops.boxes import box_areas
 
 Floats = NDArray[np.float32]
 
@@ -13,23 +14,6 @@ EPSILON = np.float32(1e-7)
 BOX_FILL = 0.53
 # Float32 copies of masks are made for at most this many pixels at a time: 32 MiB.
 MASK_PIXELS_AT_ONCE = 1 << 23
-
-
-def box_iou(truth: Floats, found: Floats) -> Floats:
-    """Return the (M, N) float32 IoU of corners x1 y1 x2 y2 (M, 4) and (N, 4); 0 where boxes do not meet."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        near, far = truth.T[:2, :, None], truth.T[2:, :, None]
-        found_near, found_far = found.T[:2, None], found.T[2:, None]
-        sides = np.minimum(far, found_far) - np.maximum(near, found_near)
-        width, height = np.maximum(sides, 0, out=sides)
-        shared = width * height
-        areas = box_areas(truth)[:, None] + box_areas(found)
-        return np.asarray(shared / (areas - shared + EPSILON), np.float32)
-
-
-def box_areas(boxes: Floats) -> Floats:
-    """Return the (N,) areas of corners (N, 4)."""
-    return np.asarray((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]), np.float32)
 
 
 def oks(truth: Floats, truth_boxes: Floats, found: Floats, sigmas: Floats) -> Floats:

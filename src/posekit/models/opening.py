@@ -1,25 +1,46 @@
 """Opens models by name, of whatever family: definitions are built, weights are found and read."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from posekit.checkpoint.checkpoint import read_checkpoint
+from posekit.checkpoint.record import Checkpoint
 from posekit.checkpoint.weights import locate_weights
 from posekit.config.user import load_user_settings
 from posekit.errors import CheckpointError
-from posekit.models.contract import Family, OpenModel
-from posekit.models.rfdetr.family import RFDETRFamily
-from posekit.models.yolo.family import YoloFamily
+from posekit.models.contract import Network
+from posekit.models.rfdetr import family as rfdetr
+from posekit.models.yolo import family as yolo
 
 DEFINITION_SUFFIXES: Final = (".yaml", ".yml")
 WEIGHT_SUFFIXES: Final = (".pt", ".pth", ".safetensors")
+# Each has `build(definition)` and `load(checkpoint)`, which give a `Network`, or None for what is another family's.
 # The last one takes every definition and every checkpoint that is no other family's.
-FAMILIES: Final[tuple[Family[Any], ...]] = (RFDETRFamily(), YoloFamily())
-
-AnyModel = OpenModel[Any]
+FAMILIES: Final = (rfdetr, yolo)
 
 
-def open_model(name: str) -> AnyModel:
+@dataclass(frozen=True, kw_only=True)
+class OpenModel:
+    """A network with what is known of its weights.
+
+    Attributes:
+        loaded: the network.
+        checkpoint: the file that it came from; None for a definition.
+        trained: whether its weights are worth starting a training from; random ones are not.
+    """
+
+    loaded: Network
+    checkpoint: Checkpoint | None
+    trained: bool
+
+    @property
+    def path(self) -> str | None:
+        """The weight file; None for a definition."""
+        return self.checkpoint.path if self.checkpoint else None
+
+
+def open_model(name: str) -> OpenModel:
     """Open weights (``yolo11n-pose.pt``, a path, a bare stem) or a definition (``yolo11n-pose.yaml``).
 
     Raises:
@@ -28,14 +49,13 @@ def open_model(name: str) -> AnyModel:
         ModelDefinitionError: the definition is wrong.
         CheckpointError: the file is damaged, unsafe, or of a kind that posekit does not read.
     """
-    if Path(name).suffix.lower() in DEFINITION_SUFFIXES:
-        built = ((family, family.build(name)) for family in FAMILIES)
-        family, model = next((family, model) for family, model in built if model is not None)
-        return OpenModel(loaded=model, family=family, checkpoint=None, trained=False)
-    return open_weights(name)
+    if Path(name).suffix.lower() not in DEFINITION_SUFFIXES:
+        return open_weights(name)
+    built = (family.build(name) for family in FAMILIES)
+    return OpenModel(loaded=next(network for network in built if network), checkpoint=None, trained=False)
 
 
-def open_weights(name: str) -> AnyModel:
+def open_weights(name: str) -> OpenModel:
     """Open a weight file by name; it is looked for in the user's weights folder, too.
 
     Raises:
@@ -47,10 +67,9 @@ def open_weights(name: str) -> AnyModel:
         known = ", ".join((*WEIGHT_SUFFIXES, *DEFINITION_SUFFIXES))
         raise CheckpointError(f"{name}: this release reads models ending in {known}")
     path = locate_weights(name, weights_dir=Path(load_user_settings().weights_dir))
-    for family in FAMILIES:
-        checkpoint = family.read_reference(path)
-        if checkpoint is not None:
-            return OpenModel(loaded=family.load(checkpoint), family=family, checkpoint=checkpoint, trained=True)
+    if path.suffix.lower() == rfdetr.REFERENCE_SUFFIX:
+        network: Network = rfdetr.load_reference(path)
+        return OpenModel(loaded=network, checkpoint=network.contents(path), trained=True)
     checkpoint = read_checkpoint(path)
-    family = next(family for family in FAMILIES if family.owns(checkpoint))
-    return OpenModel(loaded=family.load(checkpoint), family=family, checkpoint=checkpoint, trained=True)
+    loaded = (family.load(checkpoint) for family in FAMILIES)
+    return OpenModel(loaded=next(network for network in loaded if network), checkpoint=checkpoint, trained=True)

@@ -69,24 +69,15 @@ class Letterbox:
 
 
 def plan_letterbox(
-    shape: tuple[int, int],
-    target: tuple[int, int],
-    *,
-    auto: bool = False,
-    scaleup: bool = True,
-    center: bool = True,
-    scale_fill: bool = False,
-    stride: int = 32,
+    shape: tuple[int, int], target: tuple[int, int], *, auto: bool = False, scaleup: bool = True, stride: int = 32
 ) -> LetterboxPlan:
-    """Plan the placement of a picture (h, w) in a target (H, W).
+    """Plan the centred placement of a picture (h, w) in a target (H, W).
 
     Args:
         shape: (h, w) of the picture.
         target: (H, W) to fit into.
         auto: pad only up to the next multiple of `stride`, so the result may be smaller than `target`.
         scaleup: whether small pictures are enlarged.
-        center: whether padding goes to both sides; else right and bottom only.
-        scale_fill: stretch to `target` without padding (ignored with `auto`).
         stride: see `auto`.
     """
     (h, w), (target_h, target_w) = shape, target
@@ -94,16 +85,11 @@ def plan_letterbox(
     if not scaleup:
         ratio = min(ratio, 1.0)
     resized_h, resized_w = max(round(h * ratio), 1), max(round(w * ratio), 1)
-    ratios = (ratio, ratio)
-    extra_h, extra_w = float(target_h - resized_h), float(target_w - resized_w)
+    extra_h, extra_w = target_h - resized_h, target_w - resized_w
     if auto:
         extra_h, extra_w = extra_h % stride, extra_w % stride
-    elif scale_fill:
-        resized_h, resized_w, extra_h, extra_w = target_h, target_w, 0.0, 0.0
-        ratios = (target_h / h, target_w / w)
-    top, bottom = _split(extra_h, center)
-    left, right = _split(extra_w, center)
-    return LetterboxPlan(resized=(resized_h, resized_w), ratio=ratios, padding=(top, bottom, left, right))
+    padding = (*_split(extra_h), *_split(extra_w))
+    return LetterboxPlan(resized=(resized_h, resized_w), ratio=(ratio, ratio), padding=padding)
 
 
 def apply_letterbox(image: NDArray[np.uint8], plan: LetterboxPlan) -> NDArray[np.uint8]:
@@ -120,10 +106,8 @@ def apply_letterbox(image: NDArray[np.uint8], plan: LetterboxPlan) -> NDArray[np
     return padded
 
 
-def _split(extra: float, center: bool) -> tuple[int, int]:
+def _split(extra: int) -> tuple[int, int]:
     """Divide padding between the near and the far side; an odd pixel goes to the far one."""
-    if not center:
-        return 0, round(extra + 0.1)
     half = extra / 2
     return round(half - 0.1), round(half + 0.1)
 

@@ -18,16 +18,13 @@ LOGITS_PER_CHUNK = 2**25
 def assemble_masks_at_network_size(
     protos: Tensor, coefficients: Tensor, boxes: Tensor, network_hw: tuple[int, int]
 ) -> Tensor:
-    """Return masks at the size of the network input, letterbox padding included.
+    """Return masks (N, H, W) uint8 at the size of the network input, letterbox padding included.
 
     Args:
         protos: (M, mh, mw) prototypes.
         coefficients: (N, M) mask coefficients.
-        boxes: (N, 4) corners x1 y1 x2 y2 in pixels of the network input.
+        boxes: (N, 4) corners x1 y1 x2 y2 in pixels of the network input, to which masks are cropped.
         network_hw: (H, W) of the network input.
-
-    Returns:
-        (N, H, W) uint8, 1 inside the object, cropped to the boxes.
     """
     masks = boxes.new_empty((len(boxes), *network_hw), dtype=torch.uint8)
     for rows in _chunks(len(boxes), network_hw):
@@ -39,16 +36,9 @@ def assemble_masks_at_network_size(
 def assemble_masks_at_prototype_size(
     protos: Tensor, coefficients: Tensor, boxes: Tensor, network_hw: tuple[int, int]
 ) -> Tensor:
-    """Return masks at the size of the prototypes, as validation compares them.
+    """Return masks (N, mh, mw) uint8 at the size of the prototypes, as validation compares them.
 
-    Args:
-        protos: (M, mh, mw) prototypes.
-        coefficients: (N, M) mask coefficients.
-        boxes: (N, 4) corners x1 y1 x2 y2 in pixels of the network input.
-        network_hw: (H, W) of the network input.
-
-    Returns:
-        (N, mh, mw) uint8, 1 inside the object, cropped to the boxes.
+    The arguments are those of `assemble_masks_at_network_size`.
     """
     height, width = protos.shape[1:]
     ratio = boxes.new_tensor([width / network_hw[1], height / network_hw[0]]).repeat(2)
@@ -58,16 +48,9 @@ def assemble_masks_at_prototype_size(
 def assemble_masks_at_original_size(
     protos: Tensor, coefficients: Tensor, boxes: Tensor, original_hw: tuple[int, int]
 ) -> Tensor:
-    """Return masks at the size of the original picture, computed a few instances at a time.
+    """Return masks (N, h, w) uint8 at the size of the original picture, computed a few instances at a time.
 
-    Args:
-        protos: (M, mh, mw) prototypes; the network input is four times as large.
-        coefficients: (N, M) mask coefficients.
-        boxes: (N, 4) corners x1 y1 x2 y2 in pixels of the original picture.
-        original_hw: (h, w) of the original picture.
-
-    Returns:
-        (N, h, w) uint8, 1 inside the object, cropped to the boxes.
+    The network input is four times as large as the (M, mh, mw) prototypes; boxes (N, 4) are in original pixels.
     """
     proto_hw = (protos.shape[1], protos.shape[2])
     factor = _padding_upsampling(proto_hw, original_hw)
@@ -81,14 +64,9 @@ def assemble_masks_at_original_size(
 
 
 def scale_masks(masks: Tensor, original_hw: tuple[int, int]) -> Tensor:
-    """Cut the letterbox padding off a stack and resize it bilinearly to the original picture.
+    """Cut the padding of a centred letterbox off (N, H, W) floats, and resize them bilinearly to the picture (h, w).
 
-    Args:
-        masks: (N, H, W) float, letterboxed.
-        original_hw: (h, w) of the original picture.
-
-    Returns:
-        (N, h, w) float; `masks` itself when the sizes agree.
+    `masks` itself is returned when the sizes agree.
     """
     letterboxed_hw = (masks.shape[1], masks.shape[2])
     if letterboxed_hw == original_hw:
@@ -98,15 +76,7 @@ def scale_masks(masks: Tensor, original_hw: tuple[int, int]) -> Tensor:
 
 
 def letterboxed_to_original(masks: Tensor, letterbox: Letterbox) -> Tensor:
-    """Cut the padding of a known placement off a stack and resize it bilinearly to the original picture.
-
-    Args:
-        masks: (N, H, W) float, of the size of the network input.
-        letterbox: how the picture was placed.
-
-    Returns:
-        (N, h, w) float.
-    """
+    """As `scale_masks`, for a known placement in masks (N, H, W) of the size of the network input."""
     (top, left), (gain_y, gain_x), (height, width) = letterbox.pad, letterbox.gain, letterbox.original
     rows, columns = max(round(height * gain_y), 1), max(round(width * gain_x), 1)
     content = masks[:, int(top) : int(top) + rows, int(left) : int(left) + columns]
@@ -124,12 +94,7 @@ def letterbox_content(letterboxed_hw: tuple[int, int], original_hw: tuple[int, i
 def crop_masks(masks: Tensor, boxes: Tensor) -> Tensor:
     """Clear everything outside each box: column c stays when x1 <= c < x2, rows likewise.
 
-    Args:
-        masks: (N, H, W) bool, uint8 or float.
-        boxes: (N, 4) corners x1 y1 x2 y2 in pixels of the masks.
-
-    Returns:
-        (N, H, W) of the same dtype.
+    Masks (N, H, W) are bool, uint8 or float, and stay that; boxes (N, 4) are corners in their pixels.
     """
     x1, y1, x2, y2 = boxes[:, :, None].unbind(1)  # each (N, 1)
     columns = torch.arange(masks.shape[2], device=masks.device, dtype=torch.float32)

@@ -53,12 +53,7 @@ class Candidates:
 
 
 def select_candidates(scores: Tensor, rule: Suppression) -> Candidates:
-    """Return the candidates of one picture, best first, at most ``rule.max_candidates``.
-
-    Args:
-        scores: (nc, A) class probabilities.
-        rule: threshold, class filter and label mode.
-    """
+    """Return the candidates of one picture among class probabilities (nc, A), best first, at most `max_candidates`."""
     if rule.multi_label and len(scores) > 1:
         anchors, classes = (rule.conf < scores.T).nonzero(as_tuple=True)
         values = scores[classes, anchors]
@@ -74,12 +69,9 @@ def select_candidates(scores: Tensor, rule: Suppression) -> Candidates:
 
 
 def filter_ranked(scores: Tensor, classes: Tensor, rule: Suppression) -> Tensor:
-    """Return the rows of a ranked, suppression-free prediction that pass threshold and class filter.
+    """Return the rows of a ranked, suppression-free prediction that pass threshold and class filter, within the limit.
 
-    Args:
-        scores: (k,) in falling order.
-        classes: (k,) class indices.
-        rule: threshold, class filter and limit; overlaps play no part.
+    Scores (k,) are in falling order; classes (k,) are indices.
     """
     passing = scores > rule.conf
     if rule.classes is not None:
@@ -88,13 +80,7 @@ def filter_ranked(scores: Tensor, classes: Tensor, rule: Suppression) -> Tensor:
 
 
 def suppress(boxes: Tensor, candidates: Candidates, rule: Suppression) -> Tensor:
-    """Return the rows of `candidates` that survive suppression, best first, at most ``rule.max_det``.
-
-    Args:
-        boxes: (n, 4) corners of the candidates, in any pixels.
-        candidates: their classes; rows in falling score.
-        rule: overlap threshold, limits, and whether classes compete.
-    """
+    """Return the rows of `candidates` that survive suppression, best first, at most `max_det`; boxes are (n, 4)."""
     corners = boxes.float()
     if not rule.agnostic:
         corners = corners + candidates.classes[:, None] * rule.class_offset
@@ -106,12 +92,7 @@ def greedy_nms(boxes: NDArray[np.float32], iou_threshold: float, limit: int) -> 
     """Return the indices of the boxes that survive, at most `limit`, in order.
 
     A box is dropped when its IoU with a kept one before it is above the threshold; an equal IoU
-    survives. Areas are plain width times height.
-
-    Args:
-        boxes: (N, 4) float32 corners, best score first.
-        iou_threshold: between 0 and 1.
-        limit: stop after this many survivors.
+    survives. Areas are plain width times height. Boxes are (N, 4) corners, best score first.
     """
     x1, y1, x2, y2 = np.ascontiguousarray(boxes.T)
     areas = (x2 - x1) * (y2 - y1)

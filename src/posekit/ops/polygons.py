@@ -11,43 +11,40 @@ from numpy.typing import NDArray
 from posekit.ops.letterbox import Letterbox
 
 Points = NDArray[np.float32]
-
-
 Contour = TypeVar("Contour", NDArray[np.int32], NDArray[np.float64])
-
-
 # Distances held at once while the closest points of two contours are looked for.
 _MOST_DISTANCES = 4_000_000
+RESAMPLED = 1000  # points per outline
+LARGEST_BYTE = 255
 
 
 def mask_to_polygon(mask: NDArray[np.uint8] | NDArray[np.bool_]) -> Points:
-    """Return the outline of a mask; the outlines of several parts are joined to one.
+    """Return the outline (P, 2) float32 of a mask (H, W); the outlines of several parts are joined to one.
 
-    Args:
-        mask: (H, W), nonzero inside the object.
-
-    Returns:
-        (P, 2) float32 x, y in pixels of the mask: outer contours only, straight runs reduced to
-        their ends; (0, 2) for an empty mask.
+    Only outer contours count, and straight runs are reduced to their ends; an empty mask gives (0, 2).
     """
-    found, _ = cv2.findContours(np.ascontiguousarray(mask, np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    contours = [np.asarray(contour, np.int32).reshape(-1, 2) for contour in found]
+    contours = _contours(mask)
     if not contours:
         return np.zeros((0, 2), np.float32)
     return join_contours(contours).astype(np.float32)
+
+
+def outer_contours(mask: NDArray[np.uint8]) -> tuple[NDArray[np.float64], ...]:
+    """Return the outlines (P, 2) of a mask's parts, through pixel centres; those of less than 3 points are left out."""
+    return tuple(contour.astype(np.float64) for contour in _contours(mask) if len(contour) >= 3)
+
+
+def _contours(mask: NDArray[np.uint8] | NDArray[np.bool_]) -> list[NDArray[np.int32]]:
+    found, _ = cv2.findContours(np.ascontiguousarray(mask, np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    return [np.asarray(contour, np.int32).reshape(-1, 2) for contour in found]
 
 
 def join_contours(contours: Sequence[Contour]) -> Contour:
     """Join closed contours to one polygon by bridges between neighbours in the sequence.
 
     Each bridge runs between the closest points of contour i - 1 and i. The polygon walks along one
-    side of the middle contours to the last one, around it, and back along their other side.
-
-    Args:
-        contours: at least one (P_i, 2), int32 or float64.
-
-    Returns:
-        (P, 2) of the same type; the contour itself when there is only one.
+    side of the middle contours to the last one, around it, and back along their other side. Contours are (P_i, 2), at
+    least one; a single one is returned as it is.
     """
     if len(contours) == 1:
         return contours[0]
@@ -73,14 +70,9 @@ def polygon_area(points: NDArray[np.floating[Any]]) -> float:
 
 
 def polygon_to_original(polygon: Points, letterbox: Letterbox) -> Points:
-    """Move a polygon from a letterboxed mask to the original picture, and clip it to that picture.
+    """Move a polygon (P, 2) from a letterboxed mask to the original picture, and clip it to that picture.
 
-    Args:
-        polygon: (P, 2) float32 x, y in pixels of the mask.
-        letterbox: how the picture lies in the mask, from ``Letterbox.between(mask_hw, original_hw)``.
-
-    Returns:
-        (P, 2) float32 x, y in pixels of the original picture.
+    `letterbox` says how the picture lies in the mask: ``Letterbox.between(mask_hw, original_hw)``.
     """
     shift, gain, size = (
         np.array(pair[::-1], np.float32) for pair in (letterbox.pad, letterbox.gain, letterbox.original)
@@ -119,18 +111,10 @@ def _split(contour: Contour, entry: int, leave: int) -> tuple[Contour, Contour]:
     return closed[: cut + 1], closed[cut:]
 
 
-RESAMPLED = 1000  # points per outline
-
-
 def resample_polygon(polygon: Points, count: int = RESAMPLED) -> Points:
-    """Return a closed outline with `count` points: its own, and others evenly spaced by point number.
+    """Return a closed outline with `count` points: those of the polygon (P, 2), and others evenly spaced by number.
 
-    Args:
-        polygon: (P, 2) float32, P of at least 1.
-        count: wanted points; an outline of as many or more keeps its own and repeats the first.
-
-    Returns:
-        (max(count, P + 1), 2) float32.
+    An outline of as many points or more keeps its own and repeats the first: (max(count, P + 1), 2).
     """
     closed = np.concatenate((polygon, polygon[:1]))
     if len(closed) >= count:
@@ -141,15 +125,12 @@ def resample_polygon(polygon: Points, count: int = RESAMPLED) -> Points:
 
 
 def separate_masks(polygons: Sequence[Points], shape: tuple[int, int], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return one mask per outline.
+    """Return one mask per outline, (N, h, w) uint8, 0 or 1.
 
     Args:
         polygons: N outlines (P, 2) in pixels of `shape`; coordinates are cut to whole pixels.
         shape: (H, W) to draw at.
         size: (h, w) of the masks; they are reduced bilinearly in bytes, so a pixel that is mostly outside is 0.
-
-    Returns:
-        (N, h, w) uint8, 0 or 1.
     """
     masks: NDArray[np.uint8] = np.zeros((len(polygons), *size), np.uint8)
     for mask, polygon in zip(masks, polygons, strict=True):
@@ -162,13 +143,18 @@ def overlap_order(masks: NDArray[np.uint8]) -> NDArray[np.int64]:
     return np.argsort(-masks.sum((1, 2), dtype=np.int64))
 
 
+def index_map(masks: NDArray[np.uint8]) -> NDArray[Any]:
+    """Return (h, w): for each pixel the number, counted from 1, of the last of the masks (N, h, w) over it."""
+    numbers = np.zeros(masks.shape[1:], np.uint8 if len(masks) <= LARGEST_BYTE else np.int32)
+    for number, mask in enumerate(masks, start=1):
+        np.copyto(numbers, number, where=mask.view(np.bool_))
+    return numbers
+
+
 def without_overlap(masks: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return masks (N, h, w), in falling area, in which each pixel belongs to the smallest object that covers it."""
-    if not len(masks):
-        return masks
-    numbers = np.arange(1, len(masks) + 1, dtype=np.int32)
-    index_map = (masks * numbers[:, None, None]).max(0)  # (h, w): the last object over each pixel, 0 without
-    owned: NDArray[np.uint8] = (index_map == numbers[:, None, None]).astype(np.uint8)
+    numbers = np.arange(1, len(masks) + 1, dtype=np.int32)[:, None, None]
+    owned: NDArray[np.uint8] = (index_map(masks) == numbers).astype(np.uint8)
     return owned
 
 

@@ -1,12 +1,11 @@
-"""Results as tables: plain rows, and those rows as CSV, JSON or a data frame."""
+"""What results write: tables of plain rows, label files and crops."""
 
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,29 +13,26 @@ from numpy.typing import NDArray
 from posekit.errors import MissingExtraError
 from posekit.files.pictures import write_picture
 from posekit.files.writing import free_name, safe_name
-from posekit.results.parts import Boxes, Keypoints, Masks, as_numpy
+from posekit.results.parts import Boxes, Keypoints, as_numpy, bgr_pixels
+
+if TYPE_CHECKING:
+    from posekit.results.results import Results
 
 Row = dict[str, Any]
 
 
-def summary_rows(
-    boxes: Boxes | None,
-    masks: Masks | None,
-    keypoints: Keypoints | None,
-    names: Mapping[int, str],
-    *,
-    normalize: bool = False,
-    decimals: int = 5,
-) -> list[Row]:
+def summary_rows(results: "Results", *, normalize: bool, decimals: int) -> list[Row]:
     """Return one dictionary per detection; the keys and their order are those of `Results.summary`."""
+    boxes, masks, keypoints = results.boxes, results.masks, results.keypoints
     if boxes is None:
         return []
     corners = as_numpy(boxes.xyxyn if normalize else boxes.xyxy).tolist()
     confidences, classes = as_numpy(boxes.conf).tolist(), as_numpy(boxes.cls).tolist()
     ids = None if boxes.id is None else as_numpy(boxes.id).tolist()
+    points = None if keypoints is None else _normalised(keypoints) if normalize else as_numpy(keypoints.data)
     rows = []
     for i, number in enumerate(map(int, classes)):
-        row: Row = {"name": names[number], "class": number, "confidence": round(confidences[i], decimals)}
+        row: Row = {"name": results.names[number], "class": number, "confidence": round(confidences[i], decimals)}
         row["box"] = {
             key: round(value, decimals) for key, value in zip(("x1", "y1", "x2", "y2"), corners[i], strict=True)
         }
@@ -44,8 +40,8 @@ def summary_rows(
             row["track_id"] = int(ids[i])
         if masks is not None:
             row["segments"] = _columns((masks.xyn if normalize else masks.xy)[i], decimals)
-        if keypoints is not None:
-            row["keypoints"] = _keypoint_columns(keypoints, i, normalize, decimals)
+        if points is not None:
+            row["keypoints"] = _columns(points[i], decimals)
         rows.append(row)
     return rows
 
@@ -91,35 +87,36 @@ def _columns(points: NDArray[np.float32], decimals: int) -> dict[str, list[float
     }
 
 
-def _keypoint_columns(keypoints: Keypoints, i: int, normalize: bool, decimals: int) -> dict[str, list[float]]:
-    one = keypoints[i]
-    points = as_numpy(one.data)[0]
-    if normalize:
-        points = points.copy()
-        points[:, :2] = as_numpy(one.xyn)[0]
-    return _columns(points, decimals)
+def _normalised(keypoints: Keypoints) -> NDArray[np.float32]:
+    """Return (N, K, 2 or 3) keypoints, x and y divided by the picture's width and height."""
+    values: NDArray[np.float32] = as_numpy(keypoints.data).copy()
+    values[..., :2] = as_numpy(keypoints.xyn)
+    return values
 
 
-# An outline needs this many points to enclose anything.
-SMALLEST_POLYGON = 3
+SMALLEST_POLYGON = 3  # an outline needs this many points to enclose anything
 
 
-def label_rows(
-    boxes: Boxes | None, masks: Masks | None, keypoints: Keypoints | None, *, save_conf: bool = False
-) -> list[str]:
+def label_rows(results: "Results", *, save_conf: bool = False) -> list[str]:
     """Return one row per detection, coordinates normalised to the original picture.
 
     A row is the class, then the box (centre and size), or the outline when there are masks, then the
     keypoints, the confidence when asked for, and the track id when tracked. Detections whose outline
     has fewer than three points have no row; with keypoints, they have one with their box.
     """
+    boxes, keypoints = results.boxes, results.keypoints
     if boxes is None or not len(boxes):
         return []
     classes, confidences = as_numpy(boxes.cls).tolist(), as_numpy(boxes.conf).tolist()
     ids = None if boxes.id is None else as_numpy(boxes.id).tolist()
-    points = None if keypoints is None else _normalised_points(keypoints)
+    points = None if keypoints is None else _normalised(keypoints).reshape(len(boxes), -1).tolist()
+    shapes = as_numpy(boxes.xywhn).tolist()
+    if results.masks is not None:
+        without = shapes if keypoints is not None else [[]] * len(boxes)
+        outlines = zip(results.masks.xyn, without, strict=True)
+        shapes = [line.ravel().tolist() if len(line) >= SMALLEST_POLYGON else other for line, other in outlines]
     rows = []
-    for i, shape in enumerate(_shapes(boxes, masks, with_points=points is not None)):
+    for i, shape in enumerate(shapes):
         if not shape:
             continue
         values = [int(classes[i]), *shape]
@@ -133,67 +130,24 @@ def label_rows(
     return rows
 
 
-def append_rows(path: str | Path, rows: list[str]) -> str:
-    """Append rows to a text file and return its path; without rows nothing is created."""
-    path = Path(path)
-    if rows:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as file:
-            file.writelines(row + "\n" for row in rows)
-    return str(path)
-
-
-def _shapes(boxes: Boxes, masks: Masks | None, *, with_points: bool) -> Iterator[list[float]]:
-    """Yield for each detection its flat normalised box, or its flat normalised outline.
-
-    One without an outline has nothing, or with `with_points` its box.
-    """
-    rows: list[list[float]] = as_numpy(boxes.xywhn).tolist()
-    if masks is None:
-        yield from rows
-        return
-    for box, outline in zip(rows, masks.xyn, strict=True):
-        if len(outline) >= SMALLEST_POLYGON:
-            yield outline.ravel().tolist()
-        else:
-            yield box if with_points else []
-
-
-def _normalised_points(keypoints: Keypoints) -> list[list[float]]:
-    """Return for each object its points as one flat list x y [confidence] x y [confidence] ..."""
-    values = as_numpy(keypoints.data).copy()
-    values[..., :2] = as_numpy(keypoints.xyn)
-    rows: list[list[float]] = values.reshape(len(values), -1).tolist()
-    return rows
-
-
 # How a box is enlarged before it is cut out: a factor on its sides, then pixels added to them.
 CROP_GAIN = 1.02
-
-
 CROP_MARGIN_PIXELS = 10
 
 
-def save_crops(
-    picture: NDArray[np.uint8], boxes: Boxes, names: Mapping[int, str], folder: str | Path, stem: str
-) -> list[str]:
-    """Write ``<folder>/<class name>/<stem>.jpg`` for every box; taken names get ``-2``, ``-3``, ...
+def save_crops(results: "Results", folder: str | Path, stem: str) -> list[str]:
+    """Write ``<folder>/<class name>/<stem>.jpg`` for every box and return the paths; taken names get ``-2``, ...
 
-    Args:
-        picture: (H, W, 3) uint8, BGR.
-        boxes: N boxes in pixels of `picture`; those wholly outside are left out.
-        names: class name by number.
-        folder: where the class folders go.
-        stem: file name without suffix.
-
-    Returns:
-        The paths written.
+    Boxes wholly outside the picture are left out.
     """
+    picture, boxes = bgr_pixels(results.orig_img), results.boxes
+    if boxes is None:
+        return []
     written = []
     for number, (x1, y1, x2, y2) in zip(as_numpy(boxes.cls).tolist(), _crop_corners(boxes).tolist(), strict=True):
         crop = picture[y1:y2, x1:x2]
         if crop.size:
-            place = Path(folder) / safe_name(names[int(number)])
+            place = Path(folder) / safe_name(results.names[int(number)])
             name = free_name(stem, lambda free: (place / f"{free}.jpg").exists())  # noqa: B023 - called at once
             written.append(write_picture(place / f"{name}.jpg", np.ascontiguousarray(crop)))
     return written

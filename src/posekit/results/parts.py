@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 
 Array: TypeAlias = Tensor | NDArray[Any]
-
-
 Index: TypeAlias = int | slice | Sequence[int] | Sequence[bool] | Tensor | NDArray[Any]
 
 

@@ -12,7 +12,6 @@ from posekit.errors import SettingError, UnknownAttributeError
 from posekit.files.pictures import default_picture_name, write_picture
 from posekit.results.output import (
     Row,
-    append_rows,
     label_rows,
     rows_to_csv,
     rows_to_frame,
@@ -20,7 +19,7 @@ from posekit.results.output import (
     save_crops,
     summary_rows,
 )
-from posekit.results.parts import Array, Boxes, Index, Keypoints, Masks, as_numpy, bgr_pixels, picture_size
+from posekit.results.parts import Array, Boxes, Index, Keypoints, Masks, as_numpy, picture_size
 from posekit.results.supervision import (
     detections_to_arrays,
     keypoints_to_arrays,
@@ -264,16 +263,19 @@ class Results:
         Rows hold class, box (with masks: outline instead), keypoints, confidence when asked for, and
         track id when tracked; coordinates are normalised to the picture.
         """
-        return append_rows(txt_file, label_rows(self.boxes, self.masks, self.keypoints, save_conf=save_conf))
+        path = Path(txt_file)
+        if rows := label_rows(self, save_conf=save_conf):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a", encoding="utf-8") as file:
+                file.writelines(f"{row}\n" for row in rows)
+        return str(path)
 
     def save_crop(self, save_dir: str | Path, file_name: str | Path = "im.jpg") -> list[str]:
         """Write each detection to ``<save_dir>/<class name>/<stem>.jpg`` and return the paths.
 
         Boxes are enlarged a little; a taken name gets ``-2``, ``-3``, ...
         """
-        if self.boxes is None:
-            return []
-        return save_crops(bgr_pixels(self.orig_img), self.boxes, self.names, save_dir, Path(file_name).stem)
+        return save_crops(self, save_dir, Path(file_name).stem)
 
     def summary(self, normalize: bool = False, decimals: int = 5) -> list[Row]:
         """Return one dictionary per detection.
@@ -285,7 +287,7 @@ class Results:
             normalize: divide coordinates by the picture's width and height.
             decimals: digits kept after the point.
         """
-        return summary_rows(self.boxes, self.masks, self.keypoints, self.names, normalize=normalize, decimals=decimals)
+        return summary_rows(self, normalize=normalize, decimals=decimals)
 
     def to_df(self, normalize: bool = False, decimals: int = 5) -> Any:
         """Return `summary` as a polars data frame, or a pandas one where polars is not installed."""

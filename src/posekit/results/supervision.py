@@ -6,12 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posekit.results.parts import Keypoints, as_numpy
+from posekit.sample import Floats
 
 if TYPE_CHECKING:
     from posekit.results.results import Results
-
-
-Floats = NDArray[np.float32]
 
 
 def results_to_detections(results: "Results", conf: float) -> Any:

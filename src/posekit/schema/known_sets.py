@@ -72,7 +72,6 @@ def _hand_names_of(side: str) -> tuple[tuple[str, ...], ...]:
 
 COCO_FLIP = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
 
-
 # The 68 face points are numbered, so that no name tells their sides.
 _FACE_FLIP = (
     *range(16, -1, -1),  # jaw
@@ -81,7 +80,6 @@ _FACE_FLIP = (
     45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40,  # eyes
     *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),  # mouth
 )  # fmt: skip
-
 
 COCO = KnownSet(
     title="COCO",
@@ -101,7 +99,6 @@ COCO = KnownSet(
     flip_idx=COCO_FLIP,
 )  # fmt: skip
 
-
 CROWDPOSE = KnownSet(
     title="CrowdPose",
     names=(
@@ -118,7 +115,6 @@ CROWDPOSE = KnownSet(
         (1, 13), (0, 13),
     ),
 )  # fmt: skip
-
 
 AP10K = KnownSet(
     title="AP-10K",
@@ -137,7 +133,6 @@ AP10K = KnownSet(
     ),
 )  # fmt: skip
 
-
 HAND = KnownSet(
     title="COCO-WholeBody hand",
     names=_hand_names(),
@@ -147,7 +142,6 @@ HAND = KnownSet(
     ),
     skeleton=tuple(limb for finger in range(1, 21, 4) for limb in _chain(0, *range(finger, finger + 4))),
 )  # fmt: skip
-
 
 FACE = KnownSet(
     title="COCO-WholeBody face",
@@ -169,7 +163,6 @@ FACE = KnownSet(
     flip_idx=_FACE_FLIP,
 )  # fmt: skip
 
-
 FEET = KnownSet(
     title="COCO-WholeBody feet",
     names=_once((
@@ -178,7 +171,6 @@ FEET = KnownSet(
     oks_sigmas=(0.068, 0.066, 0.066, 0.092, 0.094, 0.094),
     skeleton=((2, 0), (2, 1), (5, 3), (5, 4)),
 )  # fmt: skip
-
 
 WHOLE_BODY = KnownSet(
     title="COCO-WholeBody",
@@ -198,7 +190,6 @@ WHOLE_BODY = KnownSet(
         *range(112, 133), *range(91, 112),
     ),
 )  # fmt: skip
-
 
 KNOWN_SETS = (COCO, CROWDPOSE, AP10K, HAND, FACE, FEET, WHOLE_BODY)
 

@@ -1,4 +1,4 @@
-"""Builds the keypoint schema from a dataset YAML."""
+"""The keypoint schema of a dataset YAML, and of the categories of a COCO JSON file."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,16 +6,13 @@ from itertools import zip_longest
 from typing import Any
 
 from posekit.errors import DatasetTypeError, SchemaError
-from posekit.files.values import is_index, is_list_of_pairs, read_indices, read_names, read_pairs
-from posekit.files.values import read_plain_numbers as read_numbers
+from posekit.files.values import is_index, is_pair, is_plain_number, read_list
 from posekit.schema.known_sets import COCO_FLIP, recognise
 from posekit.schema.schema import COCO_PERSON, KeypointSchema
 from posekit.schema.sides import carries_sides, flip_from_names, repeated, unpaired_names, words
 
+# Takes one line of text, without the name of the file, which the caller knows: ``list.append``, a logger.
 Warn = Callable[[str], object]
-
-
-"""Takes one line of text, without the name of the file, which the caller knows: ``list.append``, a logger."""
 
 
 def unheard(text: str) -> None:
@@ -44,15 +41,10 @@ def flip_or_warn(name_lists: Sequence[Sequence[str]], warn: Warn) -> tuple[int, 
 
 
 def check_flip(flip: Sequence[int], name_lists: Sequence[Sequence[str]], warn: Warn) -> None:
-    """Compare a given mirror map with the names of the points.
-
-    Args:
-        flip: K indices, an involution.
-        name_lists: names of the points, one list per class that has its own; shorter ones are of the first points.
-        warn: is told where map and names disagree.
+    """Compare a given mirror map, K indices, with the names of the points, one list per class that has its own.
 
     Raises:
-        SchemaError: if the map moves no point although names tell left from right.
+        SchemaError: if the map moves no point although names tell left from right; lesser contradictions are warnings.
     """
     for names in name_lists:
         expected, own = flip_of(names), tuple(flip)[: len(names)]
@@ -102,22 +94,17 @@ class YamlNames:
 
 
 def read_kpt_names(data: Mapping[str, Any], count: int, where: str) -> YamlNames:
-    """Read ``kpt_names``.
+    """Read ``kpt_names``: a list of K names, or such lists, perhaps shorter ones, by class number.
 
-    Args:
-        data: the dataset YAML.
-        count: K of ``kpt_shape``.
-        where: the file, for messages about types; those about contradictions leave it to the caller.
-
-    Raises:
-        DatasetTypeError: if it is neither a list of names nor such lists by class number.
-        SchemaError: if no list has K names, one has more, or there is no such class.
+    `where` is the file, for messages about types; those about contradictions leave it to the caller.
     """
     value = data.get("kpt_names")
     if value is None:
         return YamlNames()
     if not isinstance(value, Mapping):
-        return YamlNames(lists=(_list_of(value, "kpt_names", count, where),))
+        names = read_names(value, "kpt_names", where)
+        _check_count(names, "kpt_names", count)
+        return YamlNames(lists=(names,))
     if not value or not all(is_index(label) and label >= 0 for label in value):
         raise DatasetTypeError(
             f"{where}: kpt_names must be one list of names, or one list per class number, such as {{0: [nose, tail]}}"
@@ -131,10 +118,24 @@ def read_kpt_names(data: Mapping[str, Any], count: int, where: str) -> YamlNames
     return YamlNames(lists=tuple(dict.fromkeys(lists.values())), classes=classes, class_points=class_points)
 
 
-def _list_of(value: Any, key: str, count: int, where: str) -> tuple[str, ...]:
-    names = read_names(value, key, where)
-    _check_count(names, key, count)
-    return names
+def read_names(value: Any, key: str, where: str) -> tuple[str, ...]:
+    """Return a list of point names; numbers count as names, but YAML reads off, no and null as no text."""
+    expected = "a list of point names (with quotes around names like 'off' and 'no')"
+    return tuple(map(str, read_list(value, _is_name, key, where, expected)))
+
+
+def _is_name(value: Any) -> bool:
+    return bool(value.strip()) if isinstance(value, str) else isinstance(value, float) or is_index(value)
+
+
+def _pairs(value: Any, where: str) -> tuple[tuple[int, int], ...]:
+    expected = "a list of pairs of point indices, such as [[0, 1], [1, 2]]"
+    return tuple((a, b) for a, b in read_list(value, is_pair, "skeleton", where, expected))
+
+
+def _sigmas(value: Any, where: str) -> tuple[float, ...]:
+    expected = "a list of plain numbers, such as [0.05, 0.1] (YAML takes 5e-2 for text)"
+    return tuple(map(float, read_list(value, is_plain_number, "kpt_oks_sigmas", where, expected)))
 
 
 def _check_count(names: tuple[str, ...], key: str, count: int) -> None:
@@ -163,20 +164,12 @@ _KEYS = ("kpt_names", "flip_idx", "flip_idx_ud", "skeleton", "kpt_oks_sigmas")
 
 
 def schema_from_yaml(data: Mapping[str, Any], where: str, warn: Warn = unheard) -> KeypointSchema | None:
-    """Build the schema that a dataset YAML describes.
+    """Build the schema that a dataset YAML describes; None without ``kpt_shape``.
 
     Read are ``kpt_shape``, ``kpt_names``, ``flip_idx``, ``flip_idx_ud``, ``skeleton`` (from 0) and
     ``kpt_oks_sigmas``; ``names`` and ``nc`` only tell how many classes there are. What is left out comes from the
     known set with the same point names; a missing ``flip_idx`` from left and right in the names. 17 points without
-    names are COCO's person, unless their ``flip_idx`` is another one.
-
-    Args:
-        data: the contents of the YAML.
-        where: the file, for messages.
-        warn: is told what is doubtful, such as flips that are off.
-
-    Returns:
-        The schema; None without ``kpt_shape``.
+    names are COCO's person, unless their ``flip_idx`` is another one. `warn` is told what is doubtful.
 
     Raises:
         DatasetTypeError: if a key holds a value of the wrong type.
@@ -202,7 +195,7 @@ def _warn_of_stray_keys(data: Mapping[str, Any], warn: Warn) -> None:
 
 def _shape(data: Mapping[str, Any], where: str) -> tuple[int, int]:
     expected = "[K, 2] or [K, 3], such as [17, 3]"
-    shape = read_indices(data["kpt_shape"], "kpt_shape", where, expected)
+    shape = read_list(data["kpt_shape"], is_index, "kpt_shape", where, expected)
     if len(shape) != 2:
         raise SchemaError(f"kpt_shape {list(shape)} has {len(shape)} numbers, expected {expected}")
     return KeypointSchema(shape=(shape[0], shape[1])).shape
@@ -212,17 +205,17 @@ def _given(data: Mapping[str, Any], shape: tuple[int, int], names: YamlNames, wh
     """Return the schema as far as the YAML gives it."""
 
     def flip(key: str) -> tuple[int, ...] | None:
-        value = data.get(key)
-        return None if value is None else read_indices(value, key, where, f"a list of {shape[0]} point indices from 0")
+        value, expected = data.get(key), f"a list of {shape[0]} point indices from 0"
+        return None if value is None else read_list(value, is_index, key, where, expected)
 
     limbs, sigmas = data.get("skeleton"), data.get("kpt_oks_sigmas")
     return KeypointSchema(
         shape=shape,
         names=names.joined,
-        skeleton=() if limbs is None else read_pairs(limbs, "skeleton", where),
+        skeleton=() if limbs is None else _pairs(limbs, where),
         flip_idx=flip("flip_idx"),
         flip_idx_ud=flip("flip_idx_ud"),
-        oks_sigmas=None if sigmas is None else read_numbers(sigmas, "kpt_oks_sigmas", where),
+        oks_sigmas=None if sigmas is None else _sigmas(sigmas, where),
         classes=names.classes,
         class_points=names.class_points,
     )
@@ -273,16 +266,10 @@ def _warn_of_names(name_lists: Sequence[Sequence[str]], warn: Warn) -> None:
 
 
 def shared_schema(categories: Sequence[Mapping[str, Any]], where: str, warn: Warn = unheard) -> KeypointSchema | None:
-    """Return the one schema of all categories of a file that have keypoints.
+    """Return the one schema of all categories of a file that have keypoints; None when none has some.
 
-    Args:
-        categories: in the order of their class numbers 0, 1, ...
-        where: the file, for messages.
-        warn: is told of limbs that are not used and of flips that are off.
-
-    Returns:
-        The schema, whose `classes` are the numbers of the categories with keypoints; None when none has some. A
-        category may have only the first of the points that another one has.
+    The categories come in the order of their class numbers 0, 1, ...; `classes` of the schema are the numbers of those
+    with keypoints. A category may have only the first of the points that another one has.
 
     Raises:
         DatasetTypeError: if a category is no mapping, or its ``keypoints`` are no list of names.
@@ -307,15 +294,10 @@ def shared_schema(categories: Sequence[Mapping[str, Any]], where: str, warn: War
 
 
 def schema_from_category(category: Mapping[str, Any], where: str, warn: Warn = unheard) -> KeypointSchema | None:
-    """Return the schema of one category; None when it has no keypoints.
+    """Return the schema of one category of a COCO JSON file; None when it has no keypoints.
 
     Limbs in the file count from 1, or from 0 where a 0 is among them. Limbs that do not fit the points are not used;
-    those of a known set with the same point names take their place.
-
-    Args:
-        category: with ``keypoints``, a list of K names, and perhaps ``skeleton``, a list of pairs.
-        where: file and category, for messages.
-        warn: is told of limbs that are not used and of flips that are off.
+    those of a known set with the same point names take their place. `warn` is told of these and of flips that are off.
 
     Raises:
         DatasetTypeError: if ``keypoints`` is no list of names.
@@ -368,7 +350,7 @@ def _skeleton(value: Any, count: int, warn: Warn) -> tuple[tuple[int, int], ...]
     """Return the limbs, 0-based; None when there are none, or none that fit K points."""
     if not value:
         return None
-    if not is_list_of_pairs(value):
+    if not (isinstance(value, (list, tuple)) and all(map(is_pair, value))):
         warn("skeleton is no list of pairs of point numbers, and is not used")
         return None
     start = 0 if any(0 in limb for limb in value) else 1

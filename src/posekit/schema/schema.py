@@ -8,10 +8,8 @@ from typing import Any
 from posekit.errors import SchemaError
 from posekit.schema.known_sets import COCO, recognise
 
+# Most points that one object may have: more is a slip of the pen or an attack.
 MAX_KEYPOINTS = 10_000
-
-
-"""Most points that one object may have: more is a slip of the pen or an attack."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,11 +131,7 @@ class KeypointSchema:
 
 
 def check_sigmas(sigmas: Sequence[float], count: int) -> None:
-    """Check that OKS sigmas are K positive, finite numbers.
-
-    Raises:
-        SchemaError: if they are not; the message names ``kpt_oks_sigmas`` and K.
-    """
+    """Refuse OKS sigmas that are not K positive, finite numbers."""
     _check_length("kpt_oks_sigmas", sigmas, count)
     if not all(isfinite(sigma) and sigma > 0 for sigma in sigmas):
         raise SchemaError(f"kpt_oks_sigmas {list(sigmas)} must be {count} finite numbers above 0, one per point")
@@ -194,6 +188,7 @@ def _check_class_points(points: Sequence[int], classes: Sequence[int] | None, co
         raise SchemaError(f"kpt_class_points {list(points)} must be numbers of points from 1 to K = {count}")
 
 
+# The person of COCO.
 COCO_PERSON = KeypointSchema(
     shape=(len(COCO.names), 3),
     names=tuple(name for name, *_ in COCO.names),
@@ -202,10 +197,6 @@ COCO_PERSON = KeypointSchema(
     flip_idx_ud=COCO.flip_idx,
     oks_sigmas=COCO.oks_sigmas,
 )
-
-
-"""The person of COCO."""
-
 
 LARGEST_GUESS = 0.05  # 1/K alone is so wide for few points that the score says little
 

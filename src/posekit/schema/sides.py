@@ -47,26 +47,17 @@ class Side(Enum):
 
 
 Words = tuple[str | Side, ...]
-
-
 _LETTERS = {"l": Side.LEFT, "r": Side.RIGHT}
-
 
 # Letters beside l and r that make them part of an enumeration (a, b, ... l, ... r); m and c may mean the middle.
 _OTHER_LETTERS = [letter for letter in ascii_lowercase if letter not in "lrmc"]
 
 
 def flip_from_names(names: Sequence[str]) -> tuple[int, ...] | None:
-    """Return the left-right mirror map that point names tell.
+    """Return the left-right mirror map that K point names tell, such as ``left_eye``, ``L_F_Paw`` or ``wingR``.
 
-    Points without a side keep their place.
-
-    Args:
-        names: K point names, such as ``left_eye``, ``Right Shoulder``, ``L_F_Paw``, ``wingR`` or ``lefthand``.
-
-    Returns:
-        K indices: for each point the one whose place it takes in a mirror. None when no name tells a side, or
-        when `unpaired_names` has some.
+    It holds for each point the index of the one whose place it takes; points without a side keep theirs. None when no
+    name tells a side, or when `unpaired_names` has some.
     """
     partners = _partners(names)
     flip = tuple(partner for partner in partners if partner is not None)

@@ -1,116 +1,52 @@
-"""The look that all figures share: paper, ink, margins, and how they become PNG files.
+"""The look that all charts share: paper, ink, letters, rows of bars, and how charts become PNG files.
 
-Lengths are given in units of 1/72 inch; a unit is `PIXELS_PER_UNIT` pixels of the file. Figures are made with
-Matplotlib's objects and the Agg canvas, so that neither a window nor the caller's pyplot is touched.
+Lengths are given in units of 1/72 inch; a unit is `PIXELS_PER_UNIT` pixels of the file. Charts are made with
+Matplotlib's objects in a `styled` block, so that neither a window nor the caller's settings are used or changed.
 """
 
 import io
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import RLock
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from posekit.files.pictures import encode_picture
 from posekit.files.writing import write_whole
+from posekit.log import one_line
 from posekit.viz.colors import WHITE, Color, color_of, contrast
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-
-# Matplotlib ships the first; the others hold the alphabets that it lacks, where they are installed.
-FAMILIES = (
-    "DejaVu Sans",
-    "Noto Sans CJK SC",
-    "Noto Sans CJK JP",
-    "Noto Sans SC",
-    "Microsoft YaHei",
-    "PingFang SC",
-    "Hiragino Sans",
-    "Malgun Gothic",
-    "WenQuanYi Micro Hei",
-    "Arial Unicode MS",
-    "Noto Sans",
-)
-
-
-MISSING = "\u25a1"  # a box, where no font has the letter
-
-
-ELLIPSIS = "\u2026"
-
-
-def drawable(text: str, longest: int = 80) -> str:
-    """Return one line that can be drawn: letters without a glyph become a box, a long middle an ellipsis.
-
-    Args:
-        text: anything, also with control characters and lone surrogates.
-        longest: letters that are kept.
-    """
-    glyphs = _glyphs()
-    letters = (letter if ord(letter) in glyphs else MISSING for letter in one_line(text))
-    return shortened("".join(letters), longest)
-
-
-def one_line(text: str) -> str:
-    """Return `text` without control characters, each run of blanks as one."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-
-
-def shortened(text: str, longest: int) -> str:
-    """Return `text` with its middle replaced by an ellipsis when it is too long: both ends tell names apart."""
-    if len(text) <= longest:
-        return text
-    tail = (longest - 1) // 3
-    return text[: longest - 1 - tail] + ELLIPSIS + text[len(text) - tail :]
-
-
-@lru_cache(maxsize=1)
-def installed_families() -> tuple[str, ...]:
-    """Return those of the families that this machine has, the preferred first."""
-    from matplotlib.font_manager import fontManager
-
-    known = {font.name for font in fontManager.ttflist}
-    return tuple(family for family in FAMILIES if family in known)
-
-
-@lru_cache(maxsize=1)
-def _glyphs() -> frozenset[int]:
-    """Return the code points that the installed families can draw, in plain and in bold."""
-    from matplotlib.font_manager import FontProperties, fontManager
-    from matplotlib.ft2font import FT2Font
-
-    held: set[int] = set()
-    for family in installed_families():
-        regular, bold = (
-            set(FT2Font(str(Path(fontManager.findfont(FontProperties(family=family, weight=weight))))).get_charmap())
-            for weight in ("normal", "bold")
-        )
-        held |= regular & bold
-    return frozenset(held)
-
-
 Rgb = tuple[float, float, float]
-
+Chart = tuple[str, bytes]  # its heading, and a PNG
 
 PIXELS_PER_UNIT = 1.5
-
-
-TITLE, TEXT, SMALL = 16.0, 12.0, 10.5
-
-
+TITLE, TEXT, SMALL = 16.0, 12.0, 10.5  # sizes of letters
+HEAD = 76.0  # what title and note take at the top of a chart
+MARGIN, PAD = 24.0, 10.0  # around a chart, and around each axes
 LINE_CONTRAST = 2.4
+
+# Matplotlib ships the first; the others hold the alphabets that it lacks, where they are installed.
+FONTS = (
+    "DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Microsoft YaHei", "PingFang SC",
+    "Hiragino Sans", "Malgun Gothic", "WenQuanYi Micro Hei", "Arial Unicode MS", "Noto Sans",
+)  # fmt: skip
+ELLIPSIS = "\u2026"
 
 
 @dataclass(frozen=True)
 class Look:
-    """Colours of a figure, as ``#rrggbb``.
+    """Colours of a chart, as ``#rrggbb``.
 
     Attributes:
         paper: the background.
@@ -128,88 +64,125 @@ class Look:
 
 
 LIGHT = Look(paper="#ffffff", ink="#1b1f27", muted="#5b6472", grid="#e6e9ee", quiet="#c3c9d2")
-
-
 DARK = Look(paper="#171b22", ink="#eef1f5", muted="#a3adbb", grid="#2a303a", quiet="#4a5361")
 
+_STYLING = RLock()  # Matplotlib's settings and Python's warnings belong to all threads
 
-def new_figure(width: float, height: float, look: Look = LIGHT) -> "Figure":
-    """Return an empty figure.
 
-    Args:
-        width, height: units.
-        look: its paper fills the figure.
+@contextmanager
+def styled(look: Look = LIGHT) -> Iterator[None]:
+    """Make charts in one look whatever the caller's Matplotlib settings are; at the end these are back."""
+    from matplotlib import rc_context, rcParamsDefault
+
+    usual = {key: value for key, value in rcParamsDefault.items() if key != "backend"}
+    with _STYLING, rc_context(usual | _settings(look)), warnings.catch_warnings():
+        # Letters that no font here has are drawn as boxes.
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        yield
+
+
+def _settings(look: Look) -> dict[Any, Any]:
+    """Return Matplotlib's settings for a look; all text is literal, as names may hold dollar signs."""
+    ticks: dict[str, Any] = {"major.size": 0, "major.pad": 6, "labelsize": SMALL, "labelcolor": look.muted}
+    axes = {
+        "facecolor": look.paper, "edgecolor": look.quiet, "linewidth": 1, "axisbelow": True, "grid": True,
+        "spines.top": False, "spines.right": False, "labelsize": TEXT, "labelcolor": look.muted, "labelpad": 8,
+        "titlelocation": "left", "titlesize": TEXT, "titlecolor": look.ink, "titlepad": 10,
+    }  # fmt: skip
+    legend = {
+        "frameon": False, "fontsize": SMALL, "labelcolor": look.ink, "borderaxespad": 0.3, "borderpad": 0.2,
+        "handlelength": 1.5, "handletextpad": 0.5, "labelspacing": 0.45, "columnspacing": 1.2,
+    }  # fmt: skip
+    settings = {
+        "figure.dpi": 72 * PIXELS_PER_UNIT, "figure.facecolor": look.paper, "font.family": list(installed_fonts()),
+        "font.size": TEXT, "text.color": look.ink, "text.parse_math": False, "grid.color": look.grid,
+        "grid.linewidth": 1,
+    }  # fmt: skip
+    groups = {"axes": axes, "legend": legend, "xtick": ticks, "ytick": ticks}
+    return settings | {f"{name}.{key}": value for name, group in groups.items() for key, value in group.items()}
+
+
+@lru_cache(maxsize=1)
+def installed_fonts() -> tuple[str, ...]:
+    """Return those of `FONTS` that this machine has, the preferred first."""
+    from matplotlib.font_manager import fontManager
+
+    known = {font.name for font in fontManager.ttflist}
+    return tuple(name for name in FONTS if name in known)
+
+
+def new_chart(width: float, height: float, title: str = "", note: str = "") -> "Figure":
+    """Return an empty figure of a size in units, whose axes will fill what its title and note leave.
+
+    Title and note are one line each and stand at the upper left; without a title the axes take all.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width / 72, height / 72), dpi=72 * PIXELS_PER_UNIT, facecolor=look.paper)
-    FigureCanvasAgg(figure)
+    figure = Figure(figsize=(width / 72, height / 72))
+    side, head = (MARGIN - PAD, HEAD) if title else (0.0, 0.0)
+    rect = (side / width, side / height, 1 - 2 * side / width, 1 - (head + side) / height)
+    figure.set_layout_engine("constrained", w_pad=PAD / 72, h_pad=PAD / 72, wspace=0.02, hspace=0.02, rect=rect)
+    figure.text(MARGIN / width, 1 - 34 / height, drawable(title), fontsize=TITLE, fontweight="bold")
+    muted = _current("axes.labelcolor")
+    figure.text(MARGIN / width, 1 - 55 / height, drawable(note, 160), fontsize=TEXT, color=muted)
     return figure
 
 
-def add_axes(figure: "Figure", place: tuple[float, float, float, float], look: Look = LIGHT) -> "Axes":
-    """Add axes with a light grid and two thin spines.
+def _current(setting: str) -> Any:
+    from matplotlib import rcParams
 
-    Args:
-        figure: where to.
-        place: left, top, width, height in units, from the upper left corner of the figure.
-        look: colours.
-    """
-    left, top, width, height = place
-    full_width, full_height = (72 * float(side) for side in figure.get_size_inches())
-    axes = figure.add_axes(
-        (left / full_width, 1 - (top + height) / full_height, width / full_width, height / full_height)
-    )
-    axes.set_facecolor(look.paper)
-    axes.set_axisbelow(True)
-    axes.grid(visible=True, color=look.grid, linewidth=1, linestyle="-")
-    axes.tick_params(which="both", length=0, labelsize=SMALL, labelcolor=look.muted, pad=6)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(plain_number)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side in ("left", "bottom"))
-        spine.set_color(look.quiet)
-        spine.set_linewidth(1)
-    return axes
+    return rcParams[setting]  # type: ignore[index, unused-ignore]
 
 
-def plain_number(value: float, _: float = 0.0) -> str:
-    """Return a number for an axis: Matplotlib's own formatters write TeX where a user's settings say so."""
-    return f"{value:,.10g}"
-
-
-def add_title(figure: "Figure", title: str, note: str = "", *, left: float = 24, look: Look = LIGHT) -> None:
-    """Write a title, and under it a note, at the upper left; the note's last line ends 62 units from the top.
-
-    Args:
-        figure: where to.
-        title: one line.
-        note: one line; empty for none.
-        left: distance from the left edge, units.
-        look: colours.
-    """
-    width, height = (72 * float(side) for side in figure.get_size_inches())
-    _write(figure, drawable(title), (left / width, 1 - 34 / height), fontsize=TITLE, fontweight="bold", color=look.ink)
-    if note:
-        _write(figure, drawable(note, 160), (left / width, 1 - 55 / height), fontsize=TEXT, color=look.muted)
-
-
-def _write(figure: "Figure", text: str, at: tuple[float, float], **style: float | str) -> None:
-    figure.text(*at, text, ha="left", va="baseline", fontdict=dict(style))
-
-
-def name_axes(axes: "Axes", x: str, y: str, look: Look = LIGHT) -> None:
-    """Write the names of both axes; an empty name writes none."""
-    axes.set_xlabel(drawable(x), fontsize=TEXT, color=look.muted, labelpad=8)
-    axes.set_ylabel(drawable(y), fontsize=TEXT, color=look.muted, labelpad=8)
-
-
-def say_nothing_to_show(axes: "Axes", reason: str, look: Look = LIGHT) -> None:
+def say_nothing_to_show(axes: "Axes", reason: str) -> None:
     """Write into empty axes why they are empty."""
-    axes.text(
-        0.5, 0.5, drawable(reason), transform=axes.transAxes, ha="center", va="center", fontsize=TEXT, color=look.muted
-    )
+    muted = _current("axes.labelcolor")
+    axes.text(0.5, 0.5, reason, ha="center", va="center", transform=axes.transAxes, fontsize=TEXT, color=muted)
+
+
+MOST_HIGH_ROWS = 40  # more rows are low ones
+
+
+def rows_height(count: int) -> float:
+    """Return the height in units of so many rows of bars."""
+    return max(count, 6) * (24.0 if count <= MOST_HIGH_ROWS else 15.0)
+
+
+def prepare_rows(axes: "Axes", names: Sequence[str], count: int) -> None:
+    """Prepare axes for one bar per row, the first of `count` on top; `names` are written beside them, or none."""
+    axes.grid(visible=False, axis="y")
+    axes.set_ylim(max(count, 6) - 0.4, -0.6)
+    size = TEXT if count <= MOST_HIGH_ROWS else SMALL
+    axes.set_yticks(range(len(names)), names, fontsize=size, color=_current("text.color"))
+    axes.spines["bottom"].set_visible(False)
+
+
+def draw_bars(axes: "Axes", values: ArrayLike, texts: Sequence[str], color: Color) -> None:
+    """Draw one bar per row with its text at the end; a value that is not finite has no bar."""
+    lengths = np.nan_to_num(np.asarray(values, float), posinf=0, neginf=0)
+    axes.barh(range(len(lengths)), lengths, height=0.62, color=rgb(color))
+    plate = {"facecolor": _current("axes.facecolor"), "edgecolor": "none", "pad": 1}
+    for row, (length, text) in enumerate(zip(lengths.tolist(), texts, strict=True)):
+        place: dict[str, Any] = {"xytext": (5, 0), "textcoords": "offset points", "va": "center_baseline"}
+        axes.annotate(text, (length, row), fontsize=SMALL, bbox=plate, **place)
+
+
+def drawable(text: str, longest: int = 80) -> str:
+    """Return anything as one line of at most `longest` letters, the middle of a longer one left out."""
+    return shortened(printable_line(text), longest)
+
+
+def printable_line(text: str) -> str:
+    """Return `text` in one line, without control characters."""
+    return one_line("".join(letter if letter.isprintable() else " " for letter in text))
+
+
+def shortened(text: str, longest: int) -> str:
+    """Return `text` with its middle replaced by an ellipsis when it is too long: both ends tell names apart."""
+    if len(text) <= longest:
+        return text
+    tail = (longest - 1) // 3
+    return text[: longest - 1 - tail] + ELLIPSIS + text[len(text) - tail :]
 
 
 def line_color(number: int) -> Rgb:
@@ -227,51 +200,19 @@ def rgb(color: Color) -> Rgb:
     return red / 255, green / 255, blue / 255
 
 
-def png_bytes(figure: "Figure") -> bytes:
-    """Draw the figure and return it as a PNG of exactly its size."""
-    _set_letters(figure)
+def png_bytes(figure: "Figure", *, grown: bool = False) -> bytes:
+    """Draw a figure, in the same `styled` block that it was made in, as a PNG of its size.
+
+    Args:
+        figure: the chart.
+        grown: let the picture grow or shrink to what is drawn, with a margin around it.
+    """
     buffer = io.BytesIO()
-    # Spelled out is what a user's settings could change.
-    figure.savefig(
-        buffer,
-        format="png",
-        dpi=figure.dpi,
-        facecolor=figure.get_facecolor(),
-        bbox_inches=figure.bbox_inches,
-        transparent=False,
-    )
+    figure.savefig(buffer, format="png", bbox_inches="tight" if grown else None, pad_inches=MARGIN / 72)
     return buffer.getvalue()
 
 
-def save_figure(figure: "Figure", path: str | Path) -> None:
-    """Write the figure as a PNG in one step; folders are made.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    write_whole(path, png_bytes(figure))
-
-
-def _set_letters(figure: "Figure") -> None:
-    """Make every text literal and in our fonts: a user's name may hold dollar signs, a user's settings TeX."""
-    from matplotlib.text import Text
-
-    for axes in figure.axes:
-        axes.get_xticklabels()  # ticks get their texts now
-        axes.get_yticklabels()
-    for text in figure.findobj(Text):
-        assert isinstance(text, Text)
-        text.set_parse_math(False)
-        text.set_usetex(False)
-        text.set_fontfamily(list(installed_families()))
-
-
-Chart = tuple[str, bytes]
-
-
-TOP, MARGIN, GAP_ACROSS, HEADING, GAP_DOWN = 84.0, 24.0, 28.0, 30.0, 18.0
-
-
+HEADING, GAP_ACROSS, GAP_DOWN = 30.0, 28.0, 18.0
 LEAST_WIDTH = 420.0  # room for the title
 
 
@@ -280,7 +221,7 @@ def save_chart_sheet(title: str, note: str, columns: Sequence[Sequence[Chart]], 
 
     Args:
         title, note: at the top of the sheet, one line each.
-        columns: charts (heading, bytes of a PNG) by column; an empty column takes no room.
+        columns: charts by column; an empty column takes no room.
         path: where to; folders are made.
 
     Raises:
@@ -290,20 +231,21 @@ def save_chart_sheet(title: str, note: str, columns: Sequence[Sequence[Chart]], 
     widths = [max(picture.shape[1] for _, picture in stack) / PIXELS_PER_UNIT for stack in stacks]
     heights = [sum(_height(picture) for _, picture in stack) for stack in stacks]
     width = 2 * MARGIN + max(sum(widths) + GAP_ACROSS * max(len(stacks) - 1, 0), LEAST_WIDTH)
-    height = TOP + max(heights, default=0.0)
-    figure = new_figure(width, height)
-    add_title(figure, title, note, left=MARGIN)
-    left = MARGIN
-    for stack, column_width in zip(stacks, widths, strict=True):
-        top = TOP
-        for heading, picture in stack:
-            place = (left / width, 1 - (top + TEXT) / height)
-            figure.text(*place, drawable(heading), fontsize=TEXT, fontweight="bold", color=LIGHT.muted)
-            lower = height - top - HEADING - picture.shape[0] / PIXELS_PER_UNIT
-            figure.figimage(picture[..., ::-1], round(left * PIXELS_PER_UNIT), round(lower * PIXELS_PER_UNIT))
-            top += _height(picture)
-        left += column_width + GAP_ACROSS
-    write_whole(path, encode_picture(_decoded(png_bytes(figure))))
+    height = HEAD + 8 + max(heights, default=0.0)
+    with styled():
+        sheet = new_chart(width, height, title, note)
+        left = MARGIN
+        for stack, column_width in zip(stacks, widths, strict=True):
+            top = HEAD + 8
+            for heading, picture in stack:
+                place = (left / width, 1 - (top + TEXT) / height)
+                sheet.text(*place, drawable(heading), fontweight="bold", color=LIGHT.muted)
+                lower = height - top - HEADING - picture.shape[0] / PIXELS_PER_UNIT
+                sheet.figimage(picture[..., ::-1], round(left * PIXELS_PER_UNIT), round(lower * PIXELS_PER_UNIT))
+                top += _height(picture)
+            left += column_width + GAP_ACROSS
+        drawn = _decoded(png_bytes(sheet))
+    write_whole(path, encode_picture(drawn))
 
 
 def _height(picture: NDArray[np.uint8]) -> float:

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from posekit.schema.schema import KeypointSchema
+from posekit.schema.sides import Side, words_with_sides
 
 Color = tuple[int, int, int]
-
 
 # Each colour was chosen far from all before it, for normal and for red-green blind eyes alike
 # (tests/viz measures both); the first are the liveliest.
@@ -19,19 +19,11 @@ _CLASS_RGB = (
     "7C4DFF", "FFD600", "00796B", "D50000", "F8BBD0", "40C4FF", "0D47A1", "FF6D00", "FF4081", "00C853",
     "1B5E20", "FFFF8D", "2196F3", "FFE0B2", "90A4AE", "4DD0E1", "6200EA", "6D4C41", "F50057", "69F0AE",
 )  # fmt: skip
-
-
 CLASS_COLORS: tuple[Color, ...] = tuple(
     (int(text[4:], 16), int(text[2:4], 16), int(text[:2], 16)) for text in _CLASS_RGB
 )
-
-
 BLACK: Color = (0, 0, 0)
-
-
 WHITE: Color = (255, 255, 255)
-
-
 READABLE_CONTRAST = 2.5
 
 
@@ -61,24 +53,16 @@ def _luminance(color: Color) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-Side = Literal["left", "right", "middle"]
-
+Place = Literal["left", "right", "middle"]
 
 # Each family runs from its first to its last colour (BGR) along the order of the points, so that
 # arms and legs differ a little. Orange and blue stay apart for colour-blind eyes.
-FAMILIES: dict[Side, tuple[Color, Color]] = {
+FAMILIES: dict[Place, tuple[Color, Color]] = {
     "left": ((64, 190, 255), (30, 92, 255)),
     "right": ((255, 205, 70), (255, 96, 52)),
     "middle": ((190, 255, 120), (150, 235, 150)),
 }
-
-
-_SIDE_WORD = re.compile(r"(?:^|[\W_])(left|right|l|r)(?:$|[\W_])|^(left|right)|(left|right)$", re.IGNORECASE)
-
-
 _HEAD_WORD = re.compile(r"nose|eye|ear(?!th)|head|neck|mouth|chin|face", re.IGNORECASE)
-
-
 _TRUNK_WORD = re.compile(r"shoulder|hip|neck|pelvis|spine|thorax|chest|torso|tail|withers", re.IGNORECASE)
 
 
@@ -93,40 +77,37 @@ class PoseColors:
 @lru_cache(maxsize=32)
 def pose_colors(schema: KeypointSchema) -> PoseColors:
     """Choose colours by the sides that the point names tell; by the order of the points otherwise."""
-    sides = [_side(name) for name in schema.names]
-    if all(side == "middle" for side in sides):
+    places = _places(schema)
+    if all(place == "middle" for place in places):
         return _run_of_colors(schema)
     heads = [bool(_HEAD_WORD.search(name)) for name in schema.names]
     points = tuple(
-        _family_color("middle" if head else side, i, schema.count)
-        for i, (side, head) in enumerate(zip(sides, heads, strict=True))
+        _family_color("middle" if head else place, i, schema.count)
+        for i, (place, head) in enumerate(zip(places, heads, strict=True))
     )
-    limbs = tuple(_family_color(_limb_side(schema, sides, limb), max(limb), schema.count) for limb in schema.skeleton)
+    limbs = tuple(_family_color(_limb_place(schema, places, limb), max(limb), schema.count) for limb in schema.skeleton)
     return PoseColors(points, limbs)
 
 
-def _side(name: str) -> Side:
-    """Return the side that a point's name tells: left_wrist, wrist-r, LeftWrist."""
-    found = _SIDE_WORD.search(name)
-    if found is None:
-        return "middle"
-    word = next(group for group in found.groups() if group).lower()
-    return "left" if word.startswith("l") else "right"
+def _places(schema: KeypointSchema) -> list[Place]:
+    """Return the side that each point's name tells."""
+    sides = [{word for word in words if isinstance(word, Side)} for words in words_with_sides(schema.names)]
+    return ["left" if Side.LEFT in told else "right" if told else "middle" for told in sides]
 
 
-def _limb_side(schema: KeypointSchema, sides: list[Side], limb: tuple[int, int]) -> Side:
+def _limb_place(schema: KeypointSchema, places: list[Place], limb: tuple[int, int]) -> Place:
     """Return left or right for limbs within one side; head and trunk are the middle."""
     first, second = (schema.names[end] for end in limb)
     head = _HEAD_WORD.search(first) or _HEAD_WORD.search(second)
     trunk = _TRUNK_WORD.search(first) and _TRUNK_WORD.search(second)
-    ends = {sides[end] for end in limb} - {"middle"}
+    ends = {places[end] for end in limb} - {"middle"}
     if head or trunk or len(ends) != 1:
         return "middle"
     return ends.pop()
 
 
-def _family_color(side: Side, index: int, count: int) -> Color:
-    start, end = FAMILIES[side]
+def _family_color(place: Place, index: int, count: int) -> Color:
+    start, end = FAMILIES[place]
     share = index / max(count - 1, 1)
     blue, green, red = (round(a + (b - a) * share) for a, b in zip(start, end, strict=True))
     return blue, green, red

@@ -27,6 +27,8 @@ class Scene:
         keypoints: (N, K, 2) x y or (N, K, 3) x y confidence; None to draw none.
         schema: names and limbs of the keypoints; None draws dots only.
         one_color_poses: draw limbs in the colour of their object instead of the sides of the body.
+        colors: N colours of boxes, limbs and dots; None for those of `color_numbers`, and of the sides of the body.
+        dashed: (N,) bool: which boxes are dashed; all boxes then have a dark rim. None for plain boxes.
     """
 
     color_numbers: NDArray[np.int64]
@@ -36,19 +38,17 @@ class Scene:
     keypoints: NDArray[np.float32] | None = None
     schema: KeypointSchema | None = None
     one_color_poses: bool = False
+    colors: Sequence[Color] | None = None
+    dashed: NDArray[np.bool_] | None = None
 
 
 ALPHA = 0.5
 
 
 def tint_masks(picture: Picture, masks: NDArray[np.uint8], colors: list[Color], edge_width: int) -> None:
-    """Blend N masks into `picture` in place; where they overlap the earlier one is on top.
+    """Blend N masks (N, h, w) into `picture` in place; where they overlap the earlier one is on top.
 
-    Args:
-        picture: (H, W, 3) uint8 BGR.
-        masks: (N, h, w) 0 or 1, letterboxed or at the size of the picture.
-        colors: N colours.
-        edge_width: of the outlines, pixels.
+    Masks are letterboxed or at the size of the picture; `edge_width` is of their outlines, pixels.
     """
     if not len(masks):
         return
@@ -114,36 +114,15 @@ class DrawOptions:
             raise UnknownChoiceError(f"color_mode {self.color_mode!r} is not one of {', '.join(COLOR_MODES)}")
 
 
-# The picture side at which `kpt_radius` is meant literally.
-NOMINAL_SIDE = 1000
-
-
-# Dots shrink no further than to this share of it in small pictures.
-SMALL_PICTURE = 0.7
-
-
+NOMINAL_SIDE = 1000  # the picture side at which `kpt_radius` is meant literally
+SMALL_PICTURE = 0.7  # dots shrink no further than to this share of it in small pictures
 # Dots of a small object shrink to this share of its size, so that they do not cover it.
 RADIUS_PER_SIZE = 0.022
-
-
 SMALLEST_RADIUS = 1.5
-
-
-# Crowded dots take up to this share of the distance to their nearest neighbour.
-RADIUS_PER_GAP = 0.42
-
-
-FONT_PER_SIDE = 0.024
-
-
-SMALLEST_FONT = 9
-
-
+RADIUS_PER_GAP = 0.42  # crowded dots take up to this share of the distance to their nearest neighbour
+FONT_PER_SIDE, SMALLEST_FONT = 0.024, 9
 # Labels of small objects shrink too, down to the least height that can be read.
-FONT_PER_OBJECT = 0.13
-
-
-SMALLEST_OBJECT_FONT = 8
+FONT_PER_OBJECT, SMALLEST_OBJECT_FONT = 0.13, 8
 
 
 def line_width_for(height: int, width: int) -> int:
@@ -172,21 +151,14 @@ def picture_radius(kpt_radius: float, height: int, width: int) -> float:
 def limb_radius(largest: float, points: NDArray[np.float32]) -> float:
     """Return half the nominal width of an object's joints, pixels: `largest`, smaller for small objects.
 
-    Args:
-        largest: radius in this picture for a large object.
-        points: (P, 2) x, y of the points that are drawn.
+    The object is the (P, 2) points of it that are drawn.
     """
     size = float(np.hypot(*np.ptp(points, axis=0)))
     return min(largest, max(size * RADIUS_PER_SIZE, SMALLEST_RADIUS)) if size > 0 else largest
 
 
 def dot_radii(largest: float, points: NDArray[np.float32]) -> list[float]:
-    """Return the radius of each dot, pixels: `largest`, smaller where points crowd, so that dots stay apart.
-
-    Args:
-        largest: radius of a dot that stands alone.
-        points: (P, 2) x, y of the points that are drawn.
-    """
+    """Return the radius of each of P dots, pixels: `largest`, smaller where points (P, 2) crowd."""
     gaps = np.linalg.norm(points[:, None] - points[None], axis=2)
     gaps[gaps < 1] = np.inf  # the point itself, and points on the same pixel
     wanted: list[float] = (gaps.min(axis=1) * RADIUS_PER_GAP).clip(min(SMALLEST_RADIUS, largest), largest).tolist()
@@ -195,21 +167,15 @@ def dot_radii(largest: float, points: NDArray[np.float32]) -> list[float]:
 
 ColoredLimb = tuple[tuple[int, int], Color]
 
-
 OUTLINE: Color = (24, 20, 20)
-
-
-# OpenCV takes coordinates as whole numbers of 1/16 pixel.
-_SHIFT = 4
+_SHIFT = 4  # OpenCV takes coordinates as whole numbers of 1/16 pixel
+FARTHEST = 2**15  # its whole numbers overflow far outside the picture
 
 
 def visible_points(keypoints: NDArray[np.float32], kpt_conf: float) -> NDArray[np.bool_]:
-    """Return (..., K) bool: which points are drawn.
+    """Return (..., K) bool: which points are drawn; never those that are not finite.
 
-    Args:
-        keypoints: (..., K, 3) x y confidence: drawn from confidence `kpt_conf` on, and above 0; or
-            (..., K, 2) x y: drawn unless at (0, 0). Points that are not finite are never drawn.
-        kpt_conf: lowest confidence.
+    (..., K, 3) x y confidence are drawn from confidence `kpt_conf` on, and above 0; (..., K, 2) x y unless at (0, 0).
     """
     finite = np.isfinite(keypoints).all(axis=-1)
     if keypoints.shape[-1] == 3:
@@ -227,14 +193,14 @@ def draw_pose(
     point_colors: Sequence[Color],
     radius: float,
 ) -> None:
-    """Draw the limbs and, over them, the dots of one object into `picture`.
+    """Draw the limbs and, over them, the dots of one object into `picture` in place.
 
     Args:
-        picture: (H, W, 3) uint8 BGR, changed in place.
+        picture: (H, W, 3) uint8 BGR.
         points: (K, 2) x, y in pixels.
         visible: (K,) bool, which points are drawn; a limb needs both ends.
-        limbs: 0-based pairs of points with the colour of each limb; empty draws dots only.
-        point_colors: colours of the K points.
+        limbs: 0-based pairs of points with the colour of each limb.
+        point_colors: K colours.
         radius: of dots on a large object, pixels.
     """
     if not visible.any():
@@ -259,51 +225,73 @@ def draw_pose(
 
 def _fixed_point(points: NDArray[np.float32]) -> list[tuple[int, int]]:
     """Return the points in OpenCV's fixed-point numbers; those that are not finite become 0 and are not drawn."""
-    near = np.clip(np.nan_to_num(points, posinf=0, neginf=0), -(2**15), 2**15)
+    near = np.clip(np.nan_to_num(points, posinf=0, neginf=0), -FARTHEST, FARTHEST)
     return [(x, y) for x, y in (near * 2**_SHIFT).round().astype(int).tolist()]
 
 
-# OpenCV's whole numbers overflow far outside the picture.
-FARTHEST = 2**15
-
-
 def draw_scene(picture: Picture, scene: Scene, options: DrawOptions) -> Picture:
-    """Return a copy of the picture with the scene drawn on it.
+    """Return a copy of the picture (H, W, 3) uint8 BGR with the scene drawn on it.
 
-    Args:
-        picture: (H, W, 3) uint8 BGR.
-        scene: what to draw.
-        options: sizes, colours and text; its switches were applied when the scene was made.
+    The switches of the options were applied when the scene was made; here they give sizes, colours and text.
     """
     picture = np.array(picture, order="C")
     height, width = picture.shape[:2]
     line_width = max(round(options.line_width or line_width_for(height, width)), 1)
-    colors = [color_of(number) for number in scene.color_numbers.tolist()]
+    colors = list(scene.colors or map(color_of, scene.color_numbers.tolist()))
     if scene.masks is not None:
         tint_masks(picture, scene.masks, colors, max(line_width // 2, 1))
     boxes = None if scene.boxes is None else np.nan_to_num(scene.boxes).clip(-FARTHEST, FARTHEST)
     if boxes is not None:
-        _draw_boxes(picture, boxes, colors, line_width)
+        _draw_boxes(picture, boxes, colors, scene.dashed, line_width)
     if scene.keypoints is not None:
         _draw_poses(picture, scene, colors, options)
     if boxes is not None and scene.labels:
+        written = [i for i, label in enumerate(scene.labels) if label]
         draw_labels(
             picture,
-            boxes,
-            scene.labels,
-            colors,
+            boxes[written],
+            [scene.labels[i] for i in written],
+            [colors[i] for i in written],
             font=options.font,
-            font_sizes=_font_sizes(boxes, options, height, width),
+            font_sizes=_font_sizes(boxes[written], options, height, width),
             txt_color=options.txt_color,
             line_width=line_width,
         )
     return picture
 
 
-def _draw_boxes(picture: Picture, boxes: NDArray[np.float32], colors: list[Color], line_width: int) -> None:
+def _draw_boxes(
+    picture: Picture,
+    boxes: NDArray[np.float32],
+    colors: list[Color],
+    dashed: NDArray[np.bool_] | None,
+    line_width: int,
+) -> None:
     corners = boxes.round().astype(int).tolist()
-    for (x1, y1, x2, y2), color in zip(corners[::-1], colors[::-1], strict=True):
-        cv2.rectangle(picture, (x1, y1), (x2, y2), color, line_width)
+    for i in range(len(corners) - 1, -1, -1):
+        x1, y1, x2, y2 = corners[i]
+        if dashed is not None:
+            cv2.rectangle(picture, (x1, y1), (x2, y2), OUTLINE, line_width + 2)
+        if dashed is None or not dashed[i]:
+            cv2.rectangle(picture, (x1, y1), (x2, y2), colors[i], line_width)
+            continue
+        turns = ((x1, y1), (x2, y1), (x2, y2), (x1, y2))
+        for start, end in zip(turns, (*turns[1:], turns[0]), strict=True):
+            draw_dashes(picture, start, end, colors[i], line_width)
+
+
+def draw_dashes(picture: Picture, start: tuple[int, int], end: tuple[int, int], color: Color, width: int) -> None:
+    """Draw dashes of four line widths in place; only where the picture is, as a box may reach far outside."""
+    height, wide = picture.shape[:2]
+    frame = (-width, -width, wide + 2 * width, height + 2 * width)
+    inside, near, far = cv2.clipLine(frame, start, end)
+    if not inside:
+        return
+    first, last = np.array(near, float), np.array(far, float)
+    length = max(float(np.hypot(*(last - first))), 1.0)
+    for at in np.arange(0, length, 7 * width):
+        a, b = (first + (last - first) * min(part / length, 1) for part in (at, at + 4 * width))
+        cv2.line(picture, a.round().astype(int).tolist(), b.round().astype(int).tolist(), color, width)
 
 
 def _draw_poses(picture: Picture, scene: Scene, colors: list[Color], options: DrawOptions) -> None:
@@ -315,9 +303,11 @@ def _draw_poses(picture: Picture, scene: Scene, colors: list[Color], options: Dr
     visible = visible_points(keypoints, options.kpt_conf)
     radius = picture_radius(options.kpt_radius, *picture.shape[:2])
     for i in range(len(keypoints) - 1, -1, -1):
-        limb_colors = (colors[i],) * len(schema.skeleton) if scene.one_color_poses else palette.limbs
+        one_color = scene.one_color_poses or scene.colors is not None
+        limb_colors = (colors[i],) * len(schema.skeleton) if one_color else palette.limbs
         limbs = list(zip(schema.skeleton, limb_colors, strict=True)) if options.kpt_line else []
-        draw_pose(picture, keypoints[i, :, :2], visible[i], limbs, palette.points, radius)
+        point_colors = palette.points if scene.colors is None else (colors[i],) * schema.count
+        draw_pose(picture, keypoints[i, :, :2], visible[i], limbs, point_colors, radius)
 
 
 def _font_sizes(boxes: NDArray[np.float32], options: DrawOptions, height: int, width: int) -> list[int]:

@@ -10,23 +10,21 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from posekit.errors import SettingError
+from posekit.ops.boxes import shared_areas
 from posekit.sample import Picture
 from posekit.viz.colors import Color, readable_text_color
 
 DEFAULT_FONT = "Arial.ttf"
 
-
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+Place = tuple[int, int, int, int]  # x, y, width, height in pixels
 
 
 @lru_cache(maxsize=16)
 def load_font(name: str, size: int) -> Font:
-    """Load a font at a height in pixels.
+    """Load a TrueType file or an installed font at a height in pixels.
 
-    Args:
-        name: path of a TrueType file or name of an installed font. The default name is no demand: it
-            stands for DejaVu Sans Bold, so that pictures look the same on every machine.
-        size: height, pixels.
+    The default name is no demand: it stands for DejaVu Sans Bold, so that pictures look the same on every machine.
 
     Raises:
         SettingError: another font than the default was named and is not found.
@@ -49,9 +47,6 @@ def _built_in_font(size: int) -> Font:
     return ImageFont.load_default(size)
 
 
-Place = tuple[int, int, int, int]
-
-
 def draw_labels(
     picture: Picture,
     boxes: NDArray[np.float32],
@@ -72,7 +67,7 @@ def draw_labels(
         colors: N plate colours.
         font: see `load_font`.
         font_sizes: N heights of the text, pixels.
-        txt_color: BGR; black or white takes over where it would not be readable on the plate.
+        txt_color: black or white takes over where it would not be readable on the plate.
         line_width: of the boxes, so that plates sit flush with their outer edge.
     """
     plates = [text_plate(label, font, size) for label, size in zip(labels, font_sizes, strict=True)]
@@ -109,7 +104,7 @@ def place_labels(
     places = np.zeros((len(boxes), 4), np.int64)
     for i, (box, (height, width)) in enumerate(zip(boxes, plate_hw, strict=True)):
         candidates = np.array(_candidates(box, height, width, picture_hw, line_width))
-        covered = _shared_areas(candidates, places[:i]).sum(axis=1)
+        covered = shared_areas(_corners(candidates), _corners(places[:i])).sum(axis=1)
         places[i] = candidates[np.argmin(covered)]
     return places
 
@@ -128,18 +123,20 @@ def _candidates(
     return [(min(max(round(x), 0), last_x), round(y), width, height) for x, y in fitting]
 
 
-def _shared_areas(some: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return (A, B) areas that (A, 4) and (B, 4) places x, y, width, height share, pixels."""
-    near = np.maximum(some[:, None, :2], others[None, :, :2])
-    far = np.minimum((some[:, :2] + some[:, 2:])[:, None], (others[:, :2] + others[:, 2:])[None])
-    areas: NDArray[np.int64] = (far - near).clip(min=0).prod(axis=2)
-    return areas
+def _corners(places: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate((places[:, :2], places[:, :2] + places[:, 2:]), axis=1)
 
 
 def _paint(picture: Picture, ink: NDArray[np.float32], place: Sequence[int], plate: Color, text: Color) -> None:
-    """Blend text colour over plate colour by the ink; what lies outside the picture is cut off."""
-    x, y, _, _ = place
+    """Write text colour on a plate; what lies outside the picture is cut off."""
+    x, y, width, height = place
+    picture[y : y + height, x : x + width] = plate
+    write_ink(picture, ink, (x, y), text)
+
+
+def write_ink(picture: Picture, ink: NDArray[np.float32], corner: tuple[int, int], color: Color) -> None:
+    """Blend a colour over the picture in place, by the ink (h, w) from its upper left corner x, y on."""
+    x, y = corner
     region = picture[y : y + ink.shape[0], x : x + ink.shape[1]]
     share = ink[: region.shape[0], : region.shape[1], None]
-    background = np.array(plate, np.float32)
-    region[:] = (background + share * (np.array(text, np.float32) - background)).round().astype(np.uint8)
+    region[:] = (region + share * (np.array(color, np.float32) - region)).round().astype(np.uint8)

@@ -14,49 +14,15 @@ from posekit.files.pictures import encode_picture, write_picture
 from posekit.files.writing import write_whole
 from posekit.sample import Picture
 from posekit.schema.schema import KeypointSchema
-from posekit.viz.chart_style import one_line, shortened
+from posekit.viz.chart_style import printable_line, shortened
 from posekit.viz.colors import CLASS_COLORS, WHITE, Color
-from posekit.viz.draw import (
-    OUTLINE,
-    DrawOptions,
-    Scene,
-    draw_pose,
-    draw_scene,
-    font_size_for,
-    line_width_for,
-    object_font_sizes,
-    picture_radius,
-    visible_points,
-)
-from posekit.viz.labels import DEFAULT_FONT, draw_labels, text_plate
-
-
-def enlarged_boxes(boxes: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
-    """Return (N, 4) corners times `scale`; what is too large for a number becomes infinite."""
-    with np.errstate(over="ignore"):
-        return np.asarray(boxes, np.float32) * np.float32(scale)
-
-
-def enlarged_keypoints(keypoints: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
-    """Return (N, K, 2 or 3) with x and y times `scale`; infinite ones are not drawn."""
-    enlarged = np.array(keypoints, np.float32)
-    with np.errstate(over="ignore"):
-        enlarged[..., :2] *= np.float32(scale)
-    return enlarged
-
+from posekit.viz.draw import DrawOptions, Scene, draw_dashes, draw_scene, font_size_for
+from posekit.viz.labels import DEFAULT_FONT, text_plate, write_ink
 
 MOST_PICTURES = 16
-
-
 LONGEST_SIDE = 1920
-
-
 GAP, CAPTION_HEIGHT, CAPTION_FONT = 10, 30, 15
-
-
 LEAST_TILE = 48  # pixels; also where a caption still has room for a few letters
-
-
 PAPER, INK = (255, 255, 255), (60, 52, 46)
 
 
@@ -73,7 +39,6 @@ def save_batch_picture(
 
     Raises:
         ShapeError: there are not as many scenes and titles as pictures.
-        OutputError: the file cannot be written.
     """
     write_whole(path, encode_picture(batch_mosaic(pictures, scenes, titles)))
 
@@ -103,35 +68,29 @@ def _band(pictures: Sequence[Picture], titles: Sequence[str], tiles: tuple[int, 
         # Pictures of another shape stand in the middle of their tile, right above their caption.
         y, x = height - picture.shape[0], left + (width - picture.shape[1]) // 2
         band[y:height, x : x + picture.shape[1]] = picture
-        write_line(band, title, (left + width // 2, height + CAPTION_HEIGHT // 2 - 2), width)
+        _write_title(band, title, (left + width // 2, height + CAPTION_HEIGHT // 2 - 2), width)
     return band
 
 
-def write_line(canvas: Picture, text: str, middle: tuple[int, int], width: int, color: Color = INK) -> None:
-    """Write one line of text into `canvas` in place, centred, its middle left out where it is too long.
-
-    Args:
-        canvas: (H, W, 3) uint8 BGR, in one colour where the text stands.
-        text: any text.
-        middle: x, y of the centre, pixels.
-        width: most pixels that the line may take.
-        color: BGR.
-    """
-    line = one_line(text)
+def _write_title(band: Picture, title: str, middle: tuple[int, int], width: int) -> None:
+    """Write one line centred at `middle` x, y, its own middle left out where it is wider than `width` pixels."""
+    line = printable_line(title)
     ink = text_plate(line, DEFAULT_FONT, CAPTION_FONT)
     while ink.shape[1] > width and len(line) > 1:
         line = shortened(line, max(min(len(line) - 1, len(line) * width // ink.shape[1]), 1))
         ink = text_plate(line, DEFAULT_FONT, CAPTION_FONT)
-    top, left = max(middle[1] - ink.shape[0] // 2, 0), max(middle[0] - ink.shape[1] // 2, 0)
-    region = canvas[top : top + ink.shape[0], left : left + ink.shape[1]]
-    share = ink[: region.shape[0], : region.shape[1], None]
-    region[:] = (region + share * (np.array(color, np.float32) - region)).round().astype(np.uint8)
+    corner = max(middle[0] - ink.shape[1] // 2, 0), max(middle[1] - ink.shape[0] // 2, 0)
+    write_ink(band, ink, corner, INK)
 
 
 def scaled_scene(scene: Scene, scale: float) -> Scene:
     """Return the scene for a picture enlarged by `scale`; masks stay, as drawing fits them to the picture."""
-    boxes = None if scene.boxes is None else enlarged_boxes(scene.boxes, scale)
-    keypoints = None if scene.keypoints is None else enlarged_keypoints(scene.keypoints, scale)
+    boxes, keypoints = scene.boxes, scene.keypoints
+    with np.errstate(over="ignore"):  # what is too large for a number becomes infinite
+        if boxes is not None:
+            boxes = boxes * np.float32(scale)
+        if keypoints is not None:
+            keypoints = np.concatenate((keypoints[..., :2] * np.float32(scale), keypoints[..., 2:]), axis=-1)
     return replace(scene, boxes=boxes, keypoints=keypoints)
 
 
@@ -164,28 +123,12 @@ def _drawn_to_fit(picture: Picture, scene: Scene, height: int, width: int) -> Pi
 
 # Cyan, magenta, yellow and white stay apart for colour-blind eyes; labels are dashed besides, finds are not.
 TRUE_POSITIVE: Color = CLASS_COLORS[5]
-
-
 FALSE_POSITIVE: Color = CLASS_COLORS[18]
-
-
 MISSED: Color = CLASS_COLORS[1]
-
-
 GROUND_TRUTH: Color = WHITE
-
-
 LEGEND_PAPER: Color = (34, 28, 24)
 
-
-KPT_CONF, KPT_RADIUS = 0.25, 4.0
-
-
-FARTHEST = 2**15
-
-
-# Smaller pictures are enlarged until the legend can be read.
-LEAST_SIDE = 640
+LEAST_SIDE = 640  # smaller pictures are enlarged until the legend can be read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,171 +173,85 @@ class Verdict:
                 raise ShapeError(f"{len(keypoints)} {side} keypoint rows for {count} boxes")
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Group:
-    """Objects of one verdict: where, in which colour, dashed or not."""
-
-    name: str
-    color: Color
-    dashed: bool
-    boxes: NDArray[np.float32]
-    labels: list[str]
-    keypoints: NDArray[np.float32] | None
-
-
 def save_verdict_picture(picture: Picture, verdict: Verdict, path: str | Path) -> None:
-    """Write the picture of `draw_verdict` as a JPEG.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
+    """Write the picture of `draw_verdict` as a JPEG; folders are made."""
     write_whole(path, encode_picture(draw_verdict(picture, verdict)))
 
 
 def draw_verdict(picture: Picture, verdict: Verdict) -> Picture:
     """Return the picture with the objects in the colours of their verdict, over a legend that counts them.
 
-    Args:
-        picture: (H, W, 3) uint8 BGR; one smaller than 640 pixels is enlarged.
-        verdict: what was labelled and found.
-
-    Returns:
-        (H', W', 3) uint8 BGR.
+    Pictures are (H, W, 3) uint8 BGR; one smaller than 640 pixels is enlarged.
     """
     scale = max(LEAST_SIDE / max(picture.shape[:2]), 1.0)
     size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
-    drawn = np.array(picture if scale == 1 else cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC), np.uint8)
-    groups = _groups(verdict, scale)
-    for group in groups:
-        _draw_boxes(drawn, group)
-    for group in groups:
-        _draw_poses(drawn, group, verdict.schema)
-    for group in groups:
-        _draw_labels(drawn, group)
-    return np.concatenate((drawn, _legend([*groups[1:], groups[0]], drawn.shape[1])))
+    enlarged = picture if scale == 1 else cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC)
+    scene = scaled_scene(_verdict_scene(verdict), scale)
+    drawn = draw_scene(np.asarray(enlarged, np.uint8), scene, DrawOptions(kpt_radius=4))
+    entries = (
+        (f"true positive: {verdict.correct.sum()}", TRUE_POSITIVE, False),
+        (f"false positive: {(~verdict.correct).sum()}", FALSE_POSITIVE, False),
+        (f"missed: {verdict.missed.sum()}", MISSED, True),
+        (f"matched label: {(~verdict.missed).sum()}", GROUND_TRUTH, True),
+    )
+    return np.concatenate((drawn, _legend(entries, drawn.shape[1])))
 
 
-def _groups(verdict: Verdict, scale: float) -> list[_Group]:
-    """Sort the objects by verdict, the most important last, to be drawn on top."""
-
-    def group(name: str, color: Color, chosen: NDArray[np.bool_], *, labelled: bool) -> _Group:
-        boxes, labels, points = (
-            (verdict.true_boxes, verdict.true_labels, verdict.true_keypoints)
-            if labelled
-            else (verdict.found_boxes, verdict.found_labels, verdict.found_keypoints)
-        )
-        keypoints = None if points is None else enlarged_keypoints(points[chosen], scale)
-        texts = [text for text, one in zip(labels, chosen.tolist(), strict=False) if one]
-        corners = np.nan_to_num(enlarged_boxes(boxes[chosen], scale)).clip(-FARTHEST, FARTHEST)
-        return _Group(name=name, color=color, dashed=labelled, boxes=corners, labels=texts, keypoints=keypoints)
-
-    return [
-        group("matched label", GROUND_TRUTH, ~verdict.missed, labelled=True),
-        group("true positive", TRUE_POSITIVE, verdict.correct, labelled=False),
-        group("false positive", FALSE_POSITIVE, ~verdict.correct, labelled=False),
-        group("missed", MISSED, verdict.missed, labelled=True),
-    ]
-
-
-def _draw_boxes(picture: Picture, group: _Group) -> None:
-    width = line_width_for(*picture.shape[:2])
-    for x1, y1, x2, y2 in group.boxes.round().astype(int).tolist():
-        cv2.rectangle(picture, (x1, y1), (x2, y2), OUTLINE, width + 2)
-        if not group.dashed:
-            cv2.rectangle(picture, (x1, y1), (x2, y2), group.color, width)
-            continue
-        corners = ((x1, y1), (x2, y1), (x2, y2), (x1, y2))
-        for start, end in zip(corners, (*corners[1:], corners[0]), strict=True):
-            _draw_dashes(picture, start, end, group.color, width)
-
-
-def _draw_dashes(picture: Picture, start: tuple[int, int], end: tuple[int, int], color: Color, width: int) -> None:
-    """Draw dashes of four line widths; only where the picture is, as a box may reach far outside."""
-    height, wide = picture.shape[:2]
-    frame = (-width, -width, wide + 2 * width, height + 2 * width)
-    inside, near, far = cv2.clipLine(frame, start, end)
-    if not inside:
-        return
-    first, last = np.array(near, float), np.array(far, float)
-    length = float(np.hypot(*(last - first)))
-    for at in np.arange(0, max(length, 1), 7 * width):
-        a, b = (first + (last - first) * min(part / max(length, 1), 1) for part in (at, at + 4 * width))
-        cv2.line(picture, _pixel(a), _pixel(b), color, width)
-
-
-def _pixel(point: NDArray[np.float64]) -> tuple[int, int]:
-    x, y = point.round().astype(int).tolist()
-    return x, y
-
-
-def _draw_poses(picture: Picture, group: _Group, schema: KeypointSchema | None) -> None:
-    if group.keypoints is None or not len(group.keypoints):
-        return
-    limbs = [(limb, group.color) for limb in (schema.skeleton if schema is not None else ())]
-    colors = [group.color] * group.keypoints.shape[1]
-    radius = picture_radius(KPT_RADIUS, *picture.shape[:2])
-    for points, visible in zip(group.keypoints, visible_points(group.keypoints, KPT_CONF), strict=True):
-        draw_pose(picture, points[:, :2], visible, limbs, colors, radius)
-
-
-def _draw_labels(picture: Picture, group: _Group) -> None:
-    """Write the labels; those of labelled and found objects would stand on those of the finds, and are left out."""
-    if not group.labels or group.color == GROUND_TRUTH:
-        return
-    sizes = object_font_sizes(font_size_for(*picture.shape[:2]), group.boxes)
-    draw_labels(
-        picture,
-        group.boxes,
-        group.labels,
-        [group.color] * len(group.labels),
-        font=DEFAULT_FONT,
-        font_sizes=sizes,
-        txt_color=WHITE,
-        line_width=line_width_for(*picture.shape[:2]),
+def _verdict_scene(verdict: Verdict) -> Scene:
+    """Return all objects, the most important first: missed ones, false and true positives, matched labels."""
+    found = np.repeat((False, True), (len(verdict.true_boxes), len(verdict.found_boxes)))
+    right = np.concatenate((~verdict.missed, verdict.correct))
+    kinds = np.select((~found & ~right, found & ~right, found), (0, 1, 2), 3)
+    order = np.argsort(kinds, kind="stable")
+    # Labels of matched objects would stand on those of their finds, and are left out.
+    texts = [*(verdict.true_labels or [""] * len(verdict.true_boxes))]
+    texts = [text if missed else "" for text, missed in zip(texts, verdict.missed.tolist(), strict=True)]
+    texts += verdict.found_labels or [""] * len(verdict.found_boxes)
+    keypoints = None
+    if verdict.true_keypoints is not None or verdict.found_keypoints is not None:
+        points = max(part.shape[1] for part in (verdict.true_keypoints, verdict.found_keypoints) if part is not None)
+        keypoints = np.zeros((len(found), points, 3), np.float32)
+        for rows, part in ((~found, verdict.true_keypoints), (found, verdict.found_keypoints)):
+            if part is not None:
+                drawn = part[..., 2:] if part.shape[2] == 3 else np.any(part != 0, axis=-1, keepdims=True)
+                keypoints[rows] = np.concatenate((part[..., :2], drawn), axis=-1)
+        keypoints = keypoints[order]
+    return Scene(
+        color_numbers=kinds[order],
+        boxes=np.concatenate((verdict.true_boxes, verdict.found_boxes))[order],
+        labels=[texts[i] for i in order.tolist()],
+        keypoints=keypoints,
+        schema=verdict.schema,
+        colors=[(MISSED, FALSE_POSITIVE, TRUE_POSITIVE, GROUND_TRUTH)[kind] for kind in kinds[order].tolist()],
+        dashed=~found[order],
     )
 
 
-def _legend(groups: Sequence[_Group], width: int) -> Picture:
-    """Return a strip as wide as the picture: a sample of each line, the number of objects and what it means."""
+def _legend(entries: Sequence[tuple[str, Color, bool]], width: int) -> Picture:
+    """Return a strip as wide as the picture: a sample of each line, dashed or not, and what it means."""
     size = font_size_for(640, width) if width > LEAST_SIDE else 13
-    plates = [text_plate(f"{group.name}: {len(group.boxes)}", DEFAULT_FONT, size) for group in groups]
+    plates = [text_plate(text, DEFAULT_FONT, size) for text, _, _ in entries]
     sample, pad = 2 * size, size // 2
-    lines: list[list[int]] = [[]]
-    used = pad
-    for i, plate in enumerate(plates):
-        needed = sample + plate.shape[1] + 2 * pad
-        if used + needed > width and lines[-1]:
-            lines.append([])
-            used = pad
-        lines[-1].append(i)
-        used += needed
-    row_height = max(plate.shape[0] for plate in plates) + pad
-    strip = np.full((len(lines) * row_height + pad, width, 3), LEGEND_PAPER, np.uint8)
-    for row, line in enumerate(lines):
-        _draw_legend_line(strip, [(groups[i], plates[i]) for i in line], pad // 2 + row * row_height, sample, pad)
+    height, thickness = max(plate.shape[0] for plate in plates), max(sample // 8, 2)
+    places, x, y = [], pad, pad
+    for plate in plates:
+        if x > pad and x + sample + plate.shape[1] + 2 * pad > width:
+            x, y = pad, y + height + pad
+        places.append((x, y))
+        x += sample + plate.shape[1] + pad
+    strip = np.full((y + height + pad, width, 3), LEGEND_PAPER, np.uint8)
+    for plate, (left, top), (_, color, dashed) in zip(plates, places, entries, strict=True):
+        middle = top + plate.shape[0] // 2
+        ends = (left, middle), (left + sample - thickness, middle)
+        if dashed:
+            draw_dashes(strip, *ends, color, thickness)
+        else:
+            cv2.line(strip, *ends, color, thickness)
+        write_ink(strip, plate, (left + sample, top), WHITE)
     return strip
 
 
-def _draw_legend_line(
-    strip: Picture, entries: Sequence[tuple[_Group, NDArray[np.float32]]], top: int, sample: int, pad: int
-) -> None:
-    x, width = pad, max(sample // 8, 2)
-    for group, plate in entries:
-        middle = top + pad // 2 + plate.shape[0] // 2
-        if group.dashed:
-            _draw_dashes(strip, (x, middle), (x + sample - width, middle), group.color, width)
-        else:
-            cv2.line(strip, (x, middle), (x + sample - width, middle), group.color, width)
-        left = x + sample
-        region = strip[top + pad // 2 : top + pad // 2 + plate.shape[0], left : left + plate.shape[1]]
-        share = plate[: region.shape[0], : region.shape[1], None]
-        region[:] = (region + share * (np.array(WHITE, np.float32) - region)).round().astype(np.uint8)
-        x = left + plate.shape[1] + pad
-
-
 CHANNELS = 32
-
-
 COLUMNS = 8
 
 
@@ -404,9 +261,6 @@ def save_feature_maps(maps: Mapping[str, Tensor], folders: Sequence[Path]) -> No
     Args:
         maps: (B, C, H, W) by layer name; the first channels are drawn, each stretched to full contrast.
         folders: one per picture, B in all; made when missing.
-
-    Raises:
-        OutputError: a picture cannot be written.
     """
     for name, batch in maps.items():
         for folder, channels in zip(folders, batch.float().cpu().numpy(), strict=True):

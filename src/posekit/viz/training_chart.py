@@ -8,60 +8,37 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from posekit.files.writing import write_whole
 from posekit.viz.chart_style import (
+    HEAD,
     LIGHT,
     SMALL,
-    TEXT,
     Rgb,
-    add_axes,
-    add_title,
     drawable,
     line_color,
-    new_figure,
+    new_chart,
+    png_bytes,
     rgb,
-    save_figure,
     say_nothing_to_show,
+    styled,
 )
 from posekit.viz.colors import CLASS_COLORS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-
 Values = NDArray[np.float64]
-
+Style = str | tuple[float, tuple[float, float]]
 
 COLUMNS = 4  # so many metrics has each part: boxes, masks and keypoints get a row of their own
-
-
-PANEL_WIDTH, PANEL_HEIGHT = 236.0, 150.0
-
-
-TOP, LEFT, RIGHT, BOTTOM = 108.0, 58.0, 24.0, 44.0
-
-
-GAP_ACROSS, GAP_DOWN = 62.0, 66.0
-
-
+WIDTH, ROW_HEIGHT = 1212.0, 214.0
 SIGMA = 3.0  # of the smoothing, epochs
-
-
-LONGEST_TITLE = 24
-
-
+LONGEST_TITLE = 18  # of a panel, with what stands beside it
 TRAIN_COLOR, VAL_COLOR, METRIC_COLOR = rgb(CLASS_COLORS[6]), rgb(CLASS_COLORS[7]), rgb(CLASS_COLORS[0])
-
-
 RATE_COLORS = (6, 3, 9)
-
-
 MOST_NAMED = 8  # learning rates that have a name beside the panel's title
-
-
 # The rates are often equal: with gaps in turn, each shows through the others.
-RATE_STYLES: tuple[str | tuple[float, tuple[float, float]], ...] = ("-", (0, (2, 4)), (3, (2, 4)))
-
-
+RATE_STYLES: tuple[Style, ...] = ("-", (0, (2, 4)), (3, (2, 4)))
 PARTS = {"(B)": "boxes", "(P)": "pose", "(M)": "masks"}
 
 
@@ -70,19 +47,12 @@ class _Line:
     column: str
     color: Rgb
     label: str = ""
-    style: str | tuple[float, tuple[float, float]] = "-"
+    style: Style = "-"
 
 
 @dataclass(frozen=True)
 class _Panel:
-    """One of the small multiples.
-
-    Attributes:
-        title: above it.
-        lines: what it shows.
-        is_metric: from 0 on, and its highest value is told.
-        exact: values are set and not measured: there is nothing to smooth.
-    """
+    """One of the small multiples: a metric starts at 0 and tells its highest value, exact values are not smoothed."""
 
     title: str
     lines: tuple[_Line, ...]
@@ -100,24 +70,19 @@ def save_results_plot(rows: Sequence[Mapping[str, float]], path: str | Path) -> 
         rows: the rows of ``results.csv``, one per epoch: ``epoch``, ``time`` in seconds, ``train/...``, ``val/...``,
             ``metrics/...`` and ``lr/...``; other columns are ignored, and so is the lack of any.
         path: where to; folders are made.
-
-    Raises:
-        OutputError: the file cannot be written.
     """
     columns = list(dict.fromkeys(column for row in rows for column in row))
     bands = _bands(_loss_panels(columns) + _rate_panels(columns)) + _bands(_metric_panels(columns))
     down = max(len(bands), 1)
-    width = LEFT + COLUMNS * PANEL_WIDTH + (COLUMNS - 1) * GAP_ACROSS + RIGHT
-    figure = new_figure(width, TOP + down * PANEL_HEIGHT + (down - 1) * GAP_DOWN + BOTTOM)
-    add_title(figure, "Training", _note(rows))
-    if not bands:
-        whole = add_axes(figure, (LEFT, TOP, width - LEFT - RIGHT, PANEL_HEIGHT))
-        say_nothing_to_show(whole, "no epoch has ended yet")
-    for y, band in enumerate(bands):
-        for x, panel in enumerate(band):
-            left, top = LEFT + x * (PANEL_WIDTH + GAP_ACROSS), TOP + y * (PANEL_HEIGHT + GAP_DOWN)
-            _draw_panel(add_axes(figure, (left, top, PANEL_WIDTH, PANEL_HEIGHT)), panel, rows)
-    save_figure(figure, path)
+    with styled():
+        figure = new_chart(WIDTH, HEAD + down * ROW_HEIGHT, "Training", _note(rows))
+        if not bands:
+            say_nothing_to_show(figure.subplots(), "no epoch has ended yet")
+        grid = figure.add_gridspec(down, COLUMNS, wspace=0.05)
+        for y, band in enumerate(bands):
+            for x, panel in enumerate(band):
+                _draw_panel(figure.add_subplot(grid[y, x]), panel, rows)
+        write_whole(path, png_bytes(figure))
 
 
 def smoothed(values: Values) -> Values:
@@ -138,7 +103,7 @@ def _loss_panels(columns: Sequence[str]) -> list[_Panel]:
         for column in columns:
             if column.startswith(start):
                 lines.setdefault(column.removeprefix(start), []).append(_Line(column, *style))
-    return [_Panel(name, tuple(both)) for name, both in lines.items()]
+    return [_Panel(drawable(name, LONGEST_TITLE), tuple(both)) for name, both in lines.items()]
 
 
 def _rate_panels(columns: Sequence[str]) -> list[_Panel]:
@@ -162,7 +127,7 @@ def _metric_panels(columns: Sequence[str]) -> list[_Panel]:
 def _spoken(name: str) -> str:
     """Return ``mAP50, boxes`` for ``mAP50(B)``."""
     part = PARTS.get(name[-3:])
-    return name if part is None else f"{name[:-3]}, {part}"
+    return drawable(name if part is None else f"{name[:-3]}, {part}", LONGEST_TITLE)
 
 
 def _bands(panels: Sequence[_Panel]) -> list[Sequence[_Panel]]:
@@ -172,57 +137,35 @@ def _bands(panels: Sequence[_Panel]) -> list[Sequence[_Panel]]:
 def _draw_panel(axes: "Axes", panel: _Panel, rows: Sequence[Mapping[str, float]]) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    axes.set_title(drawable(panel.title, LONGEST_TITLE), loc="left", fontsize=TEXT, color=LIGHT.ink, pad=10)
-    epochs = [row.get("epoch", number) for number, row in enumerate(rows, start=1)]
-    axes.set_xlim(min(epochs) - 0.5, max(epochs) + 0.5)
+    axes.set_title(panel.title)
+    epochs = np.array([row.get("epoch", number) for number, row in enumerate(rows, start=1)], float)
+    axes.set_xlim(epochs.min() - 0.5, epochs.max() + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))
     axes.yaxis.set_major_locator(MaxNLocator(4))
     for line in panel.lines:
         values = np.array([row.get(line.column, np.nan) for row in rows], float)
         known = np.isfinite(values)
-        course = np.array(epochs, float)[known], values[known]
-        if not panel.exact:
-            _draw_measured(axes, line, *course)
-        _draw_line(axes, line, course[0], course[1] if panel.exact else smoothed(course[1]))
+        _draw_line(axes, line, epochs[known], values[known], exact=panel.exact)
         if panel.is_metric and known.any():
             best = int(np.nanargmax(np.where(known, values, np.nan)))
-            _write_aside(axes, f"highest {values[best]:.3f} at {epochs[best]:g}")
+            aside = f"highest {values[best]:.3f} at {epochs[best]:g}"
+            axes.set_title(aside, loc="right", fontsize=SMALL, color=LIGHT.muted)
             axes.set_ylim(0, max(float(values[best]) * 1.08, 0.01))
     if len(panel.lines) > 1 and panel.lines[0].label:
-        _add_legend(axes)
+        # At the right above the panel, beside its title.
+        axes.legend(loc="lower right", bbox_to_anchor=(1.02, 1.02), ncols=3, columnspacing=0.9, borderaxespad=0)
 
 
-def _draw_measured(axes: "Axes", line: _Line, epochs: Values, values: Values) -> None:
-    """Draw the values as they are, pale: the smoothed line comes on top."""
-    size = 4.0 if len(values) <= 60 else 2.5
-    axes.plot(epochs, values, color=line.color, alpha=0.25, linewidth=1, linestyle="-")
-    axes.plot(epochs, values, "o", color=line.color, alpha=0.45, markersize=size, markeredgewidth=0, clip_on=False)
-
-
-def _draw_line(axes: "Axes", line: _Line, epochs: Values, values: Values) -> None:
+def _draw_line(axes: "Axes", line: _Line, epochs: Values, values: Values, *, exact: bool) -> None:
+    """Draw values as they are: exact ones as a line, measured ones pale below their smoothed line."""
+    if not exact:
+        axes.plot(epochs, values, color=line.color, alpha=0.25, linewidth=1)
+        size = 4.0 if len(values) <= 60 else 2.5
+        axes.plot(epochs, values, "o", color=line.color, alpha=0.45, markersize=size, markeredgewidth=0, clip_on=False)
+        values = smoothed(values)
     # A single epoch makes no line: a dot shows it.
     marker = "o" if len(values) == 1 else "none"
     axes.plot(epochs, values, color=line.color, linewidth=2, linestyle=line.style, marker=marker, label=line.label)
-
-
-def _write_aside(axes: "Axes", text: str) -> None:
-    axes.set_title(text, loc="right", fontsize=SMALL, color=LIGHT.muted, pad=10)
-
-
-def _add_legend(axes: "Axes") -> None:
-    """Name the lines at the right above the panel, beside its title."""
-    axes.legend(
-        loc="lower right",
-        bbox_to_anchor=(1.025, 1.025),
-        ncols=3,
-        frameon=False,
-        fontsize=SMALL,
-        labelcolor=LIGHT.ink,
-        handlelength=1.4,
-        handletextpad=0.4,
-        columnspacing=0.9,
-        borderaxespad=0,
-    )
 
 
 def _note(rows: Sequence[Mapping[str, float]]) -> str:

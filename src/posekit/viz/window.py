@@ -15,12 +15,9 @@ def pillow_picture(picture: Picture) -> Image.Image:
 
 
 def show_picture(picture: Picture) -> None:
-    """Open a picture in the system's viewer, or in the notebook.
+    """Open an (H, W, 3) uint8 BGR picture in the system's viewer, or in the notebook.
 
     Pillow's viewers are used, because OpenCV is installed without windows.
-
-    Args:
-        picture: (H, W, 3) uint8 BGR.
 
     Raises:
         DisplayError: there is no screen, or no program that shows pictures.
@@ -31,11 +28,7 @@ def show_picture(picture: Picture) -> None:
 
 
 def require_screen() -> None:
-    """Make sure that a picture can appear.
-
-    Raises:
-        DisplayError: there is no screen.
-    """
+    """Raise a `DisplayError` where no picture can appear."""
     if not _has_screen():
         raise DisplayError("there is no screen to show pictures on: save them to files instead")
 
@@ -51,9 +44,6 @@ class LiveWindow:
     """Shows one frame after the other; ``q`` or the close button ends it.
 
     Tk is used, because OpenCV is installed without windows. All calls belong to one thread.
-
-    Args:
-        title: of the window.
 
     Raises:
         DisplayError: there is no screen, or Python comes without Tk.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from posekit.data.labels import PictureLabels, ScanReport, Split
+from posekit.data.labels import Labels, PictureLabels, ScanReport, Split
 from posekit.schema.schema import KeypointSchema
 
 # A standing figure seen from the front, as fractions of its box: left is on the right of the picture.
@@ -40,7 +40,8 @@ def picture(objects, path="a.jpg", classes=None, size=(400, 400)):
 
 def split(pictures, name="train", names=None):
     """Return a split of pictures."""
-    return Split(name=name, pictures=tuple(pictures), names=names or {0: "person"}, schema=SCHEMA, report=ScanReport())
+    labels = Labels.join(list(pictures), keypoints=7)
+    return Split(name=name, pictures=labels, names=names or {0: "person"}, schema=SCHEMA, report=ScanReport())
 
 
 def people(count, change=None):

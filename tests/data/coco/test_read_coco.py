@@ -1,12 +1,24 @@
-"""What is read of a COCO file, and what is said of the rest."""
+"""What is read of a COCO file, and what is said of the rest; no damage crashes or loses an object."""
 
+import json
+import random
+from collections import Counter
+
+import cv2
 import numpy as np
 import pytest
+from hotcoco import mask as coco_mask
 
-from data.coco.files import BIRD, POINTS, content, entry, picture, write
+from data.coco.coco_files import BIRD, POINTS, content, damaged_text, entry, picture, write
 from posekit.data.coco.categories import read_categories
+from posekit.data.coco.fields import load_coco, read_parts
 from posekit.data.coco.read import read_coco
-from posekit.errors import DatasetError, SchemaError
+from posekit.data.coco.split import read_coco_split
+from posekit.data.coco.write import coco_content
+from posekit.errors import DatasetError, PosekitError, SchemaError
+from posekit.files.problems import ProblemList
+from posekit.files.values import UnusableValueError
+from posekit.ops.polygons import mask_to_polygon
 from posekit.schema.schema import COCO_PERSON
 
 PERSON = {"id": 1, "name": "person", "keypoints": list(COCO_PERSON.names)}
@@ -298,3 +310,193 @@ def test_coordinates_stay_exact(tmp_path):
     values = [1 / 3, 2 / 7, 2, 1e-9, 11.123456789012345, 1, 0, 0, 0]
     found = read(tmp_path, content(entry(keypoints=values))).pictures[0].objects[0]
     assert np.array_equal(found.keypoints.ravel(), values)
+
+
+def two_classes(cat_points, fish_points):
+    names = ["nose", "tail", "ear"]
+    categories = [{"id": 1, "name": "cat", "keypoints": names}, {"id": 2, "name": "fish", "keypoints": names[:2]}]
+    entries = [
+        {"id": number, "image_id": 1, "category_id": number, "bbox": [1, 1, 8, 8], "keypoints": [5, 6, 2] * points}
+        for number, points in ((1, cat_points), (2, fish_points))
+    ]
+    images = [{"id": 1, "file_name": "a.jpg", "width": 10, "height": 10}]
+    return {"images": images, "annotations": entries, "categories": categories}
+
+
+def read_classes(tmp_path, data):
+    path = tmp_path / "set.json"
+    path.write_text(json.dumps(data))
+    return read_coco(path, task="multitask", find_pictures=False)
+
+
+@pytest.mark.parametrize("fish_points", [2, 3])
+def test_lists_of_a_category_with_fewer_points_are_padded(tmp_path, fish_points):
+    answer = read_classes(tmp_path, two_classes(3, fish_points))
+    cat, fish = answer.pictures[0].objects
+    assert answer.schema.class_points == (3, 2)
+    assert cat.keypoints[:, 2].tolist() == [2, 2, 2]
+    assert len(fish.keypoints) == 3
+    np.testing.assert_array_equal(fish.keypoints[:2], [[5, 6, 2], [5, 6, 2]])
+
+
+def test_a_list_of_a_length_that_no_category_has_is_left_out_and_named(tmp_path):
+    answer = read_classes(tmp_path, two_classes(2, 2))
+    assert [found.label for found in answer.pictures[0].objects] == [1]
+    assert any(problem.code == "wrong_keypoint_count" for problem in answer.problems)
+    with pytest.raises(DatasetError, match="fits the 3 points"):
+        read_classes(tmp_path, two_classes(5, 5))
+
+
+OTHER_FORMS = {
+    "list of detections": ([{"bbox": [1, 2, 3, 4], "category_id": 1, "image_id": 7, "score": 0.9}], "not ground truth"),
+    "mpii": ([{"joints": [[1, 2]], "joints_vis": [1], "image": "a.jpg", "center": [1, 2], "scale": 3}], "MPII"),
+    "stanfordextra": ([{"img_path": "a.jpg", "joints": [[1, 2, 1]], "seg": {}, "img_bbox": []}], "StanfordExtra"),
+    "label studio": ([{"id": 1, "data": {"img": "a.jpg"}, "annotations": []}], "Label Studio"),
+    "other list": ([{"name": "a"}], "bare list of dictionaries with the keys name"),
+    "list of numbers": ([1, 2], "list of int"),
+    "empty list": ([], "empty list"),
+    "text": ("a", "single str"),
+    "labelme": ({"shapes": [], "imagePath": "a.jpg"}, "LabelMe"),
+    "via": ({"_via_img_metadata": {}}, "VGG Image Annotator"),
+    "geojson": ({"type": "FeatureCollection", "features": []}, "GeoJSON"),
+    "no annotations": ({"images": [], "info": {}}, "has no annotations"),
+    "no images": ({"annotations": []}, "no images that they belong to"),
+    "images no list": ({"images": {}, "annotations": []}, "its images are a dict"),
+    "categories no list": ({"images": [], "annotations": [], "categories": {}}, "categories must be a list"),
+    "other dictionary": ({"a": 1, "b" * 99: 2}, "keys a, bbb"),
+    "empty dictionary": ({}, r"keys \(none\)"),
+}
+
+
+@pytest.mark.parametrize("form", OTHER_FORMS)
+def test_other_forms_are_named(form, tmp_path):
+    data, reason = OTHER_FORMS[form]
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(DatasetError, match=reason) as caught:
+        load_coco(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+SIZE = (24, 32)
+
+
+@pytest.fixture
+def two_parts():
+    mask = np.zeros(SIZE, np.uint8)
+    mask[5:12, 6:20] = 1
+    mask[14:20, 3:9] = 1
+    mask[7:9, 8:10] = 0  # holes have no outline
+    return mask
+
+
+def runs(mask):
+    """Return the uncompressed counts of a mask: runs of 0 and 1 in turn, column by column."""
+    flat = np.concatenate([[0], mask.ravel(order="F"), [2]])
+    edges = np.flatnonzero(np.diff(flat.astype(int)))
+    counts = np.diff(np.concatenate([[0], edges]))
+    return [0, *counts.tolist()] if flat[1] else counts.tolist()
+
+
+@pytest.mark.parametrize("form", ["compressed", "compressed bytes as text", "uncompressed"])
+def test_both_kinds_of_rle_give_the_outer_contours(form, two_parts):
+    encoded = coco_mask.encode(np.asfortranarray(two_parts))
+    counts = {
+        "compressed": encoded["counts"],
+        "compressed bytes as text": encoded["counts"].decode(),
+        "uncompressed": runs(two_parts),
+    }[form]
+    parts = read_parts({"size": list(SIZE), "counts": counts}, SIZE)
+    extents = sorted((part.min(0).tolist(), part.max(0).tolist()) for part in parts)
+    assert extents == [([3, 14], [8, 19]), ([6, 5], [19, 11])]
+
+
+def test_the_outline_of_one_part_is_that_of_its_mask(two_parts):
+    two_parts[:13] = 0
+    encoded = coco_mask.encode(np.asfortranarray(two_parts))
+    (part,) = read_parts({"size": list(SIZE), "counts": encoded["counts"].decode()}, SIZE)
+    assert np.array_equal(part, mask_to_polygon(two_parts))
+
+
+def test_polygons_are_taken_as_they_are():
+    parts = read_parts([[1, 2, 3.5, 4, 5, 6], [0, 0, 9, 0, 9, 9, 0, 9]], SIZE)
+    assert [part.tolist() for part in parts] == [[[1, 2], [3.5, 4], [5, 6]], [[0, 0], [9, 0], [9, 9], [0, 9]]]
+
+
+def test_a_single_polygon_without_a_list_around_it_is_understood():
+    assert [part.tolist() for part in read_parts([1, 2, 3, 4, 5, 6], SIZE)] == [[[1, 2], [3, 4], [5, 6]]]
+
+
+@pytest.mark.parametrize("value", [None, [], {}, [[]], [[1, 2, 3, 4]], [[1, 2, 3, 4, 5, 6, 7]]])
+def test_nothing_usable_gives_no_outline(value):
+    assert read_parts(value, SIZE) == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "field"),
+    [
+        (5, "segmentation"),
+        ([[1, 2, None, 4, 5, 6]], "segmentation[0][2]"),
+        ([[1, 2, 3, 4, 5, 6], 7], "segmentation[1]"),
+        ({"size": [32, 24], "counts": "0"}, "segmentation.size"),
+        ({"size": "24 32", "counts": "0"}, "segmentation.size"),
+        ({"size": [24, 32], "counts": "\x00"}, "segmentation.counts"),
+        ({"size": [24, 32], "counts": [800]}, "segmentation.counts"),
+        ({"size": [24, 32], "counts": [1.5, 3]}, "segmentation.counts"),
+        ({"size": [24, 32], "counts": None}, "segmentation.counts"),
+    ],
+)
+def test_malformed_values_are_named(value, field):
+    with pytest.raises(UnusableValueError) as caught:
+        read_parts(value, SIZE)
+    assert caught.value.field == field
+
+
+def test_a_mask_too_large_for_memory_is_refused_before_it_is_decoded():
+    size = (100_000, 100_000)
+    with pytest.raises(UnusableValueError, match="178,956,970 are the most"):
+        read_parts({"size": list(size), "counts": "0"}, size)
+
+
+CROWDS = 1  # in the good file; labels never hold them
+TASKS = ("pose", "multitask", "segment", "detect")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fuzz")
+    for name in "abc":
+        cv2.imwrite(str(folder / f"{name}.png"), np.zeros((24, 32, 3), np.uint8))
+    return folder
+
+
+def check(path, task):
+    """Read a file in both ways; return what became of it."""
+    try:
+        annotations = read_coco(path, task=task)
+        split = read_coco_split([path], task=task)
+    except PosekitError:
+        return "refused"
+    count = len(json.loads(path.read_bytes())["annotations"])
+    read = sum(len(picture.objects) for picture in annotations.pictures)
+    assert read + sum(problem.objects for problem in annotations.problems) == count
+    assert split.report.objects == sum(map(len, split.pictures))
+    assert split.report.objects + split.report.dropped == count
+    for labels in split.pictures:
+        for values in (labels.boxes, labels.keypoints, *(labels.polygons or ())):
+            assert values is None or np.isfinite(values).all()
+    assert all(problem.message and problem.code for problem in split.report.problems)
+    json.dumps(coco_content(annotations, ProblemList("")), allow_nan=False)
+    return "something left out" if split.report.dropped > CROWDS else "all read"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_damage_crashes_or_loses_an_object(folder, seed):
+    choices = random.Random(seed)
+    outcomes = Counter()
+    path = folder / "damaged.json"
+    for _ in range(100):
+        path.write_bytes(damaged_text(choices))
+        outcomes[check(path, choices.choice(TASKS))] += 1
+    assert min(outcomes[kind] for kind in ("refused", "all read", "something left out")) > 0

@@ -2,6 +2,8 @@
 
 import random
 
+from posekit.data.labels import PictureLabels
+from posekit.data.yolo.parse import parse_labels
 from posekit.data.yolo.rows import LabelRule
 
 POSE = LabelRule(task="pose", nc=3, kpt_shape=(3, 3))
@@ -21,6 +23,12 @@ HOSTILE = (
     b"\xc3", b"\x00", b"1\x00", b"None", b"0.5;0.5", b"True", b"#",
 )  # fmt: skip
 ENDINGS = (b"\r\n", b"\r", b"\n\n", b"\n \t\n", b"\x0b", b"\x0c", b"\x1c", b"\x85", "\u2028".encode(), b"\n\r", b"")
+
+
+def parse(data, rule, file="a.txt"):
+    """Return what a label file of these bytes or this text comes to."""
+    data = data.encode() if isinstance(data, str) else data
+    return parse_labels(data, rule, file, PictureLabels(path="a.png", size=(20, 30)))
 
 
 def mutations(seed, count, *, most=4):

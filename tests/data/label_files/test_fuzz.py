@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.label_files.mutations import HOSTILE, RULES, mutations
-from posekit.data.yolo.parse import MAX_PROBLEMS, parse_labels, scan_label_files
+from data.label_files.mutations import HOSTILE, RULES, mutations, parse
+from posekit.data.yolo.parse import MAX_PROBLEMS, scan_label_files
 
 WORDS = st.one_of(st.sampled_from(HOSTILE), st.floats(0, 1, width=32).map(lambda value: f"{value:.5g}".encode()))
 
@@ -22,21 +22,21 @@ def count_lines(data):
     )
 
 
-def check(label_file, data, rule):
+def check(read, data, rule):
     rows = count_lines(data)
-    lost = sum(problem.objects for problem in label_file.problems)
-    assert label_file.rows == rows
-    assert len(label_file.classes) + lost == rows
-    assert sum(problem.picture for problem in label_file.problems) == label_file.is_corrupt
-    assert not (label_file.is_corrupt and len(label_file.classes))
-    assert len(label_file.problems) <= 2 * MAX_PROBLEMS
-    check_places(label_file, data)
-    check_values(label_file, rule)
+    lost = sum(problem.objects for problem in read.problems)
+    assert read.rows == rows
+    assert (0 if read.labels is None else len(read.labels)) + lost == rows
+    assert sum(problem.picture for problem in read.problems) == (read.labels is None)
+    assert len(read.problems) <= 2 * MAX_PROBLEMS
+    check_places(read, data)
+    if read.labels is not None:
+        check_values(read.labels, rule)
 
 
-def check_places(label_file, data):
+def check_places(read, data):
     lines = re.split(r"\r\n|\n|\r", data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace"))
-    for problem in label_file.problems:
+    for problem in read.problems:
         assert problem.file == "a.txt"
         assert problem.message
         assert "\n" not in str(problem)
@@ -45,33 +45,33 @@ def check_places(label_file, data):
             assert 1 <= problem.column <= len(lines[problem.line - 1])
 
 
-def check_values(label_file, rule):
+def check_values(labels, rule):
     highest = 100 if rule.task == "pose" else 1.011
-    assert np.isfinite(label_file.boxes).all()
-    assert (label_file.boxes > -0.011).all()
-    assert (label_file.boxes < highest).all()
-    assert (label_file.classes >= 0).all()
-    assert rule.single_cls or (label_file.classes < rule.nc).all()
-    if label_file.keypoints is not None:
-        assert np.isfinite(label_file.keypoints).all()
-        assert np.isin(label_file.keypoints[..., 2], (0, 1, 2)).all()
-    for polygon in label_file.polygons or ():
+    assert np.isfinite(labels.boxes).all()
+    assert (labels.boxes > -0.011).all()
+    assert (labels.boxes < highest).all()
+    assert (labels.classes >= 0).all()
+    assert rule.single_cls or (labels.classes < rule.nc).all()
+    if labels.keypoints is not None:
+        assert np.isfinite(labels.keypoints).all()
+        assert np.isin(labels.keypoints[..., 2], (0, 1, 2)).all()
+    for polygon in labels.polygons or ():
         assert np.isfinite(polygon).all()
 
 
 def test_files_are_right_before_they_are_mutated():
     for rule, data in mutations(seed=3, count=100, most=0):
-        label_file = parse_labels(data, rule, "a.txt")
-        assert not label_file.problems
-        assert len(label_file.classes) == count_lines(data)
+        read = parse(data, rule)
+        assert not read.problems
+        assert len(read.labels.classes) == count_lines(data)
 
 
 def test_mutated_label_files_lose_no_row_unsaid():
     codes = Counter()
     for rule, data in mutations(seed=1, count=400):
-        label_file = parse_labels(data, rule, "a.txt")
-        check(label_file, data, rule)
-        codes.update({problem.code for problem in label_file.problems} or {"none"})
+        read = parse(data, rule)
+        check(read, data, rule)
+        codes.update({problem.code for problem in read.problems} or {"none"})
     # The mutations reach every kind of complaint, and some files stay good.
     assert set(codes) >= {
         "none", "duplicates_removed", "out_of_bounds", "negative", "fractional_class", "class_out_of_range",
@@ -89,7 +89,7 @@ def test_a_folder_of_mutated_files_is_scanned_to_the_end(rule, tmp_path):
         picture.with_suffix(".txt").write_bytes(data)
         pictures.append(str(picture))
         rows += count_lines(data)
-    report = scan_label_files(pictures, rule).report
+    report = scan_label_files(pictures, rule)[1]
     assert report.objects + report.dropped == rows
     assert report.corrupt == sum(problem.picture for problem in report.problems)
     assert report.found == len(pictures)
@@ -97,10 +97,10 @@ def test_a_folder_of_mutated_files_is_scanned_to_the_end(rule, tmp_path):
 
 @given(data=st.binary(max_size=200), rule=st.sampled_from(RULES))
 def test_any_bytes_are_read_or_refused(data, rule):
-    check(parse_labels(data, rule, "a.txt"), data, rule)
+    check(parse(data, rule), data, rule)
 
 
 @given(rows=st.lists(st.lists(WORDS, min_size=1, max_size=24), max_size=6), rule=st.sampled_from(RULES))
 def test_any_rows_of_words_are_read_or_refused(rows, rule):
     data = b"\n".join(b" ".join(row) for row in rows)
-    check(parse_labels(data, rule, "a.txt"), data, rule)
+    check(parse(data, rule), data, rule)

@@ -9,7 +9,7 @@ import torch
 from golden.fill import image
 from posekit.config.settings import PredictSettings
 from posekit.errors import SettingError, SourceValueError
-from posekit.models.rfdetr.inference import RFDETRInference
+from posekit.results.detected import results_of
 from posekit.sample import Sample
 from small_rfdetr import small_model, small_preview_model
 
@@ -17,13 +17,15 @@ SETTINGS = PredictSettings(conf=0.3, device="cpu")
 
 
 def ready(model):
-    return RFDETRInference(model, device=torch.device("cpu"))
+    return model.ready(SETTINGS, torch.device("cpu"))
 
 
 def predict(inference, samples, settings=SETTINGS):
     settings = inference.adapt(settings)
-    batch = inference.prepare(samples, settings)
-    return inference.decode(inference.run(batch, settings), batch, settings)
+    batch = inference.placing.prepare(samples, settings.imgsz, rect=True)
+    found = inference.detect(inference.run(batch, settings), batch, settings, "input")
+    placed = zip(found, samples, batch.letterboxes, strict=True)
+    return [results_of(one.to_original(box), sample, inference.names, inference.schema) for one, sample, box in placed]
 
 
 @pytest.mark.parametrize("make", [small_model, small_preview_model])
@@ -90,7 +92,7 @@ def test_ready_tensors_go_in_as_they_are():
 
 def test_maps_and_their_means():
     inference = ready(small_model())
-    batch = inference.prepare([Sample(image=image(64, 64, 0))], inference.adapt(SETTINGS))
+    batch = inference.placing.prepare([Sample(image=image(64, 64, 0))], (64, 64), rect=True)
     maps = inference.feature_maps(batch)
     assert list(maps) == ["0_block3", "1_block6", "2_block9", "3_block12", "4_memory"]
     assert {tuple(part.shape) for part in maps.values()} == {(1, 64, 4, 4)}

@@ -7,7 +7,7 @@ import torch
 
 from posekit.checkpoint.checkpoint import save_checkpoint
 from posekit.errors import CheckpointError
-from posekit.models.rfdetr.model import contents_of, open_rfdetr
+from posekit.models.rfdetr.family import open_rfdetr
 from small_rfdetr import small_model, small_preview_model
 
 
@@ -15,7 +15,7 @@ from small_rfdetr import small_model, small_preview_model
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
 def test_our_own_files_give_the_model_back(tmp_path, here, make, suffix):
     model, path = make(), tmp_path / f"model{suffix}"
-    save_checkpoint(path, contents_of(model, path))
+    save_checkpoint(path, model.contents(path))
     loaded = open_rfdetr(path)
     assert (loaded.layout, loaded.names, loaded.schema) == (model.layout, model.names, model.schema)
     state = loaded.network.state_dict()
@@ -39,7 +39,7 @@ def test_weights_of_yolo_are_refused(weights, here):
 
 def test_an_incomplete_file_is_refused(tmp_path, here):
     model, path = small_model(), tmp_path / "model.pt"
-    contents = contents_of(model, path)
+    contents = model.contents(path)
     del contents.state["keypoint_head.coord_head.layers.0.bias"]
     save_checkpoint(path, contents)
     with pytest.raises(CheckpointError, match="incomplete"):

@@ -1,4 +1,4 @@
-"""Networks have the published keys and give the published numbers."""
+"""Networks have the published keys and give the published numbers, step by step."""
 
 import pytest
 import torch
@@ -9,12 +9,15 @@ from golden.rfdetr_files import (
     POSE,
     arrays,
     build,
+    every,
     golden_network,
     outputs_of,
     picture,
     recorded_keys,
 )
-from small_rfdetr import SMALLEST, small_rfdetr
+from posekit.models.rfdetr.decoder import Memory
+from posekit.models.rfdetr.network import set_initial_weights
+from small_rfdetr import SMALLEST, small_preview, small_rfdetr
 
 BOXES = {"absolute": 1e-4, "relative": 0}
 LOGITS = {"absolute": 5e-4, "relative": 0}
@@ -135,3 +138,105 @@ def test_the_exported_graph_gives_the_same_numbers():
         eager, exported = network(others).last, program.module()(others).last
     for part, same in zip(eager, exported, strict=True):
         torch.testing.assert_close(part, same, rtol=1e-5, atol=1e-5)
+
+
+STEP = {"absolute": 1e-4, "relative": 0}
+DINO = "backbone.0.encoder.encoder"
+BLOCKS = f"{DINO}.encoder.layer"
+LAYERS = "transformer.decoder.layers"
+
+# The outputs of modules as they were recorded: name of the array, module, every n-th of an axis.
+MODULES = [
+    ("embeddings", f"{DINO}.embeddings", 8, -1),
+    ("block0", f"{BLOCKS}.0", 8, -1),
+    ("block3", f"{BLOCKS}.3", 8, -1),
+    ("block11", f"{BLOCKS}.11", 8, -1),
+    ("projector_cv1", "backbone.0.projector.stages.0.0.cv1", 4, 1),
+    ("projector_c2f", "backbone.0.projector.stages.0.0", 4, 1),
+    ("projector", "backbone.0.projector", 4, 1),
+    ("enc_output", "transformer.enc_output.0", 8, -1),
+    ("enc_norm", "transformer.enc_output_norm.0", 8, -1),
+    ("enc_class", "transformer.enc_out_class_embed.0", 8, -1),
+    ("enc_box_delta", "transformer.enc_out_bbox_embed.0", 1, -1),
+    ("query_pos", "transformer.decoder.ref_point_head", 8, -1),
+    ("layer0_self_attn", f"{LAYERS}.0.self_attn", 8, -1),
+    ("layer0_norm1", f"{LAYERS}.0.norm1", 8, -1),
+    ("layer0_offsets", f"{LAYERS}.0.cross_attn.sampling_offsets", 1, -1),
+    ("layer0_weights_logits", f"{LAYERS}.0.cross_attn.attention_weights", 1, -1),
+    ("layer0_cross_attn", f"{LAYERS}.0.cross_attn", 8, -1),
+    ("layer0", f"{LAYERS}.0", 8, -1),
+    ("layer1", f"{LAYERS}.1", 8, -1),
+]
+
+
+OTHERS = ["normalise", DINO, "transformer.decoder.norm"]
+
+
+@pytest.fixture(scope="module")
+def traced():
+    """Return the recorded arrays, what modules gave, and the network."""
+    network = golden_network("nano")
+    read = outputs_of(network, *(module for _, module, _, _ in MODULES), *OTHERS)
+    with torch.no_grad():
+        network.all_layers(picture("eval_nano", 384, 384))
+    return arrays("trace_nano"), read, network
+
+
+@pytest.mark.parametrize(("name", "module", "step", "axis"), MODULES, ids=[row[0] for row in MODULES])
+def test_modules(traced, name, module, step, axis):
+    stored, read, _ = traced
+    assert_recorded(stored, name, every(read[module][0], step, axis), **STEP)
+
+
+def test_taps(traced):
+    stored, read, _ = traced
+    for index, tap in enumerate(read[DINO][0]):
+        assert_recorded(stored, f"feature{index}", every(tap.permute(0, 3, 1, 2), 16, 1), **STEP)
+
+
+def test_normalised_picture(traced):
+    stored, read, _ = traced
+    rows = read["normalise"][0][0, :, ::24, ::24].contiguous()
+    assert_recorded(stored, "input_rows", rows, absolute=1e-5, relative=0)
+
+
+def test_selection(traced):
+    stored, read, network = traced
+    scores = read["transformer.enc_out_class_embed.0"][0].amax(-1)
+    with torch.no_grad():
+        selected = network.transformer.select(Memory.of(read["backbone.0.projector"][0]), groups=1)
+        boxes = network.starting_boxes(selected.boxes, groups=1)
+    assert_recorded(stored, "enc_class_max", scores, **STEP)
+    assert_recorded(stored, "memory_ts", every(selected.tokens, 8, -1), **STEP)
+    assert_recorded(stored, "boxes_ts", selected.boxes, **STEP)
+    assert_recorded(stored, "refpoints", boxes[None], **STEP)
+
+
+def test_normalised_queries(traced):
+    stored, read, _ = traced
+    last, first = read["transformer.decoder.norm"]  # the last layer is asked first
+    assert_recorded(stored, "hs", every(torch.stack((first, last)), 8, -1), **STEP)
+
+
+def test_a_new_network_finds_nothing_where_its_cells_are():
+    network = small_rfdetr()
+    torch.manual_seed(0)
+    set_initial_weights(network)
+    with torch.no_grad():
+        found = network.all_layers(torch.rand(1, 3, 64, 64))
+    assert ((found.last.logits.sigmoid() > 0.001) & (found.last.logits.sigmoid() < 0.1)).all()
+    torch.testing.assert_close(found.last.boxes, found.encoder.boxes)  # neither moved nor resized
+    places, centres = found.last.keypoints[..., :2], found.last.boxes[..., None, :2]
+    torch.testing.assert_close(places, centres.expand_as(places))
+    assert not found.last.keypoints[..., 2].any()
+
+
+def test_the_seed_decides():
+    states = []
+    for seed in (1, 1, 2):
+        network = small_preview()
+        torch.manual_seed(seed)
+        set_initial_weights(network)
+        states.append(network.state_dict()["transformer.decoder.layers.0.linear1.weight"])
+    assert torch.equal(states[0], states[1])
+    assert not torch.equal(states[0], states[2])

@@ -10,8 +10,8 @@ from torch.nn.functional import interpolate
 from golden.fill import image
 from golden.rfdetr_files import arrays
 from posekit.models.rfdetr.backbone import Normalisation
-from posekit.models.rfdetr.inference import stretch, stretched_input, stretching
 from posekit.ops.boxes import points_to_original
+from posekit.placing import stretch, stretched_input, stretching
 
 TOLERANCE = 1e-5
 

@@ -6,7 +6,7 @@ from posekit.engine.optimizer import OptimizerChoice, build_optimizer, ruled_gro
 from posekit.engine.training_batches import largest_side, sides, smallest_side
 from posekit.models.rfdetr.architecture import LARGE, MEDIUM, NANO, POSE_LARGE, SMALL
 from posekit.models.rfdetr.network import RFDETRNetwork
-from posekit.models.rfdetr.training import recipe_for
+from posekit.models.rfdetr.training import recipe_for, training_settings
 from small_rfdetr import SMALLEST, small_rfdetr
 
 DINO = "backbone.0.encoder.encoder."
@@ -17,7 +17,7 @@ DINO = "backbone.0.encoder.encoder."
     [(NANO, 224, 544), (SMALL, 352, 672), (MEDIUM, 416, 736), (LARGE, 544, 864), (POSE_LARGE, 608, 928)],
 )
 def test_inputs_get_five_strides_smaller_and_larger(architecture, smallest, largest):
-    change, stride = recipe_for(architecture).settings["multi_scale"], architecture.stride
+    change, stride = training_settings(architecture)["multi_scale"], architecture.stride
     side = architecture.resolution
     assert (smallest_side(side, change, stride), largest_side(side, change, stride)) == (smallest, largest)
     choice = sides(side, change, stride)
@@ -26,7 +26,7 @@ def test_inputs_get_five_strides_smaller_and_larger(architecture, smallest, larg
 
 
 def test_small_inputs_have_at_least_two_strides():
-    change = recipe_for(SMALLEST).settings["multi_scale"]
+    change = training_settings(SMALLEST)["multi_scale"]
     assert smallest_side(64, change, 32) == 64
 
 
@@ -34,10 +34,8 @@ def test_small_inputs_have_at_least_two_strides():
 def rates():
     """Learning rate and weight decay of each parameter of nano by its name."""
     network = RFDETRNetwork(NANO, 2, 17)
-    recipe = recipe_for(NANO)
-    groups = ruled_groups(
-        network, recipe.rates, lr=recipe.settings["lr0"], weight_decay=recipe.settings["weight_decay"]
-    )
+    settings = training_settings(NANO)
+    groups = ruled_groups(network, recipe_for(NANO).rates, lr=settings["lr0"], weight_decay=settings["weight_decay"])
     names = {id(parameter): name for name, parameter in network.named_parameters()}
     found = {names[id(part)]: (group["lr"], group["weight_decay"]) for group in groups for part in group["params"]}
     assert found.keys() == set(names.values())

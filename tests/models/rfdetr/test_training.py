@@ -6,15 +6,17 @@ import torch
 from posekit.config.settings import TrainSettings, ValSettings
 from posekit.engine.precision import agrees
 from posekit.errors import NotInThisReleaseError, SettingError
-from posekit.models.rfdetr.family import RFDETRFamily
 from posekit.models.rfdetr.network import set_initial_weights
-from posekit.models.rfdetr.training import RFDETRTraining
 from posekit.sample import Batch, Targets
 from posekit.schema.schema import KeypointSchema
 from small_rfdetr import small_model, small_preview_model
 
 CPU = torch.device("cpu")
-FAMILY = RFDETRFamily()
+
+
+def trainable(**options):
+    model = small_model(**options)
+    return model.as_trainable(model.network, model.names, model.schema, None)
 
 
 def targets_of(count, keypoints):
@@ -29,7 +31,7 @@ def targets_of(count, keypoints):
 @pytest.mark.parametrize("objects", [0, 1])
 @pytest.mark.parametrize("keypoints", [0, 17])
 def test_every_parameter_gets_a_gradient_from_every_batch(keypoints, objects):
-    model = RFDETRTraining(small_model(keypoints=keypoints))
+    model = trainable(keypoints=keypoints)
     model.freeze(None)
     model.train()
     criterion = model.criterion(TrainSettings(), (0.05,) * keypoints or None, torch.ones(1))
@@ -43,7 +45,7 @@ def test_every_parameter_gets_a_gradient_from_every_batch(keypoints, objects):
 
 
 def test_the_losses_of_a_measured_batch_are_those_of_the_last_layer():
-    model = RFDETRTraining(small_model())
+    model = trainable()
     criterion = model.criterion(TrainSettings(), (0.05,) * 17, torch.ones(1))
     measured = model.validation(model.network.eval(), CPU, ValSettings())
     batch = Batch(images=torch.rand(2, 3, 64, 64), samples=[], letterboxes=[])
@@ -53,7 +55,7 @@ def test_the_losses_of_a_measured_batch_are_those_of_the_last_layer():
 
 
 def test_parts_are_frozen_by_name():
-    model = RFDETRTraining(small_model())
+    model = trainable()
     model.freeze(["backbone", "transformer.decoder"])
     trained = {name for name, part in model.network.named_parameters() if part.requires_grad}
     assert trained
@@ -73,23 +75,23 @@ def test_parts_are_frozen_by_name():
 )
 def test_parts_that_are_not_there_are_refused(freeze, message):
     with pytest.raises(SettingError, match=message):
-        RFDETRTraining(small_model()).freeze(freeze)
+        trainable().freeze(freeze)
 
 
 def test_pictures_are_read_as_they_are_unless_they_are_larger_than_crops_need():
-    model = RFDETRTraining(small_model())
-    assert model.load_size((300, 500), 64) == (300, 500)
-    assert model.load_size((1200, 3000), 64) == (600, 1500)
-    assert model.load_size((1200, 3000), 928) == (928, 2320)
+    model = trainable()
+    assert model.placing.load_size((300, 500), 64) == (300, 500)
+    assert model.placing.load_size((1200, 3000), 64) == (600, 1500)
+    assert model.placing.load_size((1200, 3000), 928) == (928, 2320)
 
 
 def test_gains_of_yolo_have_no_effect_and_are_told(caplog):
-    RFDETRTraining(small_model()).criterion(TrainSettings(box=5.0, kobj=2.0), (0.05,) * 17, torch.ones(1))
+    trainable().criterion(TrainSettings(box=5.0, kobj=2.0), (0.05,) * 17, torch.ones(1))
     assert "box, kobj: no effect on RF-DETR networks" in caplog.text
 
 
 def test_sixteen_bits_can_be_compared_with_thirty_two():
-    model = RFDETRTraining(small_model())
+    model = trainable()
     set_initial_weights(model.network)
     assert agrees(model, CPU, torch.bfloat16)
 
@@ -98,11 +100,11 @@ def test_a_network_for_a_data_set_takes_over_what_fits(caplog):
     caplog.set_level("INFO")
     schema = KeypointSchema(shape=(4, 2), names=("a", "b", "c", "d"))
     source = small_model()
-    made = FAMILY.for_dataset(
-        source, names={0: "cat", 1: "dog"}, schema=schema, pretrained=source, settings=TrainSettings(imgsz=96)
+    made = source.trainable(
+        names={0: "cat", 1: "dog"}, schema=schema, pretrained=source, settings=TrainSettings(imgsz=96)
     )
     assert "Transferred" in caplog.text
-    assert made.model.layout.architecture.resolution == 96
+    assert made.layout.architecture.resolution == 96
     assert (made.network.class_rows, made.network.keypoints, made.schema.shape) == (3, 4, (4, 3))
     own, theirs = made.network.state_dict(), source.network.state_dict()
     name = "transformer.decoder.layers.1.linear1.weight"
@@ -112,6 +114,4 @@ def test_a_network_for_a_data_set_takes_over_what_fits(caplog):
 
 def test_the_preview_cannot_be_trained_and_says_so():
     with pytest.raises(NotInThisReleaseError, match="preview"):
-        FAMILY.for_dataset(
-            small_preview_model(), names={0: "person"}, schema=None, pretrained=None, settings=TrainSettings()
-        )
+        small_preview_model().trainable(names={0: "person"}, schema=None, pretrained=None, settings=TrainSettings())

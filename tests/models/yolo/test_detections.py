@@ -8,10 +8,8 @@ from posekit.models.yolo.decode import (
     DecodeRule,
     anchor_points,
     decode_dense,
-    decode_end2end,
     detect_dense,
     detect_one2many,
-    detect_one2one,
 )
 from posekit.ops.nms import Suppression
 from small_networks import small_network
@@ -41,32 +39,19 @@ def test_decoding_only_what_passes_equals_decoding_everything(name, choice):
     network = small_network(name, nc=2)
     _, raw, single, anchors, rule = next(outputs_of(network))
     decoded = decode_dense(raw, rule, network.strides)[0, : 4 + 2]
-    gathered, dense = detect_one2many(single, anchors, rule, choice), detect_dense(decoded, choice)
+    (gathered, where), (dense, there) = detect_one2many(single, anchors, rule, choice), detect_dense(decoded, choice)
     torch.testing.assert_close(gathered.boxes, dense.boxes, atol=1e-3, rtol=1e-5)
     torch.testing.assert_close(gathered.scores, dense.scores)
     assert torch.equal(gathered.classes, dense.classes)
-    assert torch.equal(gathered.anchors, dense.anchors)
+    assert torch.equal(where, there)
 
 
 @pytest.mark.parametrize("choice", CHOICES)
 def test_detections_keep_what_was_asked_for(choice):
     _, _, single, anchors, rule = next(outputs_of(small_network(nc=2)))
-    found = detect_one2many(single, anchors, rule, choice)
-    assert len(found.boxes) == len(found.scores) == len(found.classes) == len(found.anchors) <= choice.max_det
+    found, where = detect_one2many(single, anchors, rule, choice)
+    assert len(found.boxes) == len(found.scores) == len(found.classes) == len(where) <= choice.max_det
     assert (found.scores > choice.conf).all()
     assert torch.equal(found.scores, found.scores.sort(descending=True).values)
     assert choice.classes is None or set(found.classes.tolist()) <= set(choice.classes)
     assert (len(found.boxes) == 0) == (choice.conf == 0.999)
-
-
-@pytest.mark.parametrize("agnostic", [False, True])
-def test_the_suppression_free_branch_gives_its_best_rows(agnostic):
-    network = small_network("yolo26n-pose", nc=2)
-    _, (_, raw, single, anchors, rule) = outputs_of(network)
-    rows = decode_end2end(raw, rule, network.strides, agnostic=agnostic)[0]
-    found = detect_one2one(single, anchors, rule, Suppression(conf=0.2, agnostic=agnostic))
-    expected = rows[rows[:, 4] > 0.2]
-    assert len(expected) > 0
-    torch.testing.assert_close(found.boxes, expected[:, :4], atol=1e-3, rtol=1e-5)
-    torch.testing.assert_close(found.scores, expected[:, 4])
-    assert torch.equal(found.classes, expected[:, 5].long())

@@ -3,8 +3,15 @@ import logging
 import pytest
 
 from posekit.errors import SettingError
-from posekit.models.yolo.training import freeze_layers, rest_batch_norms
+from posekit.models.yolo.training import YoloTraining
 from small_networks import small_network
+
+
+def freeze_layers(network, freeze):
+    """Freeze layers, and put the network into training mode."""
+    model = YoloTraining(network, None, None)
+    model.freeze(freeze)
+    model.train()
 
 
 def frozen_layers(network):
@@ -37,9 +44,7 @@ def test_layer_1_is_not_layer_10_or_later():
 
 def test_frozen_batch_norms_rest_and_others_do_not():
     network = small_network("yolov8n-pose")
-    frozen = freeze_layers(network, [0, "22.cv2"])
-    network.train()
-    rest_batch_norms(network, frozen)
+    freeze_layers(network, [0, "22.cv2"])
     resting = {name for name, module in network.named_modules() if name.endswith(".bn") and not module.training}
     assert resting == {"model.0.bn", *(f"model.22.cv2.{level}.{part}.bn" for level in range(3) for part in (0, 1))}
     assert network.model[0].conv.training
@@ -47,9 +52,7 @@ def test_frozen_batch_norms_rest_and_others_do_not():
 
 def test_without_freezing_no_batch_norm_rests():
     network = small_network("yolov8n-pose")
-    frozen = freeze_layers(network, None)
-    network.train()
-    rest_batch_norms(network, frozen)
+    freeze_layers(network, None)
     assert all(module.training for module in network.modules())
 
 

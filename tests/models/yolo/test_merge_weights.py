@@ -3,7 +3,7 @@ import torch
 
 from posekit import YOLO
 from posekit.errors import ModelDefinitionError
-from posekit.models.yolo.weights import LoadedModel, merge_weights
+from posekit.models.yolo.family import LoadedModel, merge_weights
 from posekit.schema.schema import COCO_PERSON
 from small_networks import small_network
 

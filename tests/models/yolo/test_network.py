@@ -1,10 +1,12 @@
-"""Networks have the published keys and give the published numbers."""
+"""Networks have the published keys, numbers, sizes and arithmetic; folding batch norms changes nothing but the form."""
 
 import gc
+import json
 
 import numpy as np
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from golden.networks import (
     FOLDER,
@@ -18,7 +20,9 @@ from golden.networks import (
     raw_arrays,
     recorded_keys,
 )
-from posekit.models.yolo.decode import DecodeRule, decode_dense, decode_end2end
+from posekit.models.yolo.decode import DecodeRule, anchor_points, decode_dense, decode_keypoints, detect_one2one
+from posekit.models.yolo.network import fuse_network, is_fused, network_cost
+from posekit.ops.nms import Suppression
 
 RAW = {"absolute": 1e-4, "relative": 1e-5}
 # A keypoint is up to 64 times its raw value away from its anchor point, and may end near 0: float noise of
@@ -39,12 +43,27 @@ def run_in_both_forms(network, images):
     return plain, training
 
 
+def best_rows(raw, rule, strides, *, agnostic=False):
+    """Return (B, k, 6 + extra): x1 y1 x2 y2 score class, then keypoints and mask coefficients; best score first."""
+    anchors, choice, rows = anchor_points(raw["feats"], strides), Suppression(conf=0, agnostic=agnostic), []
+    for index in range(len(raw["scores"])):
+        single = {key: value[index] for key, value in raw.items() if key != "feats"}
+        found, where = detect_one2one(single, anchors, rule, choice)
+        parts = [found.boxes, found.scores[:, None], found.classes[:, None]]
+        if "kpts" in raw:
+            parts.append(decode_keypoints(single["kpts"][:, where], anchors.take(where), rule).flatten(0, 1).T)
+        if "mask_coefficient" in raw:
+            parts.append(single["mask_coefficient"][:, where].T)
+        rows.append(torch.cat(parts, 1))
+    return torch.stack(rows)
+
+
 def decoded_arrays(network, outputs):
     rule, strides = DecodeRule.of(network.head.spec), network.strides
     arrays = {"decoded": decode_dense(outputs["one2many"], rule, strides)}
     if "one2one" in outputs:
-        arrays["decoded_end2end"] = decode_end2end(outputs["one2one"], rule, strides)
-        arrays["decoded_end2end_agnostic"] = decode_end2end(outputs["one2one"], rule, strides, agnostic=True)
+        arrays["decoded_end2end"] = best_rows(outputs["one2one"], rule, strides)
+        arrays["decoded_end2end_agnostic"] = best_rows(outputs["one2one"], rule, strides, agnostic=True)
     if "proto" in outputs["one2many"]:
         arrays["proto"] = outputs["one2many"]["proto"]
     return arrays
@@ -145,3 +164,102 @@ def test_a_batch_gives_what_its_pictures_give_alone():
         together = network(golden_input(64, 96, seeds=(0, 1)))["one2many"]["kpts"]
         alone = [network(golden_input(64, 96, seeds=(seed,)))["one2many"]["kpts"] for seed in (0, 1)]
     torch.testing.assert_close(together, torch.cat(alone), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("branch", ["one2many", "one2one"])
+@pytest.mark.parametrize("name", ["yolo26n-pose", "yolo26n-seg", "yolo26n"])
+def test_a_fused_yolo26_keeps_one_set_of_branches_and_its_outputs(name, branch):
+    network = golden_network(name)
+    fused = fuse_network(network, branch)
+    with torch.no_grad():
+        plain, folded = network(golden_input(64, 96)), fused(golden_input(64, 96))
+    assert set(folded) == {branch}
+    keys = set(fused.state_dict())
+    assert not any(".bn." in key or "sigma" in key or "flow" in key or "semseg" in key for key in keys)
+    assert any(".one2one_" in key for key in keys) == (branch == "one2one")
+    for key, value in folded[branch].items():
+        if key != "feats":
+            torch.testing.assert_close(value, plain[branch][key], atol=1e-3, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["yolov8n-pose", "yolo11n-seg"])
+def test_fused_and_plain_decode_alike(name):
+    network = golden_network(name)
+    fused = fuse_network(network)
+    rule = DecodeRule.of(network.head.spec)
+    with torch.no_grad():
+        plain, folded = (net(golden_input(96, 64))["one2many"] for net in (network, fused))
+    torch.testing.assert_close(
+        decode_dense(folded, rule, fused.strides), decode_dense(plain, rule, network.strides), atol=5e-3, rtol=1e-4
+    )
+
+
+def test_fusing_leaves_the_original_untouched():
+    network = golden_network("yolo26n-pose")
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    fuse_network(network)
+    assert not is_fused(network)
+    assert before.keys() == network.state_dict().keys()
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+
+
+COSTS = json.loads((FOLDER / "costs.json").read_text())
+
+
+def without_memory(name):
+    with torch.device("meta"):
+        return build_recorded(name).eval()
+
+
+def convolution_macs(network):
+    """Return the multiply-adds of all convolutions for one picture of 64x64, as PyTorch counts them."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.empty(1, 3, 64, 64, device="meta"))
+    return counter.get_flop_counts()["Global"][torch.ops.aten.convolution] // 2
+
+
+@pytest.mark.parametrize("name", STOCK)
+def test_parameters_and_multiply_adds_are_the_recorded_ones(name):
+    network = without_memory(name)
+    fused = fuse_network(network)
+    assert convolution_macs(network) == COSTS[name]["conv_macs_64"]
+    assert convolution_macs(fused) == COSTS[name]["fused_conv_macs_64"]
+    assert sum(parameter.numel() for parameter in network.parameters()) == COSTS[name]["parameters"]
+    assert sum(parameter.numel() for parameter in fused.parameters()) == COSTS[name]["fused_parameters"]
+
+
+@pytest.mark.parametrize("name", ["yolov8n-pose", "yolov8x-pose-p6", "yolo11m-seg", "yolo26n-pose", "yolo26s-seg"])
+def test_gflops_at_640_are_the_recorded_ones(name):
+    network = without_memory(name)
+    assert network_cost(network).gflops == pytest.approx(COSTS[name]["gflops"], abs=6e-4)
+    assert network_cost(fuse_network(network)).gflops == pytest.approx(COSTS[name]["fused_gflops"], abs=6e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "layers"), [("yolov8n-pose", 144), ("yolo11s-pose", 196), ("yolo26n-pose", 363), ("yolo26s-seg", 309)]
+)
+def test_layers_count_modules_without_children_and_the_shared_activation_once(name, layers):
+    assert network_cost(without_memory(name)).layers == layers
+
+
+def test_fusing_takes_the_batch_norms_off_the_count():
+    assert network_cost(fuse_network(without_memory("yolov8n-pose"))).layers == 81
+
+
+def test_log_density_equals_the_recording():
+    with np.load(FOLDER / "realnvp.npz") as file:
+        flow = golden_network("yolo26n-pose").head.flow_model
+        with torch.no_grad():
+            density = flow.log_prob(torch.from_numpy(file["x"]))
+        np.testing.assert_allclose(density.numpy(), file["log_prob"], atol=1e-4, rtol=1e-4)
+
+
+def test_density_of_a_fresh_flow_integrates_to_one():
+    flow = golden_network("yolo26n-pose").head.flow_model
+    torch.manual_seed(0)
+    fresh = type(flow)()
+    axis = torch.linspace(-6, 6, 241)
+    grid = torch.stack(torch.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
+    with torch.no_grad():
+        mass = fresh.log_prob(grid).exp().sum() * (axis[1] - axis[0]) ** 2
+    assert abs(float(mass) - 1) < 1e-2

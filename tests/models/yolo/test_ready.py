@@ -5,8 +5,7 @@ import torch
 
 from posekit.config.settings import PredictSettings
 from posekit.errors import SettingError
-from posekit.models.yolo.inference import ReadyNetwork
-from posekit.models.yolo.weights import LoadedModel
+from posekit.models.yolo.family import LoadedModel
 from posekit.schema.schema import COCO_PERSON, KeypointSchema
 from small_networks import small_network
 
@@ -20,9 +19,8 @@ def loaded():
 
 @pytest.fixture
 def ready(loaded):
-    """Return a function that asks for the ready network, always of the same keeper."""
-    keeper = ReadyNetwork()
-    return lambda **settings: keeper.get(loaded, PredictSettings(**settings), CPU)
+    """Return a function that asks for the ready network."""
+    return lambda **settings: loaded.ready(PredictSettings(**settings), CPU)
 
 
 def test_it_is_kept_while_only_the_run_changes(ready):
@@ -86,12 +84,12 @@ def test_every_change_of_the_model_counts(loaded, ready, change):
 def test_weights_made_in_inference_mode_are_taken_as_they_are():
     with torch.inference_mode():
         loaded = LoadedModel(network=small_network(), schema=COCO_PERSON)
-    assert ReadyNetwork().get(loaded, PredictSettings(), CPU).task == "pose"
+    assert loaded.ready(PredictSettings(), CPU).task == "pose"
 
 
 def test_a_missing_set_of_branches_is_an_error_and_the_other_goes_on_working():
-    keeper, loaded = ReadyNetwork(), LoadedModel(network=small_network(), schema=COCO_PERSON)
-    first = keeper.get(loaded, PredictSettings(), CPU)
+    loaded = LoadedModel(network=small_network(), schema=COCO_PERSON)
+    first = loaded.ready(PredictSettings(), CPU)
     with pytest.raises(SettingError, match="only the one2many branches of its head: predict with nms=True"):
-        keeper.get(loaded, PredictSettings(nms=False), CPU)
-    assert keeper.get(loaded, PredictSettings(), CPU) is first
+        loaded.ready(PredictSettings(nms=False), CPU)
+    assert loaded.ready(PredictSettings(), CPU) is first

@@ -11,8 +11,9 @@ from posekit.config.settings import ValSettings
 from posekit.data.labels import PictureLabels
 from posekit.data.loader import labelled_sample
 from posekit.engine.scoring import truth_of
+from posekit.engine.validation_run import check_settings
 from posekit.errors import SettingError
-from posekit.models.yolo.inference import YoloInference, YoloValidation
+from posekit.models.yolo.inference import YoloInference
 from small_networks import small_network
 
 GOLDEN = np.load(Path(__file__).parents[2] / "golden" / "train" / "data_val.npz")
@@ -21,7 +22,7 @@ SETTINGS = ValSettings(imgsz=96, batch=2)
 
 @pytest.fixture(scope="module")
 def model():
-    return YoloValidation(YoloInference(small_network(), None, device=torch.device("cpu")))
+    return YoloInference(small_network(), None, device=torch.device("cpu"))
 
 
 def labels_of(index):
@@ -38,14 +39,17 @@ def labels_of(index):
 
 def sample_of(model, index):
     picture, labels = GOLDEN[f"val/in{index}_bgr"], labels_of(index)
-    height, width = model.load_size(labels.size, SETTINGS)
+    height, width = model.placing.load_size(labels.size, 96)
     return labelled_sample(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR), labels)
 
 
 def recorded_batches(model):
     sizes = [GOLDEN[f"val/in{index}_bgr"].shape[:2] for index in range(5)]
-    for number, plan in enumerate(model.plan(sizes, SETTINGS)):
-        yield f"val/batch{number}/", model.place([sample_of(model, index) for index in plan.pictures], plan.shape)
+    for number, plan in enumerate(model.placing.plan(sizes, 96, 2, rect=True)):
+        yield (
+            f"val/batch{number}/",
+            model.placing.place([sample_of(model, index) for index in plan.pictures], plan.shape),
+        )
 
 
 def test_recorded_pictures_give_the_recorded_inputs(model):
@@ -73,48 +77,56 @@ def test_recorded_labels_land_where_recorded(model):
 
 
 def test_without_rect_inputs_are_square_and_in_the_order_of_the_data_set(model):
-    plans = model.plan([(30, 90)] * 3, ValSettings(imgsz=96, batch=2, rect=False))
+    plans = model.placing.plan([(30, 90)] * 3, 96, 2, rect=False)
     assert [(plan.pictures, plan.shape) for plan in plans] == [((0, 1), (96, 96)), ((2,), (96, 96))]
 
 
 def test_an_impossible_input_size_is_rounded_up_and_said(model, caplog):
-    assert model.adapt_val(ValSettings(imgsz=100)).imgsz == 128
+    assert model.adapt(ValSettings(imgsz=100)).imgsz == 128
     assert "no multiple of the stride" in caplog.text
 
 
 def test_what_a_cpu_cannot_do_is_said(model, caplog):
-    settings = model.adapt_val(ValSettings(imgsz=96, augment=True, precision=16))
+    settings = model.adapt(ValSettings(imgsz=96, augment=True, precision=16))
     assert not settings.augment
     assert "augment=True" in caplog.text
     assert "half=True" in caplog.text
 
 
-def test_a_batch_that_depends_on_gpu_memory_is_refused(model):
-    with pytest.raises(SettingError, match="batch=-1"):
-        model.adapt_val(ValSettings(batch=-1))
+@pytest.mark.parametrize(("wanted", "told"), [(16, 1), (32, 0)])
+def test_only_16_bits_that_were_wanted_are_missed(model, caplog, wanted, told):
+    model.adapt(ValSettings(precision=wanted))
+    assert caplog.text.count("16-bit") == told
+
+
+@pytest.mark.parametrize("batch", [-1, 0.5])
+def test_what_no_validation_can_follow_is_refused(batch):
+    check_settings(ValSettings())
+    with pytest.raises(SettingError, match="such as batch=16"):
+        check_settings(ValSettings(batch=batch))
     with pytest.raises(SettingError, match="not in 8"):
-        model.adapt_val(ValSettings(precision=8))
+        check_settings(ValSettings(precision=8))
 
 
 def test_detections_are_those_of_the_dense_decoding_in_network_pixels(model):
     """Boxes are not clipped, and every anchor point above the threshold takes part."""
     sample = sample_of(model, 2)
-    batch = model.place([sample], (128, 128))
+    batch = model.placing.place([sample], (128, 128))
     settings = ValSettings(imgsz=96, conf=0.05, iou=1.0, max_det=100)
-    (found,) = model.detect(model.run(batch, settings), batch, settings, (32, 32))
-    scores = model.run(batch, settings)["scores"].sigmoid()[0].amax(0)
+    (found,) = model.detect(model.run(batch, settings), batch, settings, "prototypes")
+    scores = model.run(batch, settings)["one2many"]["scores"].sigmoid()[0].amax(0)
     assert len(found) == min(int((scores > 0.05).sum()), 100) > 0
     assert found.scores.tolist() == sorted(found.scores.tolist(), reverse=True)
     assert found.keypoints.shape == (len(found), 17, 3)
     assert found.masks is None
 
 
-@pytest.mark.parametrize("size", [(32, 32), (128, 128)])
-def test_masks_come_at_the_size_asked_for(size):
-    model = YoloValidation(YoloInference(small_network("yolov8n-seg"), None, device=torch.device("cpu")))
-    batch = model.place([sample_of(model, 2)], (128, 128))
+@pytest.mark.parametrize(("masks", "size"), [("prototypes", (32, 32)), ("input", (128, 128)), ("original", (64, 64))])
+def test_masks_come_at_the_size_asked_for(masks, size):
+    model = YoloInference(small_network("yolov8n-seg"), None, device=torch.device("cpu"))
+    batch = model.placing.place([sample_of(model, 2)], (128, 128))
     settings = ValSettings(imgsz=96, conf=0.05)
-    (found,) = model.detect(model.run(batch, settings), batch, settings, size)
+    (found,) = model.detect(model.run(batch, settings), batch, settings, masks)
     assert len(found)
     assert found.masks.shape == (len(found), *size)
     assert found.masks.any()

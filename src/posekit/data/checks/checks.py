@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.data.annotation import box_overlaps
 from posekit.data.checks.findings import EXAMPLES, Example, Finding, finding
-from posekit.data.checks.table import Floats, Indices, ObjectTable, Statistics
+from posekit.data.checks.table import Indices, ObjectTable, Statistics, Values
 from posekit.data.labels import Split
 from posekit.io.decode import read_image
+from posekit.ops.boxes import exact_iou
 from posekit.schema.schema import KeypointSchema
 
 Marks = NDArray[np.bool_]
@@ -89,12 +89,12 @@ def _long_limbs(table: ObjectTable, schema: KeypointSchema) -> list[Finding]:
     return _points_found("long_limbs", table, schema, marked, factor.max(1))
 
 
-def _usual(lengths: Floats) -> float:
+def _usual(lengths: Values) -> float:
     """Return what is usual for a limb; endless where too few are known."""
     return max(float(np.percentile(lengths, 90)), 0.02) if len(lengths) >= ENOUGH else np.inf
 
 
-def _boxes_found(code: str, table: ObjectTable, excess: Floats, limit: float) -> list[Finding]:
+def _boxes_found(code: str, table: ObjectTable, excess: Values, limit: float) -> list[Finding]:
     """Return a finding about the objects whose `excess` (N,) is above a limit, the largest first."""
     rows = np.flatnonzero(excess > limit)
     order = rows[np.argsort(-excess[rows], kind="stable")][:EXAMPLES]
@@ -102,7 +102,7 @@ def _boxes_found(code: str, table: ObjectTable, excess: Floats, limit: float) ->
 
 
 def _points_found(
-    code: str, table: ObjectTable, schema: KeypointSchema, marked: Marks, excess: Floats
+    code: str, table: ObjectTable, schema: KeypointSchema, marked: Marks, excess: Values
 ) -> list[Finding]:
     """Return a finding about the objects with `marked` (N, K) keypoints, the largest `excess` (N,) first."""
     rows = np.flatnonzero(marked.any(1))
@@ -138,7 +138,7 @@ def find_swapped_sides(table: ObjectTable, schema: KeypointSchema) -> list[Findi
     return findings
 
 
-def _agreement(table: ObjectTable, pairs: Indices) -> Floats:
+def _agreement(table: ObjectTable, pairs: Indices) -> Values:
     """Return (N, P) the mean cosine between each pair's direction and the others'; NaN with fewer than two others."""
     points, labelled = table.keypoints[..., :2], table.labelled
     vectors = (points[:, pairs[:, 1]] - points[:, pairs[:, 0]]) / table.scale[:, None, None]  # (N, P, 2)
@@ -148,7 +148,7 @@ def _agreement(table: ObjectTable, pairs: Indices) -> Floats:
     cosines = directions @ directions.transpose(0, 2, 1)  # (N, P, P), 1 on the diagonal of known pairs
     others = known.sum(1, keepdims=True) - 1
     mean = (cosines.sum(2) - 1) / np.maximum(others, 1)
-    agreement: Floats = np.where(known & (others >= 2), mean, np.nan)
+    agreement: Values = np.where(known & (others >= 2), mean, np.nan)
     return agreement
 
 
@@ -156,7 +156,7 @@ def _swapped_objects(
     table: ObjectTable,
     schema: KeypointSchema,
     pairs: list[tuple[int, int]],
-    cosines: Floats,
+    cosines: Values,
     rows: Indices,
     numbers: Indices,
 ) -> Finding:
@@ -237,7 +237,7 @@ class PicturePrints:
 def picture_prints(splits: Mapping[str, Split], *, workers: int = 4) -> dict[Place, PicturePrints]:
     """Return the prints of all pictures by split and index; decodes every picture once."""
     places = [(name, index) for name, split in splits.items() for index in range(len(split.pictures))]
-    paths = [splits[name].pictures[index].path for name, index in places]
+    paths = [splits[name].pictures.paths[index] for name, index in places]
     with ThreadPoolExecutor(workers, "posekit check") as pool:
         return dict(zip(places, pool.map(_print_of, paths), strict=True))
 
@@ -311,5 +311,5 @@ def _copies(groups: Sequence[Sequence[Place]]) -> list[Example]:
 
 def _same_boxes(table: ObjectTable, rows: list[int]) -> list[tuple[int, int]]:
     boxes, classes = table.boxes[rows], table.classes[rows]
-    same = np.triu((box_overlaps(boxes, boxes) >= SAME_BOX) & (classes[:, None] == classes[None]), 1)
+    same = np.triu((exact_iou(boxes, boxes) >= SAME_BOX) & (classes[:, None] == classes[None]), 1)
     return [(rows[first], rows[second]) for first, second in np.argwhere(same).tolist()]

@@ -10,7 +10,7 @@ from posekit.data.checks.findings import Example
 from posekit.data.labels import Split
 from posekit.schema.schema import KeypointSchema
 
-Floats = NDArray[np.float64]
+Values = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 
@@ -34,9 +34,9 @@ class ObjectTable:
     picture: Indices
     number: Indices
     classes: Indices
-    boxes: Floats
-    keypoints: Floats
-    sizes: Floats
+    boxes: Values
+    keypoints: Values
+    sizes: Values
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -48,10 +48,10 @@ class ObjectTable:
         return labelled
 
     @property
-    def scale(self) -> Floats:
+    def scale(self) -> Values:
         """(N,) size of each object: the square root of its box's area, at least 1 px."""
         sides = np.maximum(self.boxes[:, 2:] - self.boxes[:, :2], 0)
-        scale: Floats = np.maximum(np.sqrt(sides.prod(1)), 1.0)
+        scale: Values = np.maximum(np.sqrt(sides.prod(1)), 1.0)
         return scale
 
     def example(self, row: int, caption: str, keypoints: tuple[int, ...] = ()) -> Example:
@@ -72,32 +72,28 @@ class ObjectTable:
 
 def table_of(splits: Mapping[str, Split], schema: KeypointSchema | None) -> ObjectTable:
     """Collect the objects of all splits."""
-    points = schema.count if schema is not None else 0
-    parts: list[tuple[int, int, int, int, Floats, Floats, tuple[int, int]]] = []
-    for index, split in enumerate(splits.values()):
-        for number, labels in enumerate(split.pictures):
-            height, width = labels.size
-            size = np.array((width, height), np.float64)
-            centre, half = labels.boxes[:, :2] * size, labels.boxes[:, 2:] * size / 2
-            boxes = np.concatenate((centre - half, centre + half), 1)
-            keypoints = np.zeros((len(labels), points, 3))
-            if labels.keypoints is not None and points:
-                keypoints = labels.keypoints * np.array((width, height, 1.0))
-            parts.extend(
-                (index, number, row, int(labels.classes[row]), boxes[row], keypoints[row], labels.size)
-                for row in range(len(labels))
-            )
-    columns = list(zip(*parts, strict=True)) or [()] * 7
-    whole = [np.array(column, np.int64) for column in columns[:4]]
+    count = schema.count if schema is not None else 0
+    places = [(i, j, labels) for i, split in enumerate(splits.values()) for j, labels in enumerate(split.pictures)]
+    pictures = [labels for _, _, labels in places]
+    rows = np.array([len(labels) for labels in pictures], np.int64)
+    sizes = np.repeat(np.array([labels.size for labels in pictures], np.float64).reshape(-1, 2), rows, axis=0)
+    sides = sizes[:, ::-1]
+    boxes = np.concatenate([np.zeros((0, 4)), *(labels.boxes for labels in pictures)])
+    centre, half = boxes[:, :2] * sides, boxes[:, 2:] * sides / 2
+    keypoints = [
+        np.zeros((len(labels), count, 3)) if labels.keypoints is None or not count else labels.keypoints
+        for labels in pictures
+    ]
+    points = np.concatenate([np.zeros((0, count, 3)), *keypoints])
     return ObjectTable(
         splits=tuple(splits),
-        split=whole[0],
-        picture=whole[1],
-        number=whole[2],
-        classes=whole[3],
-        boxes=np.array(columns[4], np.float64).reshape(-1, 4),
-        keypoints=np.array(columns[5], np.float64).reshape(len(parts), points, 3),
-        sizes=np.array(columns[6], np.float64).reshape(-1, 2),
+        split=np.repeat(np.array([i for i, _, _ in places], np.int64), rows),
+        picture=np.repeat(np.array([j for _, j, _ in places], np.int64), rows),
+        number=np.concatenate([np.zeros(0, np.int64), *map(np.arange, rows)]),
+        classes=np.concatenate([np.zeros(0, np.int64), *(labels.classes for labels in pictures)]),
+        boxes=np.concatenate((centre - half, centre + half), 1),
+        keypoints=np.concatenate((points[..., :2] * sides[:, None], points[..., 2:]), axis=2),
+        sizes=sizes,
     )
 
 
@@ -105,14 +101,7 @@ def table_of(splits: Mapping[str, Split], schema: KeypointSchema | None) -> Obje
 class SplitNumbers:
     """Counts of one split.
 
-    Attributes:
-        name: "train", "val" or "test".
-        pictures: those that can be used.
-        background: those of them without objects.
-        objects: all of them.
-        with_keypoints: objects with at least one labelled keypoint.
-        corrupt: pictures that are left out.
-        dropped: objects that are left out.
+    `background` are pictures without objects; `corrupt` pictures and `dropped` objects are left out.
     """
 
     name: str
@@ -138,9 +127,9 @@ class Statistics:
 
     splits: tuple[SplitNumbers, ...]
     class_counts: Indices
-    box_sizes: Floats
+    box_sizes: Values
     visibility: Indices
-    mean_points: Floats
+    mean_points: Values
 
 
 def measure(splits: Mapping[str, Split], table: ObjectTable, nc: int) -> Statistics:
@@ -168,7 +157,7 @@ def _split_numbers(name: str, split: Split, labelled: NDArray[np.bool_]) -> Spli
     return SplitNumbers(
         name=name,
         pictures=len(split.pictures),
-        background=sum(not len(picture) for picture in split.pictures),
+        background=int((split.pictures.counts == 0).sum()),
         objects=len(labelled),
         with_keypoints=int(labelled.any(1).sum()),
         corrupt=split.report.corrupt,

@@ -19,24 +19,17 @@ from posekit.schema.schema import KeypointSchema
 
 ClassNumbers = Literal["rank", "coco80", "id"]
 
-
 # Ids 1 to 90 of COCO's categories that no picture of its object sets uses.
 UNUSED_COCO_IDS = frozenset({12, 26, 29, 30, 45, 66, 68, 69, 71, 83, 91})
-
-
 _COCO_IDS = [category for category in range(1, 92) if category not in UNUSED_COCO_IDS]
-
-
 _MOST_CLASSES = 100_000
 
 
-def number_classes(ids: Collection[int], rule: ClassNumbers) -> dict[int, int | None]:
+def _number_classes(ids: Collection[int], rule: ClassNumbers) -> dict[int, int | None]:
     """Return the class number of each category id; None for an id that has none.
 
-    Args:
-        ids: the category ids of a file.
-        rule: "rank": the place among the ids in ascending order; "coco80": the 80 classes of COCO for its ids 1 to 90;
-            "id": id - 1.
+    The rule "rank" takes the place among the ids in ascending order, "coco80" the 80 classes of COCO for its ids 1 to
+    90, "id" id - 1.
 
     Raises:
         UnknownChoiceError: the rule is none of these.
@@ -51,7 +44,7 @@ def number_classes(ids: Collection[int], rule: ClassNumbers) -> dict[int, int | 
     raise UnknownChoiceError(f"class_numbers={rule!r} is none of {', '.join(get_args(ClassNumbers))}")
 
 
-def class_count(numbers: Collection[int | None], rule: ClassNumbers) -> int:
+def _class_count(numbers: Collection[int | None], rule: ClassNumbers) -> int:
     """Return how many classes there are, those that no category became included."""
     if rule == "coco80":
         return len(_COCO_IDS)
@@ -59,12 +52,10 @@ def class_count(numbers: Collection[int | None], rule: ClassNumbers) -> int:
 
 
 BODY = 17
-
-
 PARTS = (("foot", 6), ("face", 68), ("lefthand", 21), ("righthand", 21))
 
 
-def is_whole_body(annotations: Sequence[Any]) -> bool:
+def _is_whole_body(annotations: Sequence[Any]) -> bool:
     """Tell whether any annotation has all four lists beyond ``keypoints``."""
     keys = {f"{part}_kpts" for part, _ in PARTS}
     return any(isinstance(entry, dict) and keys <= entry.keys() for entry in annotations)
@@ -74,13 +65,8 @@ def read_whole_body(entry: Mapping[str, Any]) -> Points | None:
     """Return the 133 keypoints of an annotation.
 
     Parts that are missing, or marked as invalid (``face_valid`` false and so on), are unlabelled. Where a part has
-    scores in place of visibilities, as the published files do for some hands, a score above 0 becomes 1.
-
-    Returns:
-        (133, 3) x, y in pixels, visibility; None when none of the five lists is there.
-
-    Raises:
-        UnusableValueError: a list has another length, or holds something that cannot be.
+    scores in place of visibilities, as the published files do for some hands, a score above 0 becomes 1. The answer
+    is (133, 3) x, y in pixels, visibility; None when none of the five lists is there.
     """
     body = read_keypoints(entry, BODY)
     if body is None and not any(entry.get(f"{part}_kpts") for part, _ in PARTS):
@@ -110,7 +96,7 @@ def _read_part(entry: Mapping[str, Any], part: str, count: int) -> Points:
     return points
 
 
-def whole_body_category(category: Mapping[str, Any]) -> dict[str, Any]:
+def _whole_body_category(category: Mapping[str, Any]) -> dict[str, Any]:
     """Return a COCO category with the names and limbs (1-based) of all 133 points in place of its 17."""
     names = [spellings[0] for spellings in WHOLE_BODY.names]
     return {**category, "keypoints": names, "skeleton": [[a + 1, b + 1] for a, b in WHOLE_BODY.skeleton]}
@@ -139,10 +125,8 @@ def read_categories(path: Path) -> tuple[dict[int, str], KeypointSchema | None, 
     Class numbers are the places of the category ids in ascending order.
 
     Raises:
-        DatasetNotFoundError: there is no such file.
         DatasetError: it is no COCO ground truth, or its keypoint lists do not fit its categories.
         SchemaError: the categories have different keypoints.
-        DatasetTypeError: the keypoints of a category are no list of names.
     """
     problems = ProblemList(str(path))
     categories = find_categories(load_coco(path), path, problems, "rank")
@@ -150,20 +134,13 @@ def read_categories(path: Path) -> tuple[dict[int, str], KeypointSchema | None, 
 
 
 def find_categories(content: Mapping[str, Any], path: Path, problems: ProblemList, rule: ClassNumbers) -> Categories:
-    """Return the categories of a file; errors and `problems` are those of `read_categories`.
-
-    Args:
-        content: what `load_coco` gave.
-        path: the file, for messages.
-        problems: takes entries that cannot be used, and what is doubtful about the keypoints.
-        rule: how categories become class numbers.
-    """
+    """Return the categories of what `load_coco` gave; errors and `problems` are those of `read_categories`."""
     annotations = content["annotations"]
     entries = _entries(content["categories"], problems) or _entries_of_annotations(annotations, problems)
-    numbers = number_classes(entries, rule)
-    count = class_count(numbers.values(), rule)
+    numbers = _number_classes(entries, rule)
+    count = _class_count(numbers.values(), rule)
     by_number = {number: entries[key] for key, number in numbers.items() if number is not None}
-    whole_body = is_whole_body(annotations)
+    whole_body = _is_whole_body(annotations)
     if whole_body:
         by_number = {number: _with_whole_body(entry) for number, entry in by_number.items()}
     schema = shared_schema(
@@ -216,7 +193,7 @@ def _entries_of_annotations(annotations: Sequence[Any], problems: ProblemList) -
 
 def _with_whole_body(entry: dict[str, Any]) -> dict[str, Any]:
     names = entry.get("keypoints")
-    return whole_body_category(entry) if isinstance(names, list) and len(names) == BODY else entry
+    return _whole_body_category(entry) if isinstance(names, list) and len(names) == BODY else entry
 
 
 def _unnamed_schema(annotations: Sequence[Any], problems: ProblemList) -> KeypointSchema | None:
@@ -231,11 +208,7 @@ def _unnamed_schema(annotations: Sequence[Any], problems: ProblemList) -> Keypoi
 
 
 def _check_lengths(annotations: Sequence[Any], counts: set[int], path: Path) -> None:
-    """Refuse a file in which not one keypoint list has the right length: it is of another form.
-
-    Raises:
-        DatasetError: so it is.
-    """
+    """Refuse a file in which not one keypoint list has the right length: it is of another form."""
     count = max(counts)
     lengths = Counter(length for entry in annotations if (length := list_length(entry, count)))
     if not lengths or any(3 * number in lengths for number in counts):

@@ -4,18 +4,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from posekit.data.annotation import Box, Points
 from posekit.errors import DatasetError
 from posekit.files.reading import read_json
-from posekit.files.values import UnusableValueError, is_number, quote, read_numbers
+from posekit.files.values import UnusableValueError, is_number, quote, read_key, read_numbers
 from posekit.io.decode import MAX_PIXELS
+from posekit.ops.polygons import outer_contours
 
 _EXPECTED = "COCO JSON is a dictionary with the lists images, annotations and categories"
-
 
 # Keys that give a form away -> what the file is; the first match counts.
 _LIST_FORMS: tuple[tuple[frozenset[str], str], ...] = (
@@ -39,7 +38,6 @@ _LIST_FORMS: tuple[tuple[frozenset[str], str], ...] = (
     ),
 )
 
-
 _DICT_FORMS: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"shapes", "imagePath"}), "is the LabelMe file of one picture: convert the folder to COCO JSON first"),
     (frozenset({"_via_img_metadata"}), "is a project of the VGG Image Annotator: export it as COCO from there"),
@@ -47,7 +45,7 @@ _DICT_FORMS: tuple[tuple[frozenset[str], str], ...] = (
 )
 
 
-def say_form(content: Any) -> str:
+def _say_form(content: Any) -> str:
     """Return what a JSON file that is not COCO ground truth holds, and what was expected, in one line."""
     if isinstance(content, list):
         return _say_list(content)
@@ -88,13 +86,9 @@ def _name(content: dict[str, Any]) -> str:
 
 
 def load_coco(path: Path) -> dict[str, Any]:
-    """Return the content of a COCO JSON file; nothing within its lists is checked yet.
+    """Return the content of a COCO JSON file: a dictionary with the lists ``images``, ``annotations``, ``categories``.
 
-    Args:
-        path: the file.
-
-    Returns:
-        A dictionary with the lists ``images`` and ``annotations``, and ``categories``, empty when missing.
+    Nothing within the lists is checked yet; ``categories`` is empty when missing.
 
     Raises:
         DatasetNotFoundError: there is no such file.
@@ -103,7 +97,7 @@ def load_coco(path: Path) -> dict[str, Any]:
     content = read_json(path)
     lists = ("images", "annotations")
     if not isinstance(content, dict) or not all(isinstance(content.get(key), list) for key in lists):
-        raise DatasetError(f"{path}: {say_form(content)}")
+        raise DatasetError(f"{path}: {_say_form(content)}")
     categories = content.get("categories", [])
     if not isinstance(categories, list):
         raise DatasetError(f"{path}: categories must be a list, one entry per class")
@@ -111,19 +105,8 @@ def load_coco(path: Path) -> dict[str, Any]:
 
 
 def read_keypoints(entry: Mapping[str, Any], count: int) -> Points | None:
-    """Return the keypoints of an annotation.
-
-    Args:
-        entry: the annotation.
-        count: K, how many points its category has.
-
-    Returns:
-        (K, 3) x, y in pixels, visibility 0, 1 or 2; None when the annotation has none.
-
-    Raises:
-        UnusableValueError: the list has another length, or holds something that cannot be.
-    """
-    field = keypoint_field(entry, count)
+    """Return the K keypoints (K, 3) of an annotation: x, y in pixels, visibility 0, 1 or 2; None when it has none."""
+    field = _keypoint_field(entry, count)
     value = entry.get(field)
     if value is None or value == []:
         return None
@@ -140,18 +123,9 @@ def read_keypoints(entry: Mapping[str, Any], count: int) -> Points | None:
 
 
 def read_padded_keypoints(entry: Mapping[str, Any], own: int, count: int) -> Points | None:
-    """Return the keypoints of an annotation whose category has perhaps fewer points than others, as `read_keypoints`.
+    """Return the same for an annotation whose category has only the first `own` of K points; the others unlabelled.
 
-    Args:
-        entry: the annotation; it has the points of its category, or all.
-        own: how many points its category has.
-        count: K, how many points the category with most of them has.
-
-    Returns:
-        (K, 3), those that its category does not have unlabelled; None when the annotation has none.
-
-    Raises:
-        UnusableValueError: as in `read_keypoints`.
+    It may list its own points, or all.
     """
     points = read_keypoints(entry, count if list_length(entry, count) == 3 * count else own)
     if points is None or len(points) == count:
@@ -159,7 +133,7 @@ def read_padded_keypoints(entry: Mapping[str, Any], own: int, count: int) -> Poi
     return np.concatenate((points, np.zeros((count - len(points), 3))))
 
 
-def keypoint_field(entry: Mapping[str, Any], count: int) -> str:
+def _keypoint_field(entry: Mapping[str, Any], count: int) -> str:
     """Return the key that holds `count` points.
 
     Some sets keep the 17 points of COCO under ``keypoints`` and their own, larger, number under a key that says it:
@@ -170,11 +144,7 @@ def keypoint_field(entry: Mapping[str, Any], count: int) -> str:
 
 
 def read_triplets(value: Any, field: str, count: int) -> Points:
-    """Return a flat list of `count` times x, y and a third number as an array (count, 3).
-
-    Raises:
-        UnusableValueError: it is no list of that many finite numbers.
-    """
+    """Return a flat list of `count` times x, y and a third number as an array (count, 3)."""
     if isinstance(value, list) and len(value) != 3 * count:
         text = f"has {len(value)} values, not the {3 * count} of {count} points x, y, visibility"
         raise UnusableValueError(field, text, "wrong_keypoint_count")
@@ -183,16 +153,28 @@ def read_triplets(value: Any, field: str, count: int) -> Points:
 
 def list_length(entry: Any, count: int) -> int | None:
     """Return how many values the keypoint list of an annotation has; None without a list, or an empty one."""
-    value = entry.get(keypoint_field(entry, count)) if isinstance(entry, dict) else None
+    value = entry.get(_keypoint_field(entry, count)) if isinstance(entry, dict) else None
     return len(value) if isinstance(value, list) and value else None
 
 
-def read_box(value: Any) -> Box | None:
-    """Return the corners x1, y1, x2, y2 of a box x, y, width, height in pixels; None for null and [].
+def key_of(value: Any) -> int | str | None:
+    """Return an id, a whole number or text; None for anything else."""
+    try:
+        return read_key(value, "id", "")
+    except UnusableValueError:
+        return None
 
-    Raises:
-        UnusableValueError: it is no list of four finite numbers, or has no area.
-    """
+
+def read_side(entry: Mapping[str, Any], key: str) -> int:
+    """Return the height or width of a picture in pixels."""
+    side = entry.get(key)
+    if not is_number(side) or side < 1 or side != int(side):
+        raise UnusableValueError(key, f"is {quote(side)}, not a number of pixels of at least 1", "bad_size")
+    return int(side)
+
+
+def read_box(value: Any) -> Box | None:
+    """Return the corners x1, y1, x2, y2 of a box x, y, width, height in pixels; None for null and []."""
     if value is None or value == []:
         return None
     numbers = read_numbers(value, "bbox", "bad_box")
@@ -206,8 +188,7 @@ def read_box(value: Any) -> Box | None:
     return x, y, x + width, y + height
 
 
-# With fewer than three points there is no area.
-_FEWEST_NUMBERS = 6
+_FEWEST_NUMBERS = 6  # with fewer than three points there is no area
 
 
 def read_parts(value: Any, size: tuple[int, int]) -> tuple[Points, ...]:
@@ -220,21 +201,21 @@ def read_parts(value: Any, size: tuple[int, int]) -> tuple[Points, ...]:
     Returns:
         Outlines (P, 2) in pixels. Polygons of fewer than 6 or of an odd number of values are left out, as the
         conversion of COCO to YOLO labels does. Of masks these are the outer contours, through pixel centres.
-
-    Raises:
-        UnusableValueError: the entry is malformed.
     """
     if value is None:
         return ()
     if isinstance(value, dict):
-        return _outlines(_decode(value, size)) if value else ()
+        return outer_contours(_decode(value, size)) if value else ()
     if not isinstance(value, list):
         raise UnusableValueError("segmentation", f"is {quote(value)}, not polygons or an RLE mask", "bad_segmentation")
-    if value and is_number(value[0]):
-        value = [value]  # some programs write a single polygon without the list around it
-    parts = [read_numbers(part, f"segmentation[{i}]", "bad_segmentation") for i, part in enumerate(value)]
+    parts = [read_numbers(part, f"segmentation[{i}]", "bad_segmentation") for i, part in enumerate(as_polygons(value))]
     usable = (part for part in parts if len(part) >= _FEWEST_NUMBERS and len(part) % 2 == 0)
     return tuple(part.reshape(-1, 2) for part in usable)
+
+
+def as_polygons(value: list[Any]) -> list[Any]:
+    """Return a list of polygons; some programs write a single one without the list around it."""
+    return [value] if value and (is_number(value[0]) or isinstance(value[0], np.floating)) else value
 
 
 def _decode(rle: Mapping[str, Any], size: tuple[int, int]) -> NDArray[np.uint8]:
@@ -242,7 +223,7 @@ def _decode(rle: Mapping[str, Any], size: tuple[int, int]) -> NDArray[np.uint8]:
     from hotcoco import mask
 
     if rle.get("size") != list(size):
-        text = f"is {quote_list(rle.get('size'))}, but the picture has {list(size)} (height, width)"
+        text = f"is {quote(rle.get('size'))}, but the picture has {list(size)} (height, width)"
         raise UnusableValueError("segmentation.size", text, "bad_rle")
     if size[0] * size[1] > MAX_PIXELS:
         text = f"is a mask of {size[1]} x {size[0]} pixels; {MAX_PIXELS:,} are the most that posekit reads"
@@ -252,15 +233,3 @@ def _decode(rle: Mapping[str, Any], size: tuple[int, int]) -> NDArray[np.uint8]:
     except (ValueError, TypeError, OverflowError) as error:
         raise UnusableValueError("segmentation.counts", f"cannot be decoded ({error})", "bad_rle") from error
     return decoded
-
-
-def quote_list(value: Any) -> str:
-    """Return a short list as it stands, anything else as `quote` shows it."""
-    short = isinstance(value, list) and len(value) <= 4 and all(map(is_number, value))
-    return str(value) if short else quote(value)
-
-
-def _outlines(mask: NDArray[np.uint8]) -> tuple[Points, ...]:
-    found, _ = cv2.findContours(np.ascontiguousarray(mask), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    contours = (np.asarray(contour, np.float64).reshape(-1, 2) for contour in found)
-    return tuple(contour for contour in contours if 2 * len(contour) >= _FEWEST_NUMBERS)

@@ -2,29 +2,187 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from posekit.config.commands import TASKS_WITH_OUTLINES
 from posekit.data.annotation import AnnotationSet, Box, ObjectAnnotation, PictureAnnotation, Points, derive_box
 from posekit.data.coco.categories import Categories, ClassNumbers, find_categories, has_scores, read_whole_body
-from posekit.data.coco.fields import load_coco, read_box, read_padded_keypoints, read_parts
+from posekit.data.coco.fields import key_of, load_coco, read_box, read_padded_keypoints, read_parts, read_side
 from posekit.data.find_pictures import PictureSearch
 from posekit.errors import PosekitError
 from posekit.files.problems import ProblemList
 from posekit.files.values import UnusableValueError, is_number, quote, read_id, read_key
 from posekit.io.decode import picture_size
 
+Key = int | str
+
+
+def read_coco(
+    path: Path,
+    *,
+    image_dirs: Sequence[Path] = (),
+    task: str = "pose",
+    find_pictures: bool = True,
+    class_numbers: ClassNumbers = "rank",
+) -> AnnotationSet:
+    """Read a COCO JSON file of boxes, keypoints, polygons and RLE masks; COCO-WholeBody gives 133 keypoints.
+
+    Each entry of ``annotations`` is one object of the answer, or counted by the `objects` of one of its problems.
+    Crowds are kept and marked. An annotation without ``bbox`` gets a box around its outline or keypoints.
+
+    Args:
+        path: the file.
+        image_dirs: folders to look for pictures in first; then the file's folder and the one above it.
+        task: "segment" and "multitask" read outlines; "detect" and "pose" leave them unread where there are boxes.
+        find_pictures: whether to look for the picture files at all; without, every size must stand in the file.
+        class_numbers: how categories become class numbers: "rank" by their ids in ascending order, "coco80" the 80
+            classes of COCO for its ids 1 to 90, "id" id - 1.
+
+    Returns:
+        The pictures in the order of the file. A picture that was not found has no path.
+
+    Raises:
+        DatasetNotFoundError: there is no such file.
+        DatasetError: the file is no COCO ground truth, or its keypoint lists do not fit its categories.
+    """
+    content = load_coco(path)
+    annotations = content["annotations"]
+    problems = ProblemList(str(path))
+    categories = find_categories(content, path, problems, class_numbers)
+    search = PictureSearch(path, image_dirs) if find_pictures else None
+    keys = [_picture_of(entry) for entry in annotations]
+    counts = Counter(key for key in keys if not isinstance(key, UnusableValueError))
+    pictures, left_out = _read_images(content["images"], counts, lambda name: _size_on_disk(name, search), problems)
+    reader = _AnnotationReader(categories=categories, with_parts=task in TASKS_WITH_OUTLINES, problems=problems)
+    objects: dict[Key, list[ObjectAnnotation]] = {key: [] for key in pictures}
+    ids: set[int] = set()
+    for position, (entry, key) in enumerate(zip(annotations, keys, strict=True)):
+        place = _place(position, entry)
+        try:
+            if isinstance(key, UnusableValueError):
+                raise key
+            if key in left_out:
+                continue  # counted with its picture
+            if key not in pictures:
+                raise UnusableValueError("image_id", f"is {quote(key)}, which no entry of images has", "no_such_image")
+            objects[key].append(reader.read(entry, pictures[key].size, place))
+            _check_id(entry, place, ids, problems)
+        except UnusableValueError as error:
+            error.add_to(problems, place, objects=1)
+    return AnnotationSet(
+        names=categories.names,
+        schema=categories.schema,
+        pictures=tuple(
+            replace(picture, path=search.find(picture.file_name) if search else None, objects=tuple(objects[key]))
+            for key, picture in pictures.items()
+        ),
+        problems=problems.all(),
+    )
+
+
+def _picture_of(entry: Any) -> Key | UnusableValueError:
+    """Return the id of the picture that an annotation belongs to, or what is wrong with it."""
+    if not isinstance(entry, dict):
+        return UnusableValueError("image_id", f"the entry is {quote(entry)}, not a dictionary", "bad_annotation")
+    if "image_id" not in entry:
+        return UnusableValueError("image_id", "is missing: the object belongs to no picture", "no_image_id")
+    try:
+        return read_key(entry["image_id"], "image_id", "bad_image_id")
+    except UnusableValueError as error:
+        return error
+
+
+def _place(position: int, entry: Any) -> str:
+    number = entry.get("id") if isinstance(entry, dict) else None
+    return f"annotations[{position}]" + (f" (id {quote(number)})" if isinstance(number, (int, str)) else "")
+
+
+def _check_id(entry: Mapping[str, Any], place: str, seen: set[int], problems: ProblemList) -> None:
+    """Tell of an annotation id that COCO's scoring tools would stumble over; it is read whatever it is."""
+    if "id" not in entry:
+        return
+    try:
+        number = read_id(entry["id"], "id", "bad_annotation_id")
+    except UnusableValueError as error:
+        error.add_to(problems, place)
+        return
+    if number in seen:
+        text = "its id is another annotation's, too; it is read, but COCO's scoring tools need ids of their own"
+        problems.tally(place, text, "duplicate_annotation_id", left_out=False)
+    seen.add(number)
+
+
+def _size_on_disk(file_name: str, search: PictureSearch | None) -> tuple[int, int] | None:
+    found = search.find(file_name) if search else None
+    try:
+        return picture_size(str(found)) if found else None
+    except PosekitError:
+        return None
+
+
+def _read_images(
+    entries: Sequence[Any],
+    objects: Mapping[Key, int],
+    size_of_file: Callable[[str], tuple[int, int] | None],
+    problems: ProblemList,
+) -> tuple[dict[Key, PictureAnnotation], set[Key]]:
+    """Return the usable pictures by id, without objects, and the ids of those that are left out.
+
+    `objects` tells how many annotations name each id: those of a picture that is left out are counted with it.
+    `size_of_file` gives (h, w) of a picture file, for entries without a size.
+    """
+    found: dict[Key, PictureAnnotation] = {}
+    claimed: set[Key] = set()
+    for position, entry in enumerate(entries):
+        place = f"images[{position}]"
+        image_id = key_of(entry.get("id")) if isinstance(entry, dict) else None
+        lost = 0 if image_id is None or image_id in claimed else objects.get(image_id, 0)
+        try:
+            if image_id in claimed:
+                text = f"is {quote(image_id)} again: each picture needs its own; annotations go to the first"
+                raise UnusableValueError("id", text, "duplicate_image_id")
+            key, file_name, size = _read_image(entry)
+            size = size or _size_from_file(file_name, size_of_file, place, problems)
+            found[key] = PictureAnnotation(file_name=file_name, path=None, size=size, image_id=key)
+        except UnusableValueError as error:
+            error.add_to(problems, place, objects=lost, picture=True)
+        if image_id is not None:
+            claimed.add(image_id)
+    return found, claimed - found.keys()
+
+
+def _read_image(entry: Any) -> tuple[Key, str, tuple[int, int] | None]:
+    """Return id, file name and (h, w); no size when the entry has neither side."""
+    if not isinstance(entry, dict):
+        raise UnusableValueError("id", f"the entry is {quote(entry)}, not a dictionary", "bad_image")
+    image_id = read_key(entry.get("id"), "id", "bad_image_id")
+    file_name = entry.get("file_name")
+    if not isinstance(file_name, str) or not file_name.strip() or "\0" in file_name:
+        raise UnusableValueError("file_name", f"is {quote(file_name)}, not the name of a file", "bad_file_name")
+    file_name = file_name.replace("\\", "/")  # exports from Windows separate folders by backslashes
+    if entry.get("height") is None and entry.get("width") is None:
+        return image_id, file_name, None
+    return image_id, file_name, (read_side(entry, "height"), read_side(entry, "width"))
+
+
+def _size_from_file(
+    file_name: str, size_of_file: Callable[[str], tuple[int, int] | None], place: str, problems: ProblemList
+) -> tuple[int, int]:
+    size = size_of_file(file_name)
+    if size is None:
+        text = "is missing, and there is no readable picture file to take it from"
+        raise UnusableValueError("height", text, "no_size")
+    problems.add(f"{place}.height", "is missing: the size of the picture file is used", "size_from_picture")
+    return size
+
 
 @dataclass(frozen=True)
-class AnnotationReader:
-    """Turns entries of ``annotations`` into objects.
+class _AnnotationReader:
+    """Turns entries of ``annotations`` into objects; `problems` takes what is mended.
 
-    Attributes:
-        categories: of the file.
-        with_parts: whether outlines are wanted; without, they are read only where a box is missing.
-        problems: takes what is mended; what makes an annotation unusable is raised.
+    Without `with_parts`, outlines are read only where a box is missing.
     """
 
     categories: Categories
@@ -32,16 +190,7 @@ class AnnotationReader:
     problems: ProblemList
 
     def read(self, entry: Mapping[str, Any], size: tuple[int, int], place: str) -> ObjectAnnotation:
-        """Return one object.
-
-        Args:
-            entry: the annotation.
-            size: (h, w) of its picture.
-            place: where it stands, for messages.
-
-        Raises:
-            UnusableValueError: the object has to be left out.
-        """
+        """Return one object of a picture of (h, w); an `UnusableValueError` says why it has to be left out."""
         label = self._label(entry)
         keypoints = self._keypoints(entry, label, place)
         box = read_box(entry.get("bbox"))
@@ -89,7 +238,6 @@ class AnnotationReader:
     def _derive_box(
         self, parts: tuple[Points, ...], keypoints: Points | None, size: tuple[int, int], place: str
     ) -> Box:
-        """Return the box of an annotation that has no ``bbox``."""
         derived = derive_box(parts, keypoints, size)
         if derived is None:
             text = "is missing, and neither an outline nor two labelled keypoints tell where the object is"
@@ -110,229 +258,3 @@ def _read_crowd(entry: Mapping[str, Any]) -> bool:
     if crowd is None or (isinstance(crowd, (bool, int, float)) and crowd in (0, 1)):
         return bool(crowd)
     raise UnusableValueError("iscrowd", f"is {quote(crowd)}, not 0 or 1", "bad_iscrowd")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageEntry:
-    """One entry of ``images``.
-
-    Attributes:
-        image_id: what annotations call it.
-        file_name: as it stands in the file, with "/" between folders.
-        size: (h, w) in pixels.
-    """
-
-    image_id: int | str
-    file_name: str
-    size: tuple[int, int]
-
-
-def read_images(
-    entries: Sequence[Any],
-    objects: Mapping[int | str, int],
-    size_of_file: Callable[[str], tuple[int, int] | None],
-    problems: ProblemList,
-) -> dict[int | str, ImageEntry]:
-    """Return the usable pictures by their id, in the order of the file.
-
-    Args:
-        entries: the list ``images``.
-        objects: how many annotations name each id; those of a picture that is left out are counted with it.
-        size_of_file: gives (h, w) of the picture file of a name, for entries without a size; None when not found.
-        problems: takes one problem for each entry that is left out.
-    """
-    found: dict[int | str, ImageEntry] = {}
-    claimed: set[int | str] = set()
-    for position, entry in enumerate(entries):
-        place = f"images[{position}]"
-        image_id = _peek_id(entry)
-        first = image_id is not None and image_id not in claimed
-        try:
-            if image_id in claimed:
-                text = f"is {quote(image_id)} again: each picture needs its own; annotations go to the first"
-                raise UnusableValueError("id", text, "duplicate_image_id")
-            key, file_name, size = _read_entry(entry)
-            size = size or _size_from_file(file_name, size_of_file, place, problems)
-            found[key] = ImageEntry(image_id=key, file_name=file_name, size=size)
-        except UnusableValueError as error:
-            lost = objects.get(image_id, 0) if first and image_id is not None else 0
-            error.add_to(problems, place, objects=lost, picture=True)
-        if image_id is not None:
-            claimed.add(image_id)
-    return found
-
-
-def claimed_ids(entries: Sequence[Any]) -> set[int | str]:
-    """Return the ids that the entries have, those of unusable entries included."""
-    return {image_id for entry in entries if (image_id := _peek_id(entry)) is not None}
-
-
-def _peek_id(entry: Any) -> int | str | None:
-    """Return the id of an entry that may be unusable otherwise."""
-    try:
-        return read_key(entry.get("id"), "id", "") if isinstance(entry, dict) else None
-    except UnusableValueError:
-        return None
-
-
-def _read_entry(entry: Any) -> tuple[int | str, str, tuple[int, int] | None]:
-    """Return id, file name and size; no size when the entry has neither side."""
-    if not isinstance(entry, dict):
-        raise UnusableValueError("id", f"the entry is {quote(entry)}, not a dictionary", "bad_image")
-    image_id = read_key(entry.get("id"), "id", "bad_image_id")
-    file_name = entry.get("file_name")
-    if not isinstance(file_name, str) or not file_name.strip() or "\0" in file_name:
-        raise UnusableValueError("file_name", f"is {quote(file_name)}, not the name of a file", "bad_file_name")
-    # Exports from Windows separate folders by backslashes.
-    return image_id, file_name.replace("\\", "/"), _read_size(entry)
-
-
-def _read_size(entry: Mapping[str, Any]) -> tuple[int, int] | None:
-    """Return (h, w); None when the entry has neither side."""
-    height, width = entry.get("height"), entry.get("width")
-    if height is None and width is None:
-        return None
-    return _read_side("height", height), _read_side("width", width)
-
-
-def _read_side(key: str, side: Any) -> int:
-    if not is_number(side) or side < 1 or side != int(side):
-        raise UnusableValueError(key, f"is {quote(side)}, not a number of pixels of at least 1", "bad_size")
-    return int(side)
-
-
-def _size_from_file(
-    file_name: str, size_of_file: Callable[[str], tuple[int, int] | None], place: str, problems: ProblemList
-) -> tuple[int, int]:
-    size = size_of_file(file_name)
-    if size is None:
-        text = "is missing, and there is no readable picture file to take it from"
-        raise UnusableValueError("height", text, "no_size")
-    problems.add(f"{place}.height", "is missing: the size of the picture file is used", "size_from_picture")
-    return size
-
-
-Objects = dict[int | str, list[ObjectAnnotation]]
-
-
-def read_coco(
-    path: Path,
-    *,
-    image_dirs: Sequence[Path] = (),
-    task: str = "pose",
-    find_pictures: bool = True,
-    class_numbers: ClassNumbers = "rank",
-) -> AnnotationSet:
-    """Read a COCO JSON file of boxes, keypoints, polygons and RLE masks; COCO-WholeBody gives 133 keypoints.
-
-    Each entry of ``annotations`` is one object of the answer, or counted by the `objects` of one of its problems.
-    Crowds are kept and marked. An annotation without ``bbox`` gets a box around its outline or keypoints.
-
-    Args:
-        path: the file.
-        image_dirs: folders to look for pictures in first; then the file's folder and the one above it.
-        task: "segment" and "multitask" read outlines; "detect" and "pose" leave them unread where there are boxes.
-        find_pictures: whether to look for the picture files at all; without, every size must stand in the file.
-        class_numbers: how categories become class numbers, as for `number_classes`.
-
-    Returns:
-        The pictures in the order of the file. A picture that was not found has no path.
-
-    Raises:
-        DatasetNotFoundError: there is no such file.
-        DatasetError: the file is no COCO ground truth, or its keypoint lists do not fit its categories.
-    """
-    content = load_coco(path)
-    problems = ProblemList(str(path))
-    categories = find_categories(content, path, problems, class_numbers)
-    search = PictureSearch(path, image_dirs) if find_pictures else None
-    counts = Counter(key for entry in content["annotations"] if (key := _image_key(entry)) is not None)
-    images = read_images(content["images"], counts, lambda name: _size_on_disk(name, search), problems)
-    reader = AnnotationReader(categories=categories, with_parts=task in TASKS_WITH_OUTLINES, problems=problems)
-    objects = _read_objects(content, images, reader, problems)
-    pictures = (_picture(image, search, objects) for image in images.values())
-    return AnnotationSet(
-        names=categories.names, schema=categories.schema, pictures=tuple(pictures), problems=problems.all()
-    )
-
-
-def _size_on_disk(file_name: str, search: PictureSearch | None) -> tuple[int, int] | None:
-    found = search.find(file_name) if search else None
-    try:
-        return picture_size(str(found)) if found else None
-    except PosekitError:
-        return None
-
-
-def _read_objects(
-    content: Mapping[str, Any], images: Mapping[int | str, ImageEntry], reader: AnnotationReader, problems: ProblemList
-) -> Objects:
-    """Return the objects by the id of their picture; what is left out goes into `problems`."""
-    objects: Objects = {key: [] for key in images}
-    counted = claimed_ids(content["images"]) - images.keys()
-    ids = _IdCheck(problems)
-    for position, entry in enumerate(content["annotations"]):
-        place = _place(position, entry)
-        try:
-            key = _picture_of(entry)
-            if key in counted:
-                continue  # counted with its picture
-            if key not in images:
-                raise UnusableValueError("image_id", f"is {quote(key)}, which no entry of images has", "no_such_image")
-            objects[key].append(reader.read(entry, images[key].size, place))
-            ids.check(entry, place)
-        except UnusableValueError as error:
-            error.add_to(problems, place, objects=1)
-    return objects
-
-
-class _IdCheck:
-    """Tells of annotation ids that COCO's scoring tools would stumble over."""
-
-    def __init__(self, problems: ProblemList) -> None:
-        self._seen: set[int] = set()
-        self._problems = problems
-
-    def check(self, entry: Mapping[str, Any], place: str) -> None:
-        """Take note of an annotation's id; the annotation is read whatever it is."""
-        if "id" not in entry:
-            return
-        try:
-            number = read_id(entry["id"], "id", "bad_annotation_id")
-        except UnusableValueError as error:
-            error.add_to(self._problems, place)
-            return
-        if number in self._seen:
-            text = "its id is another annotation's, too; it is read, but COCO's scoring tools need ids of their own"
-            self._problems.tally(place, text, "duplicate_annotation_id", left_out=False)
-        self._seen.add(number)
-
-
-def _picture_of(entry: Any) -> int | str:
-    if not isinstance(entry, dict):
-        raise UnusableValueError("image_id", f"the entry is {quote(entry)}, not a dictionary", "bad_annotation")
-    if "image_id" not in entry:
-        raise UnusableValueError("image_id", "is missing: the object belongs to no picture", "no_image_id")
-    return read_key(entry["image_id"], "image_id", "bad_image_id")
-
-
-def _image_key(entry: Any) -> int | str | None:
-    try:
-        return _picture_of(entry)
-    except UnusableValueError:
-        return None
-
-
-def _place(position: int, entry: Any) -> str:
-    number = entry.get("id") if isinstance(entry, dict) else None
-    return f"annotations[{position}]" + (f" (id {quote(number)})" if isinstance(number, (int, str)) else "")
-
-
-def _picture(image: ImageEntry, search: PictureSearch | None, objects: Objects) -> PictureAnnotation:
-    return PictureAnnotation(
-        file_name=image.file_name,
-        path=search.find(image.file_name) if search else None,
-        size=image.size,
-        objects=tuple(objects[image.image_id]),
-        image_id=image.image_id,
-    )

@@ -3,19 +3,16 @@
 import json
 import mmap
 import re
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from posekit.config.commands import TASKS_WITH_KEYPOINTS
-from posekit.data.annotation import AnnotationSet, differing_part
+from posekit.config.commands import TASKS_WITH_KEYPOINTS, TASKS_WITH_OUTLINES
+from posekit.data.annotation import AnnotationSet
 from posekit.data.coco.categories import ClassNumbers
 from posekit.data.coco.read import read_coco
 from posekit.data.find_pictures import PictureSearch
-from posekit.data.labels import PictureLabels, ScanReport, Split
+from posekit.data.labels import Labels, PictureLabels, ScanReport, Split
 from posekit.data.to_labels import to_labels
 from posekit.errors import DatasetError, DatasetNotFoundError
 from posekit.files.problems import Problem, ProblemList
@@ -27,18 +24,16 @@ def read_coco_split(
     *,
     image_dirs: Sequence[Path] = (),
     task: str = "pose",
-    single_cls: bool = False,
     split_name: str = "val",
 ) -> Split:
     """Read one or more COCO JSON files as the labels of a split; no label files are written.
 
-    The labels are those that `coco_to_yolo` would write, without the rounding.
+    The labels are those that a conversion to label files would write, without the rounding.
 
     Args:
         paths: at least one file; all with the same classes and keypoints.
         image_dirs: folders to look for pictures in first.
         task: "detect", "segment", "pose" or "multitask".
-        single_cls: take all classes for one.
         split_name: "train", "val" or "test".
 
     Returns:
@@ -60,22 +55,21 @@ def read_coco_split(
         found = ProblemList(str(path))
         pictures += to_labels(annotations, task=task, problems=found)
         problems += (*annotations.problems, *found.all())
-    names = sets[0].names
-    if single_cls and len(names) > 1:
-        names = {0: "item"}
-        pictures = [replace(picture, classes=np.zeros_like(picture.classes)) for picture in pictures]
+    schema = sets[0].schema
+    points = schema.count if schema and task in TASKS_WITH_KEYPOINTS else None
+    labels = Labels.join(pictures, keypoints=points, polygons=task in TASKS_WITH_OUTLINES)
     return Split(
         name=split_name,
-        pictures=tuple(pictures),
-        names=names,
-        schema=sets[0].schema,
-        report=_report(sets, pictures, problems),
+        pictures=labels,
+        names=sets[0].names,
+        schema=schema,
+        report=_report(sets, labels, problems),
         truth=paths[0] if len(paths) == 1 else None,
     )
 
 
 def _check_same(first_path: Path, first: AnnotationSet, path: Path, annotations: AnnotationSet) -> None:
-    difference = differing_part(first, annotations)
+    difference = first.difference(annotations)
     if difference:
         raise DatasetError(f"{path}: has other {difference} than {first_path}; the files of one split must agree")
 
@@ -91,31 +85,44 @@ def _check_found(path: Path, annotations: AnnotationSet, image_dirs: Sequence[Pa
     )
 
 
-def _report(
-    sets: Sequence[AnnotationSet], pictures: Sequence[PictureLabels], problems: Sequence[Problem]
-) -> ScanReport:
+def _report(sets: Sequence[AnnotationSet], labels: Labels, problems: Sequence[Problem]) -> ScanReport:
     corrupt = sum(problem.picture for problem in problems)
     empty = sum(not picture.objects for annotations in sets for picture in annotations.pictures)
     return ScanReport(
         found=sum(len(annotations.pictures) for annotations in sets),
         empty=empty,
         corrupt=corrupt,
-        objects=sum(map(len, pictures)),
+        objects=len(labels.classes),
         dropped=sum(problem.objects for problem in problems),
         problems=tuple(problems),
     )
 
 
-_SPLIT_WORDS = {
-    "train": frozenset({"train", "training"}),
-    "val": frozenset({"val", "valid", "validation", "minival"}),
-    "test": frozenset({"test", "testing"}),
-}
+# Words in names of files and folders -> the split that they tell.
+_SPLITS = {"train": "train", "valid": "val", "val": "val", "validation": "val", "minival": "val", "test": "test"}
+_FILE_IN_SPLIT = "_annotations.coco.json"
+
+# What tools put before the name of the split.
+_PREFIXES = ("person_keypoints_", "instances_")
+
+
+def _splits_in(name: str) -> list[str]:
+    """Return the splits ("train", "val", "test") that the words of a name tell, in their order."""
+    return [_SPLITS[word] for word in re.findall("[a-z]+", name.lower()) if word in _SPLITS]
+
+
+def split_of(path: Path) -> str:
+    """Return the split that a COCO file is: "train", "val", "test", or its name without the usual prefix.
+
+    Its name tells, that of its folder for ``valid/_annotations.coco.json``.
+    """
+    name = path.parent.name if path.name == _FILE_IN_SPLIT else path.stem
+    for prefix in _PREFIXES:
+        name = name.removeprefix(prefix)
+    return next(iter(_splits_in(name)), name)
 
 
 _KINDS = ("keypoints", "instances", "annotations")
-
-
 _FILE_NAME = re.compile(rb'"file_name"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 
@@ -124,7 +131,7 @@ def find_truth(pictures: Sequence[str], *, root: Path, places: Sequence[Path], s
 
     Looked at are the files with ``keypoints``, ``instances`` or ``annotations`` in their name, and without the name
     of another split, in the root and the folders around the pictures, and in ``annotations`` within these. Likely
-    ones come first, and the search ends with the first that fits.
+    ones come first: named like a folder, like the split, of the kind that fits the task, small.
 
     Args:
         pictures: names of the picture files.
@@ -134,39 +141,25 @@ def find_truth(pictures: Sequence[str], *, root: Path, places: Sequence[Path], s
         task: for "pose" and "multitask" the file must hold keypoints.
     """
     wanted = {Path(name).name for name in pictures}
+    keypoints = task in TASKS_WITH_KEYPOINTS
+    kinds = _KINDS if keypoints else ("instances", "annotations", "keypoints")
     folders = [place if place.is_dir() else place.parent for place in places]
-    candidates = _candidates(root, folders, split)
-    for path in sorted(candidates, key=lambda path: _rank(path, folders, split, task)):
-        if _covers(path, wanted, keypoints=task in TASKS_WITH_KEYPOINTS):
-            return path
-    return None
+    around = {root, *folders, *(folder.parent for folder in folders)}
+    around |= {parent for folder in folders for parent in folder.parents if parent.is_relative_to(root)}
 
+    def rank(path: Path) -> tuple[bool, bool, int, int, str]:
+        stem = path.stem.lower()
+        like_folder = any(folder.name.lower() in stem for folder in folders)
+        kind = min(place for place, word in enumerate(kinds) if word in stem)
+        return not like_folder, split not in _splits_in(stem), kind, path.stat().st_size, str(path)
 
-def _candidates(root: Path, folders: Sequence[Path], split: str) -> Iterator[Path]:
-    places = [root]
-    for folder in folders:
-        within = [parent for parent in folder.parents if parent.is_relative_to(root)]
-        places += [folder, folder.parent, *within]
-    others = frozenset().union(*(words for name, words in _SPLIT_WORDS.items() if name != split))
-    for place in dict.fromkeys(places):
-        for path in (*place.glob("*.json"), *place.glob("annotations/*.json")):
-            is_truth = any(kind in path.stem.lower() for kind in _KINDS)
-            if is_truth and not _words(path.stem) & others and path.is_file():
-                yield path
-
-
-def _words(name: str) -> set[str]:
-    return set(re.findall("[a-z]+", name.lower()))
-
-
-def _rank(path: Path, folders: Sequence[Path], split: str, task: str) -> tuple[bool, bool, int, int, str]:
-    """Return what likely files come first by: named like a folder, like the split, of the kind that fits, small."""
-    stem = path.stem.lower()
-    order = _KINDS if task in TASKS_WITH_KEYPOINTS else ("instances", "annotations", "keypoints")
-    like_folder = any(folder.name.lower() in stem for folder in folders)
-    like_split = bool(_words(stem) & _SPLIT_WORDS.get(split, frozenset({split})))
-    kind = min(index for index, word in enumerate(order) if word in stem)
-    return not like_folder, not like_split, kind, path.stat().st_size, str(path)
+    candidates = {
+        path
+        for place in around
+        for path in (*place.glob("*.json"), *place.glob("annotations/*.json"))
+        if any(kind in path.stem.lower() for kind in _KINDS) and {*_splits_in(path.stem)} <= {split} and path.is_file()
+    }
+    return next((path for path in sorted(candidates, key=rank) if _covers(path, wanted, keypoints=keypoints)), None)
 
 
 def _covers(path: Path, wanted: Collection[str], *, keypoints: bool) -> bool:
@@ -185,25 +178,6 @@ def _covers(path: Path, wanted: Collection[str], *, keypoints: bool) -> bool:
     return False
 
 
-_SPLIT_FOLDERS = {"train": ("train",), "val": ("valid", "val", "validation"), "test": ("test",)}
-
-
-_FILE_IN_SPLIT = "_annotations.coco.json"
-
-
-FOLDER_WORDS = {
-    "train": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "minival": "val",
-    "test": "test",
-}
-
-
-_SPLIT_WORD = re.compile(rf"(?<![a-z])({'|'.join(FOLDER_WORDS)})(?![a-z])", re.IGNORECASE)
-
-
 # Files that lie beside the object annotations of COCO, and say nothing of single objects.
 _OTHER_ANNOTATIONS = ("captions", "image_info", "panoptic", "stuff")
 
@@ -217,28 +191,21 @@ def coco_folder_keys(folder: Path, task: str) -> dict[str, Any] | None:
     """Return the keys for a folder of COCO JSON files; None when it is none.
 
     Known are ``train/``, ``valid/`` and ``test/`` with a ``_annotations.coco.json`` each, and JSON files in
-    ``annotations/`` or in the folder itself, whose names tell the split (``person_keypoints_val2017.json``).
-
-    Args:
-        folder: an existing folder.
-        task: of several files for a split, ``*keypoints*`` is for "pose" and "multitask", ``*instances*`` for others.
+    ``annotations/`` or in the folder itself, whose names tell the split (``person_keypoints_val2017.json``). Of
+    several files for a split, ``*keypoints*`` is for "pose" and "multitask", ``*instances*`` for others.
 
     Raises:
         DatasetError: several files could be the same split.
     """
-    splits = _files_in_split_folders(folder) or _files_by_name(folder, task)
+    splits: dict[str, Path] = {}
+    for name, split in _SPLITS.items():
+        file = folder / name / _FILE_IN_SPLIT
+        if split not in splits and file.is_file():
+            splits[split] = file
+    splits = splits or _files_by_name(folder, task)
     if not splits:
         return None
     return {"path": str(folder)} | {split: str(file.relative_to(folder)) for split, file in splits.items()}
-
-
-def _files_in_split_folders(folder: Path) -> dict[str, Path]:
-    found = {}
-    for split, names in _SPLIT_FOLDERS.items():
-        file = next((file for name in names if (file := folder / name / _FILE_IN_SPLIT).is_file()), None)
-        if file is not None:
-            found[split] = file
-    return found
 
 
 def _files_by_name(folder: Path, task: str) -> dict[str, Path]:
@@ -246,8 +213,8 @@ def _files_by_name(folder: Path, task: str) -> dict[str, Path]:
     files = [file for file in files if not file.name.startswith((*_OTHER_ANNOTATIONS, "."))]
     groups: dict[str, list[Path]] = {}
     for file in files:
-        if match := _SPLIT_WORD.search(file.stem):
-            groups.setdefault(FOLDER_WORDS[match[1].lower()], []).append(file)
+        for split in _splits_in(file.stem)[:1]:
+            groups.setdefault(split, []).append(file)
     if groups:
         return {split: _one_of(group, f"the split {split}", task) for split, group in groups.items()}
     return dict.fromkeys(("train", "val"), _one_of(files, "all splits", task)) if files else {}
@@ -265,29 +232,20 @@ def _one_of(files: Sequence[Path], use: str, task: str) -> Path:
     )
 
 
-# What tools put before the name of the split.
-_PREFIXES = ("person_keypoints_", "instances_")
-
-
-FILE_WORD = re.compile(r"(?<![a-z])(train|valid|val|test)", re.IGNORECASE)
-
-
-_EXPORTED_NAME = "_annotations.coco"
-
-
 def read_coco_splits(
     source: Path, *, task: str, image_dirs: Sequence[Path], find_pictures: bool, class_numbers: ClassNumbers
 ) -> dict[str, AnnotationSet]:
     """Return the annotations of a file or folder of COCO JSON by split; the other arguments are those of `read_coco`.
 
+    Of a folder that are all ``*.json``, else those in ``annotations/``, else those in the folders of splits.
+
     Raises:
         DatasetNotFoundError: there is no such file, or no JSON in the folder.
-        DatasetError: a file is no COCO ground truth, or two files are the same split.
-        UnknownChoiceError: `class_numbers` is none of its choices.
+        DatasetError: two files are the same split.
     """
     splits: dict[str, AnnotationSet] = {}
-    for path in find_coco_files(source):
-        name = split_name(path)
+    for path in _files_of(source):
+        name = split_of(path)
         if name in splits:
             raise DatasetError(
                 f"{source}: two files would become the split {name}, one is {path.name}: convert one each"
@@ -298,31 +256,15 @@ def read_coco_splits(
     return splits
 
 
-def find_coco_files(source: Path) -> list[Path]:
-    """Return the JSON files that a file or folder names, sorted.
-
-    Raises:
-        DatasetNotFoundError: there are none.
-    """
+def _files_of(source: Path) -> list[Path]:
     if source.is_file():
         return [source]
     if not source.is_dir():
         raise DatasetNotFoundError(f"{source}: there is no such file or folder")
-    for pattern in ("*.json", "annotations/*.json", "*/_annotations.coco.json"):
+    for pattern in ("*.json", "annotations/*.json", f"*/{_FILE_IN_SPLIT}"):
         found = sorted(path for path in source.glob(pattern) if not path.name.startswith("."))
         if found:
             return found
     raise DatasetNotFoundError(
         f"{source}: the folder holds no JSON file, nor do annotations/ and the folders of splits"
     )
-
-
-def split_name(path: Path) -> str:
-    """Return the split that a COCO file is: "train", "val", "test", or its name without the usual prefix."""
-    stem = path.parent.name if path.stem == _EXPORTED_NAME else path.stem
-    for prefix in _PREFIXES:
-        stem = stem.removeprefix(prefix)
-    word = FILE_WORD.search(stem)
-    if word is None:
-        return stem
-    return word[1].lower().replace("valid", "val")

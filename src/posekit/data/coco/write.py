@@ -1,7 +1,7 @@
 """Writes annotations as COCO JSON."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import numpy as np
 
 from posekit.data.annotation import AnnotationSet, ObjectAnnotation, PictureAnnotation, Points, derive_box
 from posekit.data.find_pictures import usable_pictures
+from posekit.data.labels import PictureLabels, Split
 from posekit.data.written import PictureNames, PictureTransfer, Written, bring_picture, check_transfer, require_pictures
 from posekit.errors import DatasetError, OutputError
 from posekit.files.problems import ProblemList
@@ -18,7 +19,7 @@ from posekit.ops.polygons import polygon_area
 from posekit.schema.schema import KeypointSchema
 
 # Thousandths of a pixel: finer than any annotation, and short.
-_DECIMALS = 3
+DECIMALS = 3
 
 
 def write_coco(annotations: AnnotationSet, path: Path) -> Written:
@@ -27,13 +28,6 @@ def write_coco(annotations: AnnotationSet, path: Path) -> Written:
     Categories are numbered from 1 in the order of the class numbers, annotations from 1 in the order of the pictures;
     pictures keep their ids when all have different whole numbers. ``area`` is the one that the annotations state,
     else that of the outlines, else that of the box. An object without a box gets one around its outlines or keypoints.
-
-    Args:
-        annotations: pictures with their objects.
-        path: a file that does not exist yet.
-
-    Returns:
-        The path, and what was written and left out.
 
     Raises:
         OutputError: the file exists, or cannot be written.
@@ -51,12 +45,13 @@ def write_coco(annotations: AnnotationSet, path: Path) -> Written:
     )
 
 
-def coco_content(annotations: AnnotationSet, problems: ProblemList) -> dict[str, Any]:
-    """Return annotations in the form of a COCO JSON file.
+def coco_content(
+    annotations: AnnotationSet, problems: ProblemList, *, decimals: int | None = DECIMALS
+) -> dict[str, Any]:
+    """Return annotations in the form of a COCO JSON file; see `write_coco`.
 
-    Args:
-        annotations: pictures with their objects.
-        problems: takes objects that are left out because they have no box and nothing to derive one from.
+    `problems` takes objects without a box and without anything to derive one from. Pixels have so many `decimals`,
+    all of them with None.
     """
     images: list[dict[str, Any]] = []
     objects: list[dict[str, Any]] = []
@@ -64,7 +59,7 @@ def coco_content(annotations: AnnotationSet, problems: ProblemList) -> dict[str,
         height, width = picture.size
         images.append({"id": number, "file_name": picture.file_name, "height": height, "width": width})
         for position, found in enumerate(picture.objects):
-            entry = _annotation(found, picture, annotations.schema)
+            entry = _annotation(found, picture, annotations.schema, decimals)
             if entry is None:
                 text = "no box, and nothing to derive one from"
                 problems.add(f"object {position + 1} of {picture.file_name}", text, "no_box", objects=1)
@@ -91,7 +86,7 @@ def _category(number: int, name: str, schema: KeypointSchema | None) -> dict[str
 
 
 def _annotation(
-    found: ObjectAnnotation, picture: PictureAnnotation, schema: KeypointSchema | None
+    found: ObjectAnnotation, picture: PictureAnnotation, schema: KeypointSchema | None, decimals: int | None
 ) -> dict[str, Any] | None:
     """Return an entry without ids; None for an object without any extent."""
     box = found.box
@@ -101,36 +96,60 @@ def _annotation(
             return None
         box = derived.box
     x1, y1, x2, y2 = box
+    area = found.area
+    if area is None:
+        area = sum(polygon_area(part) for part in found.parts) or (x2 - x1) * (y2 - y1)
     entry: dict[str, Any] = {
         "category_id": found.label + 1,
-        "bbox": _rounded(np.array((x1, y1, x2 - x1, y2 - y1))),
-        "area": round(_area(found, (x2 - x1) * (y2 - y1)), _DECIMALS),
+        "bbox": _rounded(np.array((x1, y1, x2 - x1, y2 - y1)), decimals),
+        "area": area if decimals is None else round(area, decimals),
         "iscrowd": int(found.crowd),
-        "segmentation": [_rounded(part) for part in found.parts],
+        "segmentation": [_rounded(part, decimals) for part in found.parts],
     }
     if schema is not None and (schema.classes is None or found.label in schema.classes):
         points = np.zeros((schema.count, 3)) if found.keypoints is None else found.keypoints
         points = points[: schema.points_of(found.label)]
-        entry["keypoints"] = _keypoint_values(points)
+        rows = (
+            points.tolist()
+            if decimals is None
+            else [(round(x, decimals), round(y, decimals), v) for x, y, v in points.tolist()]
+        )
+        entry["keypoints"] = [number for x, y, v in rows for number in (x, y, int(v))]
         entry["num_keypoints"] = int((points[:, 2] > 0).sum())
     return entry
 
 
-def _area(found: ObjectAnnotation, box_area: float) -> float:
-    """Return px² of the object."""
-    if found.area is not None:
-        return found.area
-    return sum(polygon_area(part) for part in found.parts) or box_area
+def _rounded(values: Points, decimals: int | None) -> list[float]:
+    numbers: list[float] = (values if decimals is None else values.round(decimals)).ravel().tolist()
+    return numbers
 
 
-def _rounded(points: Points) -> list[float]:
-    values: list[float] = points.ravel().round(_DECIMALS).tolist()
-    return values
+def split_annotations(split: Split, root: Path) -> AnnotationSet:
+    """Return the labels of a split as annotations in pixels; names are relative to `root`, outside of it absolute."""
+    pictures = []
+    for labels in split.pictures:
+        path = Path(labels.path)
+        name = path.relative_to(root) if path.is_relative_to(root) else path.absolute()
+        objects = tuple(label_annotations(labels))
+        pictures.append(PictureAnnotation(file_name=name.as_posix(), path=path, size=labels.size, objects=objects))
+    return AnnotationSet(
+        names=split.names, schema=split.schema, pictures=tuple(pictures), problems=split.report.problems
+    )
 
 
-def _keypoint_values(points: Points) -> list[float]:
-    """Return x, y as numbers of pixels and visibility as a whole number."""
-    return [value for x, y, v in points.tolist() for value in (round(x, _DECIMALS), round(y, _DECIMALS), int(v))]
+def label_annotations(labels: PictureLabels) -> Iterator[ObjectAnnotation]:
+    """Yield the objects of a picture in pixels; an object has at most one outline, and states no area."""
+    scale = np.array(labels.size[::-1], np.float64)
+    for index, label in enumerate(labels.classes.tolist()):
+        centre, half = labels.boxes[index, :2] * scale, labels.boxes[index, 2:] * scale / 2
+        keypoints = None
+        if labels.keypoints is not None:
+            keypoints = labels.keypoints[index].astype(np.float64)
+            keypoints[:, :2] *= scale
+        outline = labels.polygons[index] * scale if labels.polygons else np.zeros((0, 2))
+        (x1, y1), (x2, y2) = (centre - half).tolist(), (centre + half).tolist()
+        parts = (outline,) if len(outline) else ()
+        yield ObjectAnnotation(label=label, box=(x1, y1, x2, y2), keypoints=keypoints, parts=parts)
 
 
 def write_coco_set(splits: Mapping[str, AnnotationSet], folder: Path, *, pictures: PictureTransfer = "link") -> Written:
@@ -141,9 +160,6 @@ def write_coco_set(splits: Mapping[str, AnnotationSet], folder: Path, *, picture
         folder: a new or empty folder.
         pictures: "link" (hard links; copies across disks), "copy" or "none". Without "none", pictures that were not
             found, cannot be read or are of another size than their annotations are left out.
-
-    Returns:
-        The folder, and what was written and left out in all splits.
 
     Raises:
         DatasetError: there is no picture to write.

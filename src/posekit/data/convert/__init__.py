@@ -1,1 +1,5 @@
-"""Annotations from one format to another, and label sets put together."""
+"""Annotations of other programs become data sets; label sets are merged."""
+
+from posekit.data.convert.convert import convert_labels
+
+__all__ = ["convert_labels"]

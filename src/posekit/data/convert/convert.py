@@ -1,119 +1,37 @@
-"""Converts annotations of any known format to a data set that posekit trains on."""
+"""Converts annotations of any known format to a data set that posekit trains on.
+
+A reader takes the file or folder, and a folder to look for pictures in before it looks beside the annotations. It
+returns everything that was read, with a problem for everything that was not, and raises `DatasetNotFoundError` where
+there is no such file, `DatasetError` where it is of another format or damaged.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
 
-import numpy as np
-
-from posekit.data.annotation import AnnotationSet, ObjectAnnotation, PictureAnnotation
+from posekit.data.annotation import AnnotationSet, ObjectAnnotation
 from posekit.data.coco.categories import ClassNumbers
 from posekit.data.coco.split import read_coco_splits
-from posekit.data.coco.write import write_coco, write_coco_set
+from posekit.data.coco.write import split_annotations, write_coco_set
 from posekit.data.convert.cvat import FILE_NAME as CVAT_FILE
 from posekit.data.convert.cvat import read_cvat
-from posekit.data.convert.deeplabcut import LABEL_FILES, PROJECT_FILE, read_deeplabcut
+from posekit.data.convert.deeplabcut import LABEL_FILES, LABEL_FOLDERS, PROJECT_FILE, read_deeplabcut
 from posekit.data.convert.keypoint_map import map_keypoints
 from posekit.data.convert.label_studio import read_label_studio
 from posekit.data.convert.sleap import read_sleap
 from posekit.data.convert.stanfordextra import read_stanfordextra
 from posekit.data.dataset import read_description
-from posekit.data.labels import PictureLabels, Split
 from posekit.data.open_split import open_split
 from posekit.data.written import PictureTransfer, Written
 from posekit.data.yolo.write import write_yolo
-from posekit.errors import DatasetError, DatasetKeyError, DatasetNotFoundError, SettingError
+from posekit.errors import DatasetError, DatasetNotFoundError, SettingError
+from posekit.files.magic import HEAD_BYTES, identify
 from posekit.files.reading import read_file
-from posekit.files.writing import new_folder
 
-
-def yolo_to_coco(
-    data: str | Path, out: Path, *, task: str = "pose", splits: Sequence[str] | None = None
-) -> dict[str, Written]:
-    """Convert a data set in YOLO form to COCO JSON; the folder appears complete or not at all.
-
-    Each split becomes ``<out>/<split>.json``. Pictures stay where they are: ``file_name`` is relative to the root of
-    the data set, and absolute for pictures outside.
-
-    Args:
-        data: a dataset YAML, or a folder that holds one.
-        out: a new or empty folder.
-        task: "detect", "segment", "pose" or "multitask": how the label files are read.
-        splits: "train", "val", "test"; None for all that the data set has.
-
-    Returns:
-        By split, the file and what was written and left out.
-
-    Raises:
-        DatasetNotFoundError: the data set, or a part of it, does not exist.
-        DatasetError: no picture of a split can be used, or the data set contradicts itself.
-        DatasetKeyError: the data set has no such split, or no ``kpt_shape`` for a task with keypoints.
-        OutputError: the folder holds something already, or cannot be written.
-    """
-    description = read_description(data, task=task)
-    chosen = tuple(description.splits) if splits is None else tuple(splits)
-    if not chosen:
-        raise DatasetKeyError(f"{description.source}: names no split to convert")
-    opened = {split: open_split(description, split, task=task) for split in chosen}
-    with new_folder(out) as draft:
-        draft.mkdir(exist_ok=True)
-        written = {
-            name: write_coco(split_annotations(split, description.root), draft / f"{name}.json")
-            for name, split in opened.items()
-        }
-    return {name: replace(answer, path=out / f"{name}.json") for name, answer in written.items()}
-
-
-def split_annotations(split: Split, root: Path) -> AnnotationSet:
-    """Return the labels of a split as annotations in pixels.
-
-    Args:
-        split: with its labels.
-        root: the folder that ``file_name`` is relative to, "/" between folders; names of pictures outside are absolute.
-    """
-    return AnnotationSet(
-        names=split.names,
-        schema=split.schema,
-        pictures=tuple(_picture(labels, root) for labels in split.pictures),
-        problems=split.report.problems,
-    )
-
-
-def _picture(labels: PictureLabels, root: Path) -> PictureAnnotation:
-    path = Path(labels.path)
-    name = path.relative_to(root) if path.is_relative_to(root) else path.absolute()
-    return PictureAnnotation(
-        file_name=name.as_posix(),
-        path=path,
-        size=labels.size,
-        objects=tuple(_object(labels, index) for index in range(len(labels))),
-    )
-
-
-def _object(labels: PictureLabels, index: int) -> ObjectAnnotation:
-    scale = np.array(labels.size[::-1], np.float64)
-    box = labels.boxes[index].astype(np.float64)
-    near, far = (box[:2] - box[2:] / 2) * scale, (box[:2] + box[2:] / 2) * scale
-    keypoints = None
-    if labels.keypoints is not None:
-        keypoints = labels.keypoints[index].astype(np.float64)
-        keypoints[:, :2] *= scale
-    outline = labels.polygons[index] * scale if labels.polygons else np.zeros((0, 2))
-    return ObjectAnnotation(
-        label=int(labels.classes[index]),
-        box=(float(near[0]), float(near[1]), float(far[0]), float(far[1])),
-        keypoints=keypoints,
-        parts=(outline,) if len(outline) else (),
-    )
-
-
-# The name of the split of formats that know none.
-ONLY_SPLIT = "train"
-
-
+ONLY_SPLIT = "train"  # of formats that know no splits
 Splits = dict[str, AnnotationSet]
 
 
@@ -138,13 +56,7 @@ class ReadOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """One annotation format.
-
-    Attributes:
-        name: the word for it, as in ``form=cvat``.
-        title: what it is called in messages.
-        read: gives the annotations of a source by split.
-    """
+    """One annotation format: its word, as in ``form=cvat``, what messages call it, and its reader, by split."""
 
     name: str
     title: str
@@ -171,15 +83,8 @@ def _read_yolo(source: Path, options: ReadOptions) -> Splits:
     }
 
 
-def _read_sleap(source: Path, options: ReadOptions) -> Splits:
-    return {ONLY_SPLIT: read_sleap(source, extracted=options.extracted, images=options.images)}
-
-
 def _one_split(read: Callable[..., AnnotationSet]) -> Callable[[Path, ReadOptions], Splits]:
-    def read_source(source: Path, options: ReadOptions) -> Splits:
-        return {ONLY_SPLIT: read(source, images=options.images)}
-
-    return read_source
+    return lambda source, options: {ONLY_SPLIT: read(source, images=options.images)}
 
 
 FORMATS: Mapping[str, Format] = {
@@ -189,25 +94,19 @@ FORMATS: Mapping[str, Format] = {
         Format(name="cvat", title="CVAT XML", read=_one_split(read_cvat)),
         Format(name="labelstudio", title="a JSON export of Label Studio", read=_one_split(read_label_studio)),
         Format(name="deeplabcut", title="labels of DeepLabCut", read=_one_split(read_deeplabcut)),
-        Format(name="sleap", title="a SLEAP file", read=_read_sleap),
+        Format(
+            name="sleap",
+            title="a SLEAP file",
+            read=lambda source, options: {
+                ONLY_SPLIT: read_sleap(source, extracted=options.extracted, images=options.images)
+            },
+        ),
         Format(name="stanfordextra", title="JSON of StanfordExtra", read=_one_split(read_stanfordextra)),
         Format(name="yolo", title="a data set in YOLO form", read=_read_yolo),
     )
 }
 
-
 _HEAD_BYTES = 65536
-
-
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-
-
-_ZIP = b"PK\x03\x04"
-
-
-_LABEL_FOLDERS = "labeled-data"
-
-
 _YAML = (".yaml", ".yml")
 
 
@@ -232,7 +131,7 @@ def recognise_format(source: Path) -> str:
 def _of_folder(folder: Path) -> str | None:
     if (folder / CVAT_FILE).is_file():
         return "cvat"
-    if any(folder.glob(f"{LABEL_FILES}.*")) or (folder / _LABEL_FOLDERS).is_dir():
+    if any(folder.glob(f"{LABEL_FILES}.*")) or (folder / LABEL_FOLDERS).is_dir():
         return "deeplabcut"
     if any(path.suffix.lower() in _YAML for path in folder.iterdir()):
         return "yolo"
@@ -241,9 +140,11 @@ def _of_folder(folder: Path) -> str | None:
 
 def _of_file(path: Path) -> str | None:
     head = read_file(path, DatasetError, first=_HEAD_BYTES)
-    if head.startswith(_ZIP):
+    content = identify(head[:HEAD_BYTES])
+    kind = content.format if content else ""
+    if kind == "ZIP":
         raise DatasetError(f"{path}: is a ZIP archive: unpack it, and name the folder or the annotation file in it")
-    if head.startswith(_HDF5):
+    if kind == "HDF5 file":
         return "sleap" if path.suffix.lower() == ".slp" else "deeplabcut"
     if path.name == PROJECT_FILE and re.search(rb"^(multianimal)?bodyparts:", head, re.MULTILINE):
         return "deeplabcut"
@@ -344,7 +245,10 @@ def convert_labels(
         if names is not None:
             splits = {split: map_keypoints(found, names, file=str(source)) for split, found in splits.items()}
         task = task or _task_of(splits)
-        written = _write(splits, out, to, task, pictures)
+        if to == "coco":
+            written = write_coco_set(splits, out, pictures=pictures)
+        else:
+            written = write_yolo(splits, out, task=task, pictures=pictures)
     return Converted(
         form=chosen,
         task=task,
@@ -352,12 +256,6 @@ def convert_labels(
         outlines_left=to == "yolo" and task in ("detect", "pose") and any(thing.parts for thing in _objects(splits)),
         written=written,
     )
-
-
-def _write(splits: Splits, out: Path, to: str, task: str, pictures: PictureTransfer) -> Written:
-    if to == "coco":
-        return write_coco_set(splits, out, pictures=pictures)
-    return write_yolo(splits, out, task=task, pictures=pictures)
 
 
 def _task_of(splits: Splits) -> str:
@@ -369,42 +267,3 @@ def _task_of(splits: Splits) -> str:
 
 def _objects(splits: Splits) -> Iterable[ObjectAnnotation]:
     return (thing for annotations in splits.values() for picture in annotations.pictures for thing in picture.objects)
-
-
-def coco_to_yolo(
-    source: Path,
-    out: Path,
-    *,
-    task: str = "pose",
-    image_dirs: Sequence[Path] = (),
-    class_numbers: ClassNumbers = "rank",
-    pictures: PictureTransfer = "link",
-) -> Written:
-    """Convert COCO JSON to a data set in YOLO form; the folder appears complete or not at all.
-
-    Each file becomes one split: ``train``, ``val`` or ``test`` when its name says so, else its own name. Crowds, and
-    for "pose" objects without a labelled keypoint, are left out and counted.
-
-    Args:
-        source: a COCO JSON file, or a folder of which all ``*.json``, or those in ``annotations/`` or in the folders
-            of splits, are converted.
-        out: a new or empty folder.
-        task: "detect", "segment", "pose" or "multitask": which rows to write.
-        image_dirs: folders to look for pictures in first.
-        class_numbers: "rank": categories in ascending order of their ids become 0, 1, ...; "coco80": COCO's ids 1 to
-            90 become the 80 classes; "id": id - 1.
-        pictures: "link" (hard links, which take no space; copies across disks), "copy" or "none".
-
-    Returns:
-        The path of ``data.yaml``, and what was written and left out.
-
-    Raises:
-        DatasetNotFoundError: there is no such file, or no JSON in the folder.
-        DatasetError: a file is no COCO ground truth, or the files contradict each other.
-        OutputError: the folder holds something already, or cannot be written.
-        UnknownChoiceError: `class_numbers` or `pictures` is none of its choices.
-    """
-    splits = read_coco_splits(
-        source, task=task, image_dirs=image_dirs, find_pictures=pictures != "none", class_numbers=class_numbers
-    )
-    return write_yolo(splits, out, task=task, pictures=pictures)

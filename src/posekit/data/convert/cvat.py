@@ -1,17 +1,19 @@
-"""Reads CVAT XML 1.1, "CVAT for images" and "CVAT for video"."""
+"""Reads CVAT XML 1.1, "CVAT for images" and "CVAT for video".
+
+A value that cannot be used raises `UnusableValueError`; the shape or picture it belongs to becomes a problem.
+"""
 
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
-import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from posekit.data.annotation import AnnotationSet, Box
+from posekit.data.annotation import AnnotationSet, Box, PictureAnnotation
 from posekit.data.convert.objects import (
     UNGROUPED,
     NamedPicture,
@@ -23,86 +25,207 @@ from posekit.data.convert.objects import (
     join_shapes,
     number_objects,
 )
-from posekit.data.find_pictures import PictureSearch, find_frame
+from posekit.data.find_pictures import PictureSearch
 from posekit.errors import DatasetError, DatasetNotFoundError
 from posekit.files.problems import ProblemList
 from posekit.files.values import UnusableValueError, is_number, quote
 from posekit.io.decode import MAX_PIXELS
+from posekit.ops.polygons import outer_contours
 
 _OCCLUDED, _VISIBLE = 1, 2
+_FRAME_SUFFIXES = (".png", ".PNG", ".jpg", ".JPG", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+_NO_SHAPES = ("tag", "attribute")  # elements of a picture
+FILE_NAME = "annotations.xml"
+_ROOT = "annotations"
 
 
-def read_box(element: "Element") -> Box:
-    """Return the corners x1, y1, x2, y2 of a ``<box>``; of a turned one, of the upright box around it.
+@dataclass(frozen=True, kw_only=True)
+class _Drawing:
+    """The drawing of a skeleton: names of its points by node number, and its edges as pairs of names."""
 
-    Raises:
-        UnusableValueError: a corner is missing or no number, or the box has no area.
+    names: tuple[str, ...] = ()
+    limbs: tuple[tuple[str, str], ...] = ()
+
+
+def read_cvat(source: Path, *, images: Path | None = None) -> AnnotationSet:
+    """Read a CVAT file.
+
+    Points of skeletons and single points are keypoints by their label: hidden when marked as occluded, unlabelled
+    when marked as outside. Boxes, polygons and masks give the other parts of an object. A shape that has no place in
+    an object (a line, an ellipse, a cuboid) is a problem. Of a video only frames with shapes are read.
+
+    `source` is the XML file, or the unpacked folder with ``annotations.xml``.
     """
+    path = source / FILE_NAME if source.is_dir() else source
+    root = _load_xml(path)
+    if root.tag != _ROOT:
+        raise DatasetError(f"{path}: its root is <{root.tag}>, that of CVAT XML is <{_ROOT}>")
+    problems = ProblemList(str(path))
+    search = PictureSearch(path, [] if images is None else [images])
+    if root.find("image") is not None:
+        pictures = _pictures(root.iterfind("image"), search, problems)
+    elif root.find("track") is not None:
+        pictures = _frames(root, path, search, problems)
+    else:
+        raise DatasetError(f"{path}: lists neither pictures (<image>) nor tracks of a video (<track>)")
+    return number_objects(pictures, _used(_read_labels(root, problems), pictures), problems)
+
+
+def _pictures(elements: Iterable[Element], search: PictureSearch, problems: ProblemList) -> list[NamedPicture]:
+    pictures: list[NamedPicture] = []
+    for number, element in enumerate(elements):
+        name = (element.get("name") or "").replace("\\", "/")
+        place = f"image {element.get('id') or number} ({quote(name)})"
+        try:
+            size = _whole_number(element.attrib, "height", lowest=1), _whole_number(element.attrib, "width", lowest=1)
+            if not name:
+                raise UnusableValueError("name", "is missing", "bad_file_name")
+        except UnusableValueError as error:
+            text = f"{error.field} {error.message}: the picture is left out"
+            problems.add(place, text, error.code, objects=len(element), picture=True)
+            continue
+        picture = PictureAnnotation(file_name=name, path=search.find(name), size=size, image_id=number)
+        pictures.append((picture, join_shapes(_read_shapes(element, place, problems), problems)))
+    return pictures
+
+
+def _frames(root: Element, path: Path, search: PictureSearch, problems: ProblemList) -> list[NamedPicture]:
+    """Return the frames of a video that have shapes; CVAT names their pictures ``frame_000012``."""
+    head = root.find("./meta//original_size")
+    if head is None:
+        raise DatasetError(f"{path}: is of a video, but does not give its size (original_size)")
+    try:
+        size = tuple(
+            _whole_number({key: (head.findtext(key) or "").strip()}, key, lowest=1) for key in ("height", "width")
+        )
+    except UnusableValueError as error:
+        raise DatasetError(f"{path}: {error.field} of original_size {error.message}") from error
+    pictures: list[NamedPicture] = []
+    for frame, elements in _shapes_by_frame(root, problems).items():
+        stem = f"frame_{frame:06d}"
+        looked_up = (search.find(f"{stem}{suffix}") for suffix in _FRAME_SUFFIXES)
+        found = next((picture_path for picture_path in looked_up if picture_path is not None), None)
+        name = found.name if found else f"{stem}.png"
+        picture = PictureAnnotation(file_name=name, path=found, size=(size[0], size[1]), image_id=frame)
+        pictures.append((picture, join_shapes(_read_shapes(elements, f"frame {frame}", problems), problems)))
+    return pictures
+
+
+def _used(named: NamedSchema, pictures: Iterable[NamedPicture]) -> NamedSchema:
+    """Return the schema without classes that turned out to be keypoints drawn as single points."""
+    objects = [thing for _, things in pictures for thing in things]
+    classes, points = {thing.label for thing in objects}, {name for thing in objects for name in thing.points}
+    single = [name for name in named.classes if name in points and name not in classes]
+    return replace(
+        named,
+        classes=[name for name in named.classes if name not in single],
+        points=list(dict.fromkeys([*named.points, *single])),
+    )
+
+
+def _read_shapes(elements: Iterable[Element], place: str, problems: ProblemList) -> list[Shape]:
+    """Return the usable shapes of one picture; each other one is a problem."""
+    shapes = []
+    for number, element in enumerate(elements):
+        here = f"{place} {element.tag} {number}"
+        if element.tag in _NO_SHAPES:
+            continue
+        try:
+            shape = _read_shape(element, here, problems)
+        except UnusableValueError as error:
+            problems.add(here, f"{error.field} {error.message}: the shape is left out", error.code, objects=1)
+            continue
+        if shape is not None:
+            shapes.append(shape)
+    return shapes
+
+
+def _read_shape(element: Element, place: str, problems: ProblemList) -> Shape | None:
+    label, group = element.get("label") or "", element.get("group_id") or UNGROUPED
+    if not label:
+        raise UnusableValueError("label", "is missing", "no_label")
+    if element.tag == "skeleton":
+        points = _read_skeleton(element, place, problems)
+        return Shape(label=label, group=group, place=place, points=points, is_skeleton=True)
+    if element.tag == "box":
+        box = _read_box(element)
+        if _rotation_of(element) % 360:
+            problems.add(place, "the box is turned: the upright box around it is taken", "turned_box")
+        return Shape(label=label, group=group, place=place, box=box)
+    if element.tag == "polygon":
+        return Shape(label=label, group=group, place=place, parts=(_read_outline(element),))
+    if element.tag == "mask":
+        return Shape(label=label, group=group, place=place, parts=_read_mask(element))
+    if element.tag == "points":
+        point = _read_point(element)
+        points = {} if point is None else {label: point}
+        return Shape(label=label, group=group, place=place, points=points, is_point=True)
+    text = f"'{element.tag}' has no place in boxes, outlines or keypoints"
+    raise UnusableValueError("the shape", text, "unsupported_shape")
+
+
+def _read_skeleton(element: Element, place: str, problems: ProblemList) -> dict[str, NamedPoint]:
+    """Return the labelled points of a ``<skeleton>`` by name; a point that cannot be used is a problem."""
+    points = {}
+    for child in element.iterfind("points"):
+        name = child.get("label") or ""
+        try:
+            point = _read_point(child)
+        except UnusableValueError as error:
+            problems.add(place, f"point '{name}' {error.message}: taken as unlabelled", error.code)
+            continue
+        if point is not None:
+            points[name] = point
+    return points
+
+
+def _read_box(element: Element) -> Box:
+    """Return the corners x1, y1, x2, y2 of a ``<box>``; of a turned one, of the upright box around it."""
     x1, y1, x2, y2 = (_number(element, key) for key in ("xtl", "ytl", "xbr", "ybr"))
     if x2 <= x1 or y2 <= y1:
         text = f"runs from {x1:g}, {y1:g} to {x2:g}, {y2:g}: it has no area"
         raise UnusableValueError("xbr", text, "empty_box")
-    return extent_of_turned_box((x1, y1, x2, y2), rotation_of(element), around=((x1 + x2) / 2, (y1 + y2) / 2))
+    return extent_of_turned_box((x1, y1, x2, y2), _rotation_of(element), around=((x1 + x2) / 2, (y1 + y2) / 2))
 
 
-def rotation_of(element: "Element") -> float:
-    """Return the degrees clockwise by which a shape is turned around its centre; 0 when it does not say.
-
-    Raises:
-        UnusableValueError: it is no number.
-    """
+def _rotation_of(element: Element) -> float:
+    """Return the degrees clockwise by which a shape is turned around its centre; 0 when it does not say."""
     return _number(element, "rotation") if element.get("rotation") is not None else 0.0
 
 
-def read_outline(element: "Element") -> Outline:
-    """Return the corners (P, 2) of a ``<polygon>``.
-
-    Raises:
-        UnusableValueError: fewer than three corners, or something that is no pair of numbers.
-    """
-    corners = read_pairs(element)
+def _read_outline(element: Element) -> Outline:
+    """Return the corners (P, 2) of a ``<polygon>``."""
+    corners = _read_pairs(element)
     if len(corners) < 3:
         raise UnusableValueError("points", f"has {len(corners)} corners, an outline has 3 or more", "bad_outline")
     return np.array(corners)
 
 
-def read_pairs(element: "Element") -> list[tuple[float, float]]:
-    """Return the x, y pairs of ``points="x,y;x,y"``.
-
-    Raises:
-        UnusableValueError: something is no pair of numbers.
-    """
+def _read_pairs(element: Element) -> list[tuple[float, float]]:
+    """Return the x, y pairs of ``points="x,y;x,y"``."""
     text = element.get("points") or ""
     return [_pair(part) for part in text.split(";")] if text.strip() else []
 
 
-def read_point(element: "Element") -> NamedPoint | None:
-    """Return the place of a ``<points>`` with a single point; None when it is marked as outside.
-
-    Raises:
-        UnusableValueError: it has none or several places, or they are no numbers.
-    """
-    if is_set(element, "outside"):
+def _read_point(element: Element) -> NamedPoint | None:
+    """Return the place of a ``<points>`` with a single point; None when it is marked as outside."""
+    if _is_set(element, "outside"):
         return None
-    pairs = read_pairs(element)
+    pairs = _read_pairs(element)
     if len(pairs) != 1:
         text = f"has {len(pairs)} places: only single points have a name that says which keypoint they are"
         raise UnusableValueError("points", text, "unnamed_points")
-    (x, y), hidden = pairs[0], is_set(element, "occluded")
+    (x, y), hidden = pairs[0], _is_set(element, "occluded")
     return NamedPoint(x=x, y=y, visibility=_OCCLUDED if hidden else _VISIBLE)
 
 
-def is_set(element: "Element", key: str) -> bool:
+def _is_set(element: Element, key: str) -> bool:
     """Return whether a mark such as ``outside`` is set."""
     return (element.get(key) or "0").lower() in ("1", "true")
 
 
-def whole_number(attributes: Mapping[str, str], key: str, *, lowest: int = 0) -> int:
-    """Return a whole number from the attributes of an element.
-
-    Raises:
-        UnusableValueError: it is missing, no whole number, or below `lowest`.
-    """
+def _whole_number(attributes: Mapping[str, str], key: str, *, lowest: int = 0) -> int:
+    """Return a whole number from the attributes of an element."""
     text = attributes.get(key, "")
     number = _number_of_text(text)
     if number is None or number != int(number) or number < lowest:
@@ -110,7 +233,7 @@ def whole_number(attributes: Mapping[str, str], key: str, *, lowest: int = 0) ->
     return int(number)
 
 
-def _number(element: "Element", key: str) -> float:
+def _number(element: Element, key: str) -> float:
     text = element.get(key)
     number = _number_of_text(text)
     if number is None:
@@ -133,27 +256,18 @@ def _number_of_text(text: str | None) -> float | None:
     return number if math.isfinite(number) and is_number(number) else None
 
 
-_FEWEST_CORNERS = 3
-
-
-def read_mask(element: "Element") -> tuple[Outline, ...]:
-    """Return the outer contours (P, 2) of a mask, in pixels of the picture, through pixel centres.
-
-    Raises:
-        UnusableValueError: the rectangle is missing or too large, or the run lengths do not fill it.
-    """
-    left, top = whole_number(element.attrib, "left"), whole_number(element.attrib, "top")
-    width, height = whole_number(element.attrib, "width", lowest=1), whole_number(element.attrib, "height", lowest=1)
+def _read_mask(element: Element) -> tuple[Outline, ...]:
+    """Return the outer contours (P, 2) of a mask, in pixels of the picture, through pixel centres."""
+    left, top = _whole_number(element.attrib, "left"), _whole_number(element.attrib, "top")
+    width, height = _whole_number(element.attrib, "width", lowest=1), _whole_number(element.attrib, "height", lowest=1)
     if width * height > MAX_PIXELS:
         text = f"is {width} with a height of {height}: more than the {MAX_PIXELS:,} pixels allowed"
         raise UnusableValueError("width", text, "bad_mask")
     mask = _fill(element.get("rle") or "", width * height).reshape(height, width)
-    found, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    contours = (np.asarray(contour, np.float64).reshape(-1, 2) for contour in found)
-    return tuple(np.add(contour, (left, top)) for contour in contours if len(contour) >= _FEWEST_CORNERS)
+    return tuple(np.add(contour, (left, top)) for contour in outer_contours(mask))
 
 
-def _fill(text: str, pixels: int) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":
+def _fill(text: str, pixels: int) -> NDArray[np.uint8]:
     """Return `pixels` values 0 and 1 from run lengths that take turns, beginning with 0."""
     try:
         runs = [int(part) for part in text.split(",")]
@@ -165,79 +279,13 @@ def _fill(text: str, pixels: int) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]
     return np.repeat(np.arange(len(runs)) % 2, runs).astype(np.uint8)
 
 
-# Elements of a picture that are no shapes.
-_NO_SHAPES = ("tag", "attribute")
-
-
-def read_shapes(elements: Iterable["Element"], place: str, problems: ProblemList) -> list[Shape]:
-    """Return the usable shapes of one picture; each other one is a problem."""
-    shapes = []
-    for number, element in enumerate(elements):
-        here = f"{place} {element.tag} {number}"
-        if element.tag in _NO_SHAPES:
-            continue
-        try:
-            shape = _read_shape(element, here, problems)
-        except UnusableValueError as error:
-            problems.add(here, f"{error.field} {error.message}: the shape is left out", error.code, objects=1)
-            continue
-        if shape is not None:
-            shapes.append(shape)
-    return shapes
-
-
-def _read_shape(element: "Element", place: str, problems: ProblemList) -> Shape | None:
-    label, group = element.get("label") or "", element.get("group_id") or UNGROUPED
-    if not label:
-        raise UnusableValueError("label", "is missing", "no_label")
-    if element.tag == "skeleton":
-        points = read_skeleton(element, place, problems)
-        return Shape(label=label, group=group, place=place, points=points, is_skeleton=True)
-    if element.tag == "box":
-        box = read_box(element)
-        if rotation_of(element) % 360:
-            problems.add(place, "the box is turned: the upright box around it is taken", "turned_box")
-        return Shape(label=label, group=group, place=place, box=box)
-    if element.tag == "polygon":
-        return Shape(label=label, group=group, place=place, parts=(read_outline(element),))
-    if element.tag == "mask":
-        return Shape(label=label, group=group, place=place, parts=read_mask(element))
-    if element.tag == "points":
-        point = read_point(element)
-        points = {} if point is None else {label: point}
-        return Shape(label=label, group=group, place=place, points=points, is_point=True)
-    text = f"'{element.tag}' has no place in boxes, outlines or keypoints"
-    raise UnusableValueError("the shape", text, "unsupported_shape")
-
-
-def read_skeleton(element: "Element", place: str, problems: ProblemList) -> dict[str, NamedPoint]:
-    """Return the labelled points of a ``<skeleton>`` by name; a point that cannot be used is a problem."""
-    points = {}
-    for child in element.iterfind("points"):
-        name = child.get("label") or ""
-        try:
-            point = read_point(child)
-        except UnusableValueError as error:
-            problems.add(place, f"point '{name}' {error.message}: taken as unlabelled", error.code)
-            continue
-        if point is not None:
-            points[name] = point
-    return points
-
-
-def load_xml(path: Path) -> Element:
-    """Return the root of an XML file.
-
-    Raises:
-        DatasetNotFoundError: there is no such file.
-        DatasetError: it cannot be read, is no XML, or declares entities, with which a small file can fill the
-            memory or read other files.
-    """
+def _load_xml(path: Path) -> Element:
+    """Return the root of an XML file; entities, with which a small file can fill the memory, are refused."""
     from defusedxml import DefusedXmlException
     from defusedxml import ElementTree as SafeTree
 
     try:
-        return _root(SafeTree.parse(path, forbid_dtd=True).getroot())
+        root: Element = SafeTree.parse(path, forbid_dtd=True).getroot()
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DatasetNotFoundError(f"{path}: there is no such annotation file") from error
     except ParseError as error:
@@ -249,37 +297,22 @@ def load_xml(path: Path) -> Element:
         ) from error
     except (OSError, ValueError, LookupError) as error:
         raise DatasetError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    return root
 
 
-def parse_xml(text: str) -> Element | None:
+def _parse_xml(text: str) -> Element | None:
     """Return the root of a piece of XML; None when it is none, or declares entities."""
     from defusedxml import DefusedXmlException
     from defusedxml import ElementTree as SafeTree
 
     try:
-        return _root(SafeTree.fromstring(text, forbid_dtd=True))
+        root: Element = SafeTree.fromstring(text, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError):
         return None
-
-
-def _root(element: Any) -> Element:
-    root: Element = element
     return root
 
 
-# Labels of whole pictures; they are no class of objects.
-_TAG = "tag"
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Drawing:
-    """The drawing of a skeleton: names of its points by node number, and its edges as pairs of names."""
-
-    names: tuple[str, ...] = ()
-    limbs: tuple[tuple[str, str], ...] = ()
-
-
-def read_labels(root: "Element", problems: ProblemList) -> NamedSchema:
+def _read_labels(root: Element, problems: ProblemList) -> NamedSchema:
     """Return the classes and keypoints that the head of a CVAT file declares.
 
     Points stand in the order of the numbers in the drawing of their skeleton. A single-point label is a class
@@ -291,7 +324,7 @@ def read_labels(root: "Element", problems: ProblemList) -> NamedSchema:
     limbs: list[tuple[str, str]] = []
     for label in labels:
         name, parent = label.findtext("name"), label.findtext("parent")
-        if not name or parent or label.findtext("type") == _TAG:
+        if not name or parent or label.findtext("type") == "tag":  # of whole pictures
             continue
         classes.append(name)
         children = [child.findtext("name") or "" for child in labels if child.findtext("parent") == name]
@@ -302,12 +335,12 @@ def read_labels(root: "Element", problems: ProblemList) -> NamedSchema:
     return NamedSchema(classes=classes, points=list(dict.fromkeys(points)), limbs=list(dict.fromkeys(limbs)))
 
 
-def _read_drawing(label: "Element", problems: ProblemList, name: str) -> _Drawing:
+def _read_drawing(label: Element, problems: ProblemList, name: str) -> _Drawing:
     """Return what the drawing of a skeleton says; CVAT keeps it as escaped SVG without a root."""
     text = label.findtext("svg")
     if not text:
         return _Drawing()
-    drawing = parse_xml(f"<svg>{text}</svg>")
+    drawing = _parse_xml(f"<svg>{text}</svg>")
     if drawing is None:
         problems.add(f"label '{name}'", "its drawing is no valid SVG: limbs are not known", "bad_drawing")
         return _Drawing()
@@ -328,166 +361,47 @@ def _as_number(text: str) -> tuple[int, str]:
     return (int(text), "") if text.isdecimal() and len(text) < 10 else (10**10, text)
 
 
-FrameShapes = dict[int, list[Element]]
-
-
-def shapes_by_frame(root: Element, problems: ProblemList) -> FrameShapes:
+def _shapes_by_frame(root: Element, problems: ProblemList) -> dict[int, list[Element]]:
     """Return the shapes of all tracks as the file of pictures would hold them, by frame number in rising order.
 
     A frame in which a track is marked as outside has no shape of it, but is there.
     """
-    frames: FrameShapes = defaultdict(list)
+    frames: dict[int, list[Element]] = defaultdict(list)
     for number, track in enumerate(root.iterfind("track")):
-        place = f"track {track.get('id') or number}"
-        for frame, shape in (
-            _skeletons(track, place, problems) if _is_skeleton(track) else _shapes(track, place, problems)
-        ):
+        for frame, shape in _track_shapes(track, f"track {track.get('id') or number}", problems):
             frames[frame] += [] if shape is None else [shape]
     return dict(sorted(frames.items()))
 
 
-def _is_skeleton(track: Element) -> bool:
-    return track.find("track") is not None or track.find("skeleton") is not None
+def _track_shapes(track: Element, place: str, problems: ProblemList) -> Iterator[tuple[int, Element | None]]:
+    """Yield the frame and shape of each entry, None for one that is outside; label and group are those of the track.
 
-
-def _shapes(track: Element, place: str, problems: ProblemList) -> Iterator[tuple[int, Element | None]]:
-    """Yield the frame and shape of each entry, None for one that is outside; the label is that of the track."""
-    for element in track:
+    The points of a skeleton are tracks of their own, or hang on its entries.
+    """
+    head = {"label": track.get("label") or "", "group_id": track.get("group_id") or UNGROUPED}
+    parts = track.findall("track")
+    skeleton_entries = track.findall("skeleton")
+    for element in skeleton_entries if parts or skeleton_entries else track:
         if element.tag == "attribute":
             continue
-        frame = _frame(element.attrib, f"{place} {element.tag}", problems)
+        frame = _frame(element, f"{place} {element.tag}", problems)
         if frame is not None:
-            element.attrib |= {"label": track.get("label") or "", "group_id": track.get("group_id") or "0"}
-            yield frame, None if is_set(element, "outside") else element
-
-
-def _skeletons(track: Element, place: str, problems: ProblemList) -> Iterator[tuple[int, Element | None]]:
-    """Yield the frame and skeleton of a track whose points are tracks of their own, or hang on its entries."""
-    for element in track.iterfind("skeleton"):
-        yield from _shapes_of_entry(track, element, place, problems)
+            element.attrib |= head
+            yield frame, None if _is_set(element, "outside") else element
     skeletons: dict[int, Element] = {}
-    for child in track.iterfind("track"):
-        for element in child.iterfind("points"):
-            frame = _frame(element.attrib, f"{place} point '{child.get('label')}'", problems)
-            if frame is None:
-                continue
-            head = {"label": track.get("label") or "", "group_id": track.get("group_id") or "0"}
-            skeleton = skeletons.setdefault(frame, Element("skeleton", head))
-            element.set("label", child.get("label") or "")
-            skeleton.append(element)
+    for part in parts:
+        for element in part.iterfind("points"):
+            frame = _frame(element, f"{place} point '{part.get('label')}'", problems)
+            if frame is not None:
+                element.set("label", part.get("label") or "")
+                skeletons.setdefault(frame, Element("skeleton", head)).append(element)
     for frame, skeleton in skeletons.items():
-        all_outside = all(is_set(point, "outside") for point in skeleton)
-        yield frame, None if all_outside else skeleton
+        yield frame, None if all(_is_set(point, "outside") for point in skeleton) else skeleton
 
 
-def _shapes_of_entry(
-    track: Element, element: Element, place: str, problems: ProblemList
-) -> Iterator[tuple[int, Element | None]]:
-    frame = _frame(element.attrib, f"{place} skeleton", problems)
-    if frame is not None:
-        element.attrib |= {"label": track.get("label") or "", "group_id": track.get("group_id") or "0"}
-        yield frame, None if is_set(element, "outside") else element
-
-
-def _frame(attributes: "Mapping[str, str]", place: str, problems: ProblemList) -> int | None:
+def _frame(element: Element, place: str, problems: ProblemList) -> int | None:
     try:
-        return whole_number(attributes, "frame")
+        return _whole_number(element.attrib, "frame")
     except UnusableValueError as error:
         problems.add(place, f"frame {error.message}: the shape is left out", error.code, objects=1)
         return None
-
-
-FILE_NAME = "annotations.xml"
-
-
-ROOT = "annotations"
-
-
-def read_cvat(source: Path, *, images: Path | None = None) -> AnnotationSet:
-    """Read a CVAT file.
-
-    Points of skeletons and single points are keypoints by their label: hidden when marked as occluded, unlabelled
-    when marked as outside. Boxes, polygons and masks give the other parts of an object. A shape that has no place in
-    an object (a line, an ellipse, a cuboid) is a problem. Of a video only frames with shapes are read.
-
-    Args:
-        source: the XML file, or the unpacked folder with ``annotations.xml``.
-        images: folder to look for the pictures in first; they are also looked for beside the file.
-
-    Raises:
-        DatasetNotFoundError: there is no such file.
-        DatasetError: it is no XML, no CVAT file, or lists neither pictures nor tracks.
-    """
-    path = source / FILE_NAME if source.is_dir() else source
-    root = load_xml(path)
-    if root.tag != ROOT:
-        raise DatasetError(f"{path}: its root is <{root.tag}>, that of CVAT XML is <{ROOT}>")
-    problems = ProblemList(str(path))
-    search = PictureSearch(path, [] if images is None else [images])
-    if root.find("image") is not None:
-        pictures = _pictures(root.iterfind("image"), search, problems)
-    elif root.find("track") is not None:
-        pictures = _frames(root, path, search, problems)
-    else:
-        raise DatasetError(f"{path}: lists neither pictures (<image>) nor tracks of a video (<track>)")
-    return number_objects(pictures, _used(read_labels(root, problems), pictures), problems)
-
-
-def _pictures(elements: Iterable[Element], search: PictureSearch, problems: ProblemList) -> list[NamedPicture]:
-    pictures = []
-    for number, element in enumerate(elements):
-        name = (element.get("name") or "").replace("\\", "/")
-        place = f"image {element.get('id') or number} ({quote(name)})"
-        try:
-            size = whole_number(element.attrib, "height", lowest=1), whole_number(element.attrib, "width", lowest=1)
-            if not name:
-                raise UnusableValueError("name", "is missing", "bad_file_name")
-        except UnusableValueError as error:
-            text = f"{error.field} {error.message}: the picture is left out"
-            problems.add(place, text, error.code, objects=len(element), picture=True)
-            continue
-        objects = join_shapes(read_shapes(element, place, problems), problems)
-        pictures.append(
-            NamedPicture(file_name=name, path=search.find(name), size=size, objects=tuple(objects), image_id=number)
-        )
-    return pictures
-
-
-def _frames(root: Element, path: Path, search: PictureSearch, problems: ProblemList) -> list[NamedPicture]:
-    """Return the frames of a video that have shapes; CVAT names their pictures ``frame_000012``."""
-    head = root.find("./meta//original_size")
-    if head is None:
-        raise DatasetError(f"{path}: is of a video, but does not give its size (original_size)")
-    try:
-        size = tuple(
-            whole_number({key: (head.findtext(key) or "").strip()}, key, lowest=1) for key in ("height", "width")
-        )
-    except UnusableValueError as error:
-        raise DatasetError(f"{path}: {error.field} of original_size {error.message}") from error
-    pictures = []
-    for frame, elements in shapes_by_frame(root, problems).items():
-        stem = f"frame_{frame:06d}"
-        found = find_frame(search, stem)
-        objects = join_shapes(read_shapes(elements, f"frame {frame}", problems), problems)
-        pictures.append(
-            NamedPicture(
-                file_name=found.name if found else f"{stem}.png",
-                path=found,
-                size=(size[0], size[1]),
-                objects=tuple(objects),
-                image_id=frame,
-            )
-        )
-    return pictures
-
-
-def _used(named: NamedSchema, pictures: Iterable[NamedPicture]) -> NamedSchema:
-    """Return the schema without classes that turned out to be keypoints drawn as single points."""
-    objects = [thing for picture in pictures for thing in picture.objects]
-    classes, points = {thing.label for thing in objects}, {name for thing in objects for name in thing.points}
-    single = [name for name in named.classes if name in points and name not in classes]
-    return replace(
-        named,
-        classes=[name for name in named.classes if name not in single],
-        points=list(dict.fromkeys([*named.points, *single])),
-    )

@@ -1,130 +1,21 @@
 """Merges keypoint and segment labels of the same pictures to multitask labels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
-from posekit.data.annotation import Corners, box_overlaps
-from posekit.data.yolo.parse import located
-from posekit.data.yolo.rows import BOM, LAYOUTS, Fault, Floats, cut_rows, read_label_bytes, read_numbers
+from posekit.data.yolo.rows import LAYOUTS, Floats, cut_rows, read_label_bytes, read_numbers
 from posekit.errors import DatasetError, DatasetNotFoundError, SettingError
 from posekit.files.problems import Problem
 from posekit.files.writing import new_folder
-
-
-def match_boxes(first: Corners, second: Corners, *, iou: float) -> list[tuple[int, int]]:
-    """Return pairs of boxes so that their overlaps add up to the largest possible sum.
-
-    Args:
-        first: (N, 4) corners x1, y1, x2, y2.
-        second: (M, 4) likewise.
-        iou: smallest overlap of a pair, intersection over union.
-
-    Returns:
-        Index pairs in rising order of the first; each box is in one pair at most.
-    """
-    from scipy.optimize import linear_sum_assignment
-
-    overlaps = box_overlaps(first, second)
-    overlaps[overlaps < iou] = 0
-    rows, columns = linear_sum_assignment(overlaps, maximize=True)
-    return [(row, column) for row, column in zip(rows.tolist(), columns.tolist(), strict=True) if overlaps[row, column]]
-
-
-Kind = Literal["pose", "outline"]
-
-
-_BOX_COLUMNS = 5
-
-
-_FEWEST_OUTLINE_VALUES = 6
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class MergeRow:
-    """One row of a pose or segment label file.
-
-    Attributes:
-        line: 1-based line number.
-        label: class number.
-        words: the values behind the class, as written.
-        values: the same as numbers, float32.
-        corners: (4,) x1, y1, x2, y2 of the box, or of the extent of the outline.
-    """
-
-    line: int
-    label: int
-    words: tuple[str, ...]
-    values: Floats
-    corners: Floats
-
-
-def read_rows(path: Path, kind: Kind) -> tuple[list[MergeRow], list[Problem]]:
-    """Return the usable rows of a label file, and a problem for each other one.
-
-    Args:
-        path: the file.
-        kind: "pose": class, box and keypoints; "outline": class and 3 or more corners.
-    """
-    content = read_label_bytes(str(path))
-    if not isinstance(content, bytes):
-        return [], [] if content is None else [content]
-    text = cut_rows(content.removeprefix(BOM))
-    numbers, faults = read_numbers(text)
-    rows = []
-    for row, values in zip(numbers.rows, numbers.by_row(), strict=True):
-        fault = _fault(row, values, kind)
-        if fault is not None:
-            faults.append(fault)
-            continue
-        words = tuple(word.decode("ascii", "replace") for word in text.words[row][1:])
-        corners = _corners(values, kind)
-        rows.append(
-            MergeRow(line=text.numbers[row], label=int(values[0]), words=words, values=values[1:], corners=corners)
-        )
-    return rows, [located(fault, text, str(path), objects=1) for fault in sorted(faults)]
-
-
-def _fault(row: int, values: Floats, kind: Kind) -> Fault | None:
-    if values[0] < 0 or values[0] != int(values[0]):
-        return Fault(row, 0, "bad_class", f"class {values[0]:g} is no whole number from 0 on; the row is left out")
-    width = len(values)
-    if kind == "pose" and width <= _BOX_COLUMNS:
-        text = f"{width} columns: no keypoints behind class and box; the row is left out"
-        return Fault(row, width - 1, "wrong_columns", text)
-    if kind == "outline" and (width - 1 < _FEWEST_OUTLINE_VALUES or width % 2 == 0):
-        text = f"{width} columns, expected a class and x y of 3 or more corners; the row is left out"
-        return Fault(row, width - 1, "wrong_columns", text)
-    return None
-
-
-def _corners(values: Floats, kind: Kind) -> Floats:
-    if kind == "pose":
-        centre, half = values[1:3], np.abs(values[3:5]) / 2
-        return np.concatenate([centre - half, centre + half])
-    points = values[1:].reshape(-1, 2)
-    return np.concatenate([points.min(0), points.max(0)])
-
-
-def told_kpt_shape(rows: Sequence[MergeRow]) -> tuple[int, int] | None:
-    """Return the (K, D) that pose rows tell by themselves; None when they do not agree, or there are none.
-
-    D is 3 where every third value is a visibility 0, 1 or 2, else 2.
-    """
-    widths = {len(row.values) - 4 for row in rows}
-    if len(widths) != 1:
-        return None
-    (width,) = widths
-    keypoints = np.stack([row.values[4:] for row in rows])
-    if width % 3 == 0 and np.isin(keypoints[:, 2::3], (0, 1, 2)).all():
-        return width // 3, 3
-    return (width // 2, 2) if width % 2 == 0 else None
-
+from posekit.ops.boxes import exact_iou
 
 WITH_BOX, WITHOUT_BOX = LAYOUTS
+
+_BOX_COLUMNS = 5
+_FEWEST_POLYGON_VALUES = 6
 
 
 @dataclass(kw_only=True)
@@ -150,17 +41,6 @@ class Merged:
     outlines_alone: int = 0
     poses_alone: int = 0
     problems: list[Problem] = field(default_factory=list)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _LabelFile:
-    """The rows of one picture in both label sets."""
-
-    name: str
-    pose_path: Path
-    poses: list[MergeRow]
-    outlines: list[MergeRow]
-    has_outline_file: bool
 
 
 def merge_kpt_seg(
@@ -205,36 +85,31 @@ def merge_kpt_seg(
         raise SettingError(f"iou={iou} is out of range: expected a number above 0 and up to 1")
     if layout not in LAYOUTS:
         raise SettingError(f"layout={layout} is not known: expected one of {', '.join(LAYOUTS)}")
-    files, problems = _read(Path(kpt), Path(seg))
-    poses = [row for file in files for row in file.poses]
+    problems: list[Problem] = []
+    names = [_label_files(Path(folder)) for folder in (kpt, seg)]
+    files = {
+        name: (_read_rows(Path(kpt, name), problems, pose=True), _read_rows(Path(seg, name), problems, pose=False))
+        for name in sorted(names[0] | names[1])
+    }
+    poses = [row for of_file, _ in files.values() for row in of_file]
     if not poses:
         reason = f"; the first of {len(problems)} problems: {problems[0]}" if problems else ""
         raise DatasetError(f"{kpt}: its label files hold no pose (class, box, keypoints){reason}")
-    merged = Merged(
-        path=Path(out),
-        kpt_shape=kpt_shape or _told_shape(kpt, poses),
-        keypoint_classes=tuple(sorted({row.label for row in poses})),
-        problems=problems,
-    )
+    kpt_shape = kpt_shape or _told_shape(poses)
+    if kpt_shape is None:
+        raise DatasetError(f"{kpt}: its rows do not tell how many keypoints there are: give kpt_shape=[K,2] or [K,3]")
+    classes = tuple(sorted({row.label for row in poses}))
+    merged = Merged(path=Path(out), kpt_shape=kpt_shape, keypoint_classes=classes, problems=problems)
     with new_folder(Path(out)) as draft:
-        for file in files:
-            _write(file, draft, merged, iou, layout)
+        for name, (of_file, outlines) in files.items():
+            usable = _with_shape(of_file, merged)
+            rows = _merge(usable, outlines, merged, iou, layout, has_outline_file=name in names[1])
+            if rows or name in names[1]:
+                target = draft / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
+                merged.files += 1
     return merged
-
-
-def _read(kpt: Path, seg: Path) -> tuple[list[_LabelFile], list[Problem]]:
-    names = [_label_files(folder) for folder in (kpt, seg)]
-    files, problems = [], []
-    for name in sorted(names[0] | names[1]):
-        poses, pose_problems = read_rows(kpt / name, "pose")
-        outlines, outline_problems = read_rows(seg / name, "outline")
-        problems += pose_problems + outline_problems
-        files.append(
-            _LabelFile(
-                name=name, pose_path=kpt / name, poses=poses, outlines=outlines, has_outline_file=name in names[1]
-            )
-        )
-    return files, problems
 
 
 def _label_files(folder: Path) -> set[str]:
@@ -247,53 +122,131 @@ def _label_files(folder: Path) -> set[str]:
     return found
 
 
-def _told_shape(kpt: str | Path, poses: Sequence[MergeRow]) -> tuple[int, int]:
-    shape = told_kpt_shape(poses)
-    if shape is None:
-        raise DatasetError(f"{kpt}: its rows do not tell how many keypoints there are: give kpt_shape=[K,2] or [K,3]")
-    return shape
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Row:
+    """One row of a label file.
+
+    Attributes:
+        file: name of the file.
+        line: 1-based line number.
+        label: class number.
+        words: the values behind the class, as written.
+        values: the same as numbers, float32.
+        corners: (4,) x1, y1, x2, y2 of the box, or of the extent of the outline.
+    """
+
+    file: str
+    line: int
+    label: int
+    words: tuple[str, ...]
+    values: Floats
+    corners: Floats
+
+    def problem(self, message: str, code: str) -> Problem:
+        """Return what leaves this row out."""
+        return Problem(file=self.file, line=self.line, message=message, code=code, objects=1)
 
 
-def _write(file: _LabelFile, draft: Path, merged: Merged, iou: float, layout: str) -> None:
-    """Write one file, and add what happened to `merged`."""
-    poses = _with_shape(file, merged)
-    partners = _partners(poses, file.outlines, iou)
-    rows = [_row(outline, partners.get(number), merged, layout) for number, outline in enumerate(file.outlines)]
-    matched = {id(pose) for pose in partners.values()}
-    alone = [pose for pose in poses if id(pose) not in matched]
-    merged.matched += len(partners)
-    merged.outlines_alone += sum(outline.label in merged.keypoint_classes for outline in file.outlines) - len(partners)
-    merged.poses_alone += len(alone)
-    if layout == WITH_BOX:
-        rows += [f"{pose.label} {' '.join(pose.words)}" for pose in alone]
-    else:
-        merged.problems += [_left_out(pose, file) for pose in alone]
-    if not file.has_outline_file and not rows:
-        return
-    target = draft / file.name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text("".join(f"{row}\n" for row in rows), encoding="utf-8")
-    merged.files += 1
+def _read_rows(path: Path, problems: list[Problem], *, pose: bool) -> list[_Row]:
+    """Return the rows that are a pose (class, box and keypoints) or an outline; each other one is a problem."""
+    content = read_label_bytes(str(path))
+    if not isinstance(content, bytes):
+        problems += [] if content is None else [content]
+        return []
+    text, unread = read_numbers(cut_rows(content, str(path)))
+    wrong = [replace(problem, objects=1) for problem in unread]
+    rows = []
+    for row, (line, words, values) in enumerate(zip(text.numbers, text.words, text.values(), strict=True)):
+        width = len(values)
+        if values[0] < 0 or values[0] != int(values[0]):
+            told = f"class {values[0]:g} is no whole number from 0 on; the row is left out"
+            wrong.append(text.problem(row, 0, "bad_class", told, objects=1))
+            continue
+        if pose and width <= _BOX_COLUMNS:
+            told = f"{width} columns: no keypoints behind class and box; the row is left out"
+        elif not pose and (width - 1 < _FEWEST_POLYGON_VALUES or width % 2 == 0):
+            told = f"{width} columns, expected a class and x y of 3 or more corners; the row is left out"
+        else:
+            corners = _corners(values, pose=pose)
+            behind = tuple(word.decode("ascii", "replace") for word in words[1:])
+            rows.append(
+                _Row(file=str(path), line=line, label=int(values[0]), words=behind, values=values[1:], corners=corners)
+            )
+            continue
+        wrong.append(text.problem(row, width - 1, "wrong_columns", told, objects=1))
+    problems += sorted(wrong, key=lambda problem: problem.line or 0)
+    return rows
 
 
-def _with_shape(file: _LabelFile, merged: Merged) -> list[MergeRow]:
+def _corners(values: Floats, *, pose: bool) -> Floats:
+    if pose:
+        centre, half = values[1:3], np.abs(values[3:5]) / 2
+        return np.concatenate([centre - half, centre + half])
+    points = values[1:].reshape(-1, 2)
+    return np.concatenate([points.min(0), points.max(0)])
+
+
+def _told_shape(poses: Sequence[_Row]) -> tuple[int, int] | None:
+    """Return the (K, D) that pose rows tell by themselves; None when they do not agree.
+
+    D is 3 where every third value is a visibility 0, 1 or 2, else 2.
+    """
+    widths = {len(row.values) - 4 for row in poses}
+    if len(widths) != 1:
+        return None
+    (width,) = widths
+    keypoints = np.stack([row.values[4:] for row in poses])
+    if width % 3 == 0 and np.isin(keypoints[:, 2::3], (0, 1, 2)).all():
+        return width // 3, 3
+    return (width // 2, 2) if width % 2 == 0 else None
+
+
+def _with_shape(poses: Sequence[_Row], merged: Merged) -> list[_Row]:
     """Return the poses with the right number of values; each other one is a problem."""
     count, dims = merged.kpt_shape
     wanted = 4 + count * dims
-    for pose in file.poses:
-        if len(pose.values) != wanted:
-            text = (
-                f"{len(pose.values) + 1} columns, expected {wanted + 1}: class, box, {count} keypoints of {dims} values"
-            )
-            merged.problems.append(
-                Problem(file=str(file.pose_path), line=pose.line, message=text, code="wrong_columns", objects=1)
-            )
-    return [pose for pose in file.poses if len(pose.values) == wanted]
+    expected = f"expected {wanted + 1}: class, box, {count} keypoints of {dims} values"
+    merged.problems += [
+        pose.problem(f"{len(pose.values) + 1} columns, {expected}", "wrong_columns")
+        for pose in poses
+        if len(pose.values) != wanted
+    ]
+    return [pose for pose in poses if len(pose.values) == wanted]
 
 
-def _partners(poses: Sequence[MergeRow], outlines: Sequence[MergeRow], iou: float) -> dict[int, MergeRow]:
+def _merge(
+    poses: Sequence[_Row], outlines: Sequence[_Row], merged: Merged, iou: float, layout: str, *, has_outline_file: bool
+) -> list[str]:
+    """Return the rows of one file, and add what happened to `merged`."""
+    count, dims = merged.kpt_shape
+    partners = _partners(poses, outlines, iou)
+    rows = []
+    for number, outline in enumerate(outlines):
+        pose = partners.get(number)
+        keypoints = ["0"] * (count * dims) if pose is None else list(pose.words[4:])
+        box = []
+        if layout == WITH_BOX:
+            x1, y1, x2, y2 = outline.corners.tolist()
+            box = [f"{value:g}" for value in ((x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1)]
+        elif outline.label not in merged.keypoint_classes:
+            keypoints = []
+        rows.append(" ".join([str(outline.label), *box, *keypoints, *outline.words]))
+    matched = {id(pose) for pose in partners.values()}
+    alone = [pose for pose in poses if id(pose) not in matched]
+    merged.matched += len(partners)
+    merged.outlines_alone += sum(outline.label in merged.keypoint_classes for outline in outlines) - len(partners)
+    merged.poses_alone += len(alone)
+    if layout == WITH_BOX:
+        return [*rows, *(f"{pose.label} {' '.join(pose.words)}" for pose in alone)]
+    reason = "no outline of its class overlaps it enough" if has_outline_file else "there is no segment file"
+    told = f"{reason}: the pose is left out; layout={WITH_BOX} would keep it"
+    merged.problems += [pose.problem(told, "pose_without_outline") for pose in alone]
+    return rows
+
+
+def _partners(poses: Sequence[_Row], outlines: Sequence[_Row], iou: float) -> dict[int, _Row]:
     """Return the pose that belongs to each outline, by the number of the outline."""
-    partners: dict[int, MergeRow] = {}
+    partners: dict[int, _Row] = {}
     for label in {pose.label for pose in poses} & {outline.label for outline in outlines}:
         first = [number for number, outline in enumerate(outlines) if outline.label == label]
         second = [pose for pose in poses if pose.label == label]
@@ -306,19 +259,15 @@ def _partners(poses: Sequence[MergeRow], outlines: Sequence[MergeRow], iou: floa
     return partners
 
 
-def _row(outline: MergeRow, pose: MergeRow | None, merged: Merged, layout: str) -> str:
-    count, dims = merged.kpt_shape
-    keypoints = ["0"] * (count * dims) if pose is None else list(pose.words[4:])
-    if layout == WITHOUT_BOX and outline.label not in merged.keypoint_classes:
-        keypoints = []
-    box = []
-    if layout == WITH_BOX:
-        x1, y1, x2, y2 = outline.corners.tolist()
-        box = [f"{value:g}" for value in ((x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1)]
-    return " ".join([str(outline.label), *box, *keypoints, *outline.words])
+def match_boxes(first: Floats, second: Floats, *, iou: float) -> list[tuple[int, int]]:
+    """Return pairs of boxes (N, 4) and (M, 4), corners, so that their overlaps add up to the largest possible sum.
 
+    Index pairs are in rising order of the first; each box is in one pair at most, and no pair overlaps by less than
+    `iou`.
+    """
+    from scipy.optimize import linear_sum_assignment
 
-def _left_out(pose: MergeRow, file: _LabelFile) -> Problem:
-    reason = "no outline of its class overlaps it enough" if file.has_outline_file else "there is no segment file"
-    text = f"{reason}: the pose is left out; layout={WITH_BOX} would keep it"
-    return Problem(file=str(file.pose_path), line=pose.line, message=text, code="pose_without_outline", objects=1)
+    overlaps = exact_iou(first, second)
+    overlaps[overlaps < iou] = 0
+    rows, columns = linear_sum_assignment(overlaps, maximize=True)
+    return [(row, column) for row, column in zip(rows.tolist(), columns.tolist(), strict=True) if overlaps[row, column]]

@@ -2,9 +2,8 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +14,8 @@ from posekit.schema.schema import KeypointSchema
 from posekit.schema.sides import flip_from_names
 
 Outline = NDArray[np.float64]
-
-
 NamePair = tuple[str, str]
+Numbers = Mapping[str, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,15 +46,8 @@ class NamedObject:
     parts: tuple[Outline, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class NamedPicture:
-    """One picture; `path`, `size` and `image_id` are those of `PictureAnnotation`."""
-
-    file_name: str
-    path: Path | None
-    size: tuple[int, int]
-    objects: tuple[NamedObject, ...] = ()
-    image_id: int | str | None = None
+# A picture, whose own objects are not there yet, and what is on it.
+NamedPicture = tuple[PictureAnnotation, Sequence[NamedObject]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,11 +103,8 @@ class Shape:
         return x1, y1, x2, y2
 
 
-# The class of objects of which only single points were drawn.
-NAMELESS = "object"
-
-
-Draft = list[Shape]
+NAMELESS = "object"  # the class of objects of which only single points were drawn
+Draft = list[Shape]  # the shapes of one object
 
 
 def join_shapes(shapes: Sequence[Shape], problems: ProblemList) -> list[NamedObject]:
@@ -174,7 +162,7 @@ def _give_away(points: Sequence[Shape], drafts: Sequence[Draft], problems: Probl
             problems.add(point.place, f"the point '{point.label}' {text}: left out", "unassigned_point")
 
 
-def _inside(point: NamedPoint, extent: tuple[float, float, float, float]) -> bool:
+def _inside(point: NamedPoint, extent: Box) -> bool:
     x1, y1, x2, y2 = extent
     return x1 <= point.x <= x2 and y1 <= point.y <= y2
 
@@ -205,9 +193,6 @@ def _class(draft: Draft) -> str:
     return max(bodies, key=lambda shape: (shape.is_skeleton, shape.box is not None)).label
 
 
-Numbers = Mapping[str, int]
-
-
 def number_objects(pictures: Iterable[NamedPicture], named: NamedSchema, problems: ProblemList) -> AnnotationSet:
     """Return the same objects with class numbers and keypoint rows in place of names.
 
@@ -218,44 +203,31 @@ def number_objects(pictures: Iterable[NamedPicture], named: NamedSchema, problem
             go into the set.
     """
     pictures = list(pictures)
-    objects = [thing for picture in pictures for thing in picture.objects]
+    objects = [thing for _, things in pictures for thing in things]
     classes = _numbered([*named.classes, *(thing.label for thing in objects)])
     points = _numbered([*named.points, *(name for thing in objects for name in thing.points)])
     schema = _schema(points, named, problems) if points else None
-    numbered = tuple(_number_picture(picture, classes, points, problems) for picture in pictures)
-    return AnnotationSet(
-        names={number: name for name, number in classes.items()},
-        schema=schema,
-        pictures=numbered,
-        problems=problems.all(),
+    numbered = tuple(
+        replace(picture, objects=tuple(_number_objects(things, classes, points, problems)))
+        for picture, things in pictures
     )
+    names = {number: name for name, number in classes.items()}
+    return AnnotationSet(names=names, schema=schema, pictures=numbered, problems=problems.all())
 
 
-def _number_picture(
-    picture: NamedPicture, classes: Numbers, points: Numbers, problems: ProblemList
-) -> PictureAnnotation:
-    objects = []
-    for thing in picture.objects:
+def _number_objects(
+    things: Iterable[NamedObject], classes: Numbers, points: Numbers, problems: ProblemList
+) -> Iterator[ObjectAnnotation]:
+    for thing in things:
         if thing.box is None and not thing.parts and not thing.points:
             text = "no box, no outline and no labelled keypoint"
             problems.tally(f"{thing.place} '{thing.label}'", text, "empty_object", left_out=True)
-        else:
-            objects.append(_number_object(thing, classes, points))
-    return PictureAnnotation(
-        file_name=picture.file_name,
-        path=picture.path,
-        size=picture.size,
-        objects=tuple(objects),
-        image_id=picture.image_id,
-    )
-
-
-def _number_object(thing: NamedObject, classes: Numbers, points: Numbers) -> ObjectAnnotation:
-    rows = np.zeros((len(points), 3)) if thing.points else None
-    if rows is not None:
-        for name, point in thing.points.items():
-            rows[points[name]] = point.x, point.y, point.visibility
-    return ObjectAnnotation(label=classes[thing.label], box=thing.box, keypoints=rows, parts=thing.parts)
+            continue
+        rows = np.zeros((len(points), 3)) if thing.points else None
+        if rows is not None:
+            for name, point in thing.points.items():
+                rows[points[name]] = point.x, point.y, point.visibility
+        yield ObjectAnnotation(label=classes[thing.label], box=thing.box, keypoints=rows, parts=thing.parts)
 
 
 def _schema(points: Numbers, named: NamedSchema, problems: ProblemList) -> KeypointSchema:
@@ -265,7 +237,7 @@ def _schema(points: Numbers, named: NamedSchema, problems: ProblemList) -> Keypo
     return KeypointSchema(shape=(len(points), 3), names=names, skeleton=limbs, flip_idx=flip)
 
 
-def _mirror(points: Numbers, pairs: Iterable[tuple[str, str]], problems: ProblemList) -> tuple[int, ...]:
+def _mirror(points: Numbers, pairs: Iterable[NamePair], problems: ProblemList) -> tuple[int, ...]:
     flip = list(range(len(points)))
     for a, b in pairs:
         if a not in points or b not in points or flip[points[a]] != points[a] or flip[points[b]] != points[b]:
@@ -276,7 +248,6 @@ def _mirror(points: Numbers, pairs: Iterable[tuple[str, str]], problems: Problem
 
 
 def _numbered(names: Iterable[str]) -> dict[str, int]:
-    """Return name -> number in order of first appearance."""
     return {name: number for number, name in enumerate(dict.fromkeys(names))}
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from posekit.data.annotation import AnnotationSet
-from posekit.data.convert.objects import NamedObject, NamedPicture, NamedPoint, NamedSchema, number_objects
+from posekit.data.annotation import AnnotationSet, PictureAnnotation
+from posekit.data.convert.objects import NamedObject, NamedPicture, NamedPoint, NamedSchema, NamePair, number_objects
 from posekit.data.find_pictures import PictureSearch
 from posekit.errors import DatasetError, DatasetNotFoundError, MissingExtraError, PosekitError
 from posekit.files.pictures import write_picture
@@ -26,71 +27,20 @@ if TYPE_CHECKING:
 # Of a set that says it is larger, reading would fill the memory: HDF5 stores nothing for values never written.
 _MOST_BYTES = 2**31
 
-
-@contextmanager
-def open_h5(path: Path) -> Iterator["h5py.File"]:
-    """Open an HDF5 file for reading; whatever HDF5 says while it is read becomes a `DatasetError`.
-
-    Raises:
-        MissingExtraError: h5py is not installed.
-        DatasetNotFoundError: there is no such file.
-        DatasetError: it is no HDF5 file, damaged, or lacks a part that is asked for.
-    """
-    try:
-        import h5py
-    except ImportError as error:
-        raise MissingExtraError("HDF5 files of DeepLabCut and SLEAP", "h5", "h5py") from error
-    if not path.is_file():
-        raise DatasetNotFoundError(f"{path}: there is no such file")
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except PosekitError:
-        raise
-    except (OSError, RuntimeError) as error:
-        raise DatasetError(f"{path}: is no HDF5 file, or a damaged one ({one_line(error, 200)})") from error
-    except (KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError, MemoryError) as error:
-        raise DatasetError(f"{path}: does not hold what it should ({one_line(error, 200)})") from error
-
-
-def read_array(group: "h5py.Group", name: str) -> Any:
-    """Return a set of an open file as an array.
-
-    Raises:
-        KeyError: there is none of that name.
-        ValueError: it is a group, or says that it holds more than 2 GiB.
-    """
-    import h5py
-
-    stored = group[name]
-    if not isinstance(stored, h5py.Dataset):
-        raise ValueError(f"{name} is a group")
-    if stored.nbytes > _MOST_BYTES:
-        raise ValueError(f"{name} says that it holds {stored.nbytes:,} bytes")
-    return stored[()]
-
-
 # Before this format, pictures were always encoded with OpenCV from RGB frames.
 _CHANNEL_ORDER_SINCE = 1.4
 
+_UNNAMED = "Skeleton-"  # what SLEAP calls an unnamed skeleton; as a class name it says nothing
+_NAMELESS = "animal"
+_SYMMETRY = 2
+_USER = 0
 
-@dataclass(frozen=True, kw_only=True)
-class FoundPicture:
-    """A picture on disk, its name, and its (h, w) in pixels."""
-
-    file_name: str
-    path: Path
-    size: tuple[int, int]
+# Until then the corner of the first pixel was 0, 0; since then it is the pixel's centre.
+_PIXEL_CENTRES_SINCE = 1.1
 
 
-class SleapPictures:
-    """Gives the pictures of frames.
-
-    Args:
-        file: the open file.
-        search: finds pictures that are files of their own.
-        extracted: folder that embedded pictures are written into.
-    """
+class _Pictures:
+    """Gives the pictures of frames; those that are embedded are written into the folder `extracted`."""
 
     def __init__(self, file: "h5py.File", search: PictureSearch, extracted: Path) -> None:
         self._file = file
@@ -98,16 +48,10 @@ class SleapPictures:
         self._extracted = extracted
         self._videos = [json.loads(text) for text in read_array(file, "videos_json")]
 
-    def find(self, video: int, frame: int) -> FoundPicture:
-        """Return the picture of a frame, after writing it to disk if it is embedded.
+    def find(self, video: int, frame: int) -> PictureAnnotation:
+        """Return the picture of a frame of a video, or say by an `UnusableValueError` why it is not there.
 
-        Args:
-            video: number of the video; of old files the number in the name of its group.
-            frame: number of the frame in the video.
-
-        Raises:
-            UnusableValueError: it is not there; the message says why.
-            OutputError: it cannot be written.
+        `video` is its number; in old files the number in the name of its group.
         """
         entry = self._entry(video)
         backend = _backend_of(entry)
@@ -134,7 +78,7 @@ class SleapPictures:
             raise UnusableValueError("the picture", f"is of video {video}, which the file does not have", "no_video")
         return found
 
-    def _extract(self, dataset: str, video: int, frame: int) -> FoundPicture:
+    def _extract(self, dataset: str, video: int, frame: int) -> PictureAnnotation:
         stored = self._file[dataset]
         numbers = read_array(stored.parent, "frame_numbers").tolist()
         if frame not in numbers:
@@ -144,15 +88,13 @@ class SleapPictures:
             text = f"says that it takes {stored.nbytes // len(stored):,} bytes"
             raise UnusableValueError("the embedded picture", text, "unreadable_picture")
         data = np.asarray(stored[numbers.index(frame)])
-        image = self._decode(data, _text(stored.attrs["format"]), stored.attrs)
+        image = self._decode(data, plain_text(stored.attrs["format"]), stored.attrs)
         name = f"video{video}_frame{frame:06d}.png"
         path = self._extracted / name
         write_picture(path, image)
-        return FoundPicture(file_name=name, path=path, size=(image.shape[0], image.shape[1]))
+        return PictureAnnotation(file_name=name, path=path, size=(image.shape[0], image.shape[1]))
 
-    def _decode(
-        self, data: "np.ndarray[Any, np.dtype[Any]]", kind: str, attributes: Mapping[str, Any]
-    ) -> "np.ndarray[Any, np.dtype[np.uint8]]":
+    def _decode(self, data: NDArray[Any], kind: str, attributes: Mapping[str, Any]) -> NDArray[np.uint8]:
         """Return an embedded picture (h, w, 3) uint8 BGR."""
         if kind == "hdf5":
             return _from_array(data)
@@ -165,9 +107,9 @@ class SleapPictures:
             version = float(self._file["metadata"].attrs["format_id"])
             order = "BGR" if version < _CHANNEL_ORDER_SINCE else "RGB"
         # "BGR" means: an RGB frame was encoded as if it were BGR, so that red and blue have changed places.
-        return np.ascontiguousarray(image[..., ::-1]) if _text(order) == "BGR" else image
+        return np.ascontiguousarray(image[..., ::-1]) if plain_text(order) == "BGR" else image
 
-    def _file_of(self, files: Sequence[Any], frame: int) -> FoundPicture:
+    def _file_of(self, files: Sequence[Any], frame: int) -> PictureAnnotation:
         if frame >= len(files) or not isinstance(files[frame], str):
             text = f"is number {frame} of a list of {len(files)} files"
             raise UnusableValueError("the picture", text, "frame_not_listed")
@@ -177,146 +119,26 @@ class SleapPictures:
             text = f"{name} is not there; name the folder of the pictures, images="
             raise UnusableValueError("the picture", text, "no_picture")
         try:
-            return FoundPicture(file_name=path.name, path=path, size=picture_size(str(path)))
+            return PictureAnnotation(file_name=path.name, path=path, size=picture_size(str(path)))
         except PosekitError as error:
             raise UnusableValueError("the picture", f"cannot be read ({error})", "unreadable_picture") from error
 
 
-def _from_array(data: "np.ndarray[Any, np.dtype[Any]]") -> "np.ndarray[Any, np.dtype[np.uint8]]":
-    """Return a stored RGB or gray frame (h, w, 1 or 3) as BGR."""
-    if data.dtype != np.uint8 or data.ndim != 3 or data.shape[2] not in (1, 3):
-        text = f"is an array of {data.dtype} and shape {data.shape}, not (h, w, 1 or 3) of bytes"
-        raise UnusableValueError("the embedded picture", text, "unreadable_picture")
-    return np.ascontiguousarray(np.repeat(data, 3 // data.shape[2], 2)[..., ::-1])
-
-
-def _backend_of(entry: Any) -> Mapping[str, Any]:
-    backend = entry.get("backend") if isinstance(entry, dict) else None
-    return backend if isinstance(backend, dict) else {}
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-# What SLEAP calls an unnamed skeleton; as a class name it says nothing.
-_UNNAMED = "Skeleton-"
-
-
-NAMELESS = "animal"
-
-
-_SYMMETRY = 2
-
-
 @dataclass(frozen=True, kw_only=True)
-class SleapSkeleton:
-    """One skeleton.
-
-    Attributes:
-        name: class name of its instances.
-        nodes: point names in the order of the points of an instance.
-        edges: pairs of names.
-        symmetries: pairs of names that change places under a left-right mirror.
-    """
+class _Skeleton:
+    """The class name of its instances, its points in their order, its edges, and its left-right pairs."""
 
     name: str
     nodes: tuple[str, ...]
-    edges: tuple[tuple[str, str], ...]
-    symmetries: tuple[tuple[str, str], ...]
-
-
-def read_skeletons(text: str) -> list[SleapSkeleton]:
-    """Return the skeletons in the metadata of a SLEAP file.
-
-    Raises:
-        ValueError: it is no JSON.
-        KeyError, TypeError, IndexError: it has another form.
-    """
-    content = json.loads(text)
-    names = [str(node["name"]) for node in content["nodes"]]
-    return [_read_skeleton(entry, names) for entry in content["skeletons"]]
-
-
-def _read_skeleton(entry: Mapping[str, Any], names: Sequence[str]) -> SleapSkeleton:
-    name = str(entry.get("graph", {}).get("name") or NAMELESS)
-    edges: list[tuple[str, str]] = []
-    symmetries: list[tuple[str, str]] = []
-    for link, kind in zip(entry["links"], _kinds(entry["links"]), strict=True):
-        pair = names[_index(link["source"])], names[_index(link["target"])]
-        (symmetries if kind == _SYMMETRY else edges).append(pair)
-    return SleapSkeleton(
-        name=NAMELESS if name.startswith(_UNNAMED) else name,
-        nodes=tuple(names[_index(node["id"])] for node in entry["nodes"]),
-        edges=tuple(edges),
-        symmetries=tuple(dict.fromkeys((min(pair), max(pair)) for pair in symmetries)),
-    )
-
-
-def _kinds(links: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Return 1 (edge) or 2 (symmetry) for each link.
-
-    The first link of a kind spells it out; later ones point back at it by its number among those spelled out.
-    """
-    spelled: list[int] = []
-    kinds = []
-    for link in links:
-        kind = link["type"]
-        if "py/reduce" in kind:
-            spelled.append(int(kind["py/reduce"][1]["py/tuple"][0]))
-            kinds.append(spelled[-1])
-        else:
-            kinds.append(spelled[_index(int(kind["py/id"]) - 1)])
-    return kinds
-
-
-def _index(value: Any) -> int:
-    """Return an index; a negative one would count from the end."""
-    if type(value) is not int or value < 0:
-        raise IndexError(f"{value!r} is no index")
-    return value
-
-
-_USER = 0
-
-
-# Until then the corner of the first pixel was 0, 0; since then it is the pixel's centre.
-_PIXEL_CENTRES_SINCE = 1.1
-
-
-def read_sleap(source: Path, *, extracted: Path, images: Path | None = None) -> AnnotationSet:
-    """Read what people labelled in SLEAP; predictions do not count.
-
-    The skeleton is the class of an instance. Points marked as not visible have no sure place and are unlabelled.
-    Symmetries give the mirror map. A frame without labels is background when it is marked as negative; else it was
-    not labelled, and is left out.
-
-    Args:
-        source: the file.
-        extracted: folder that embedded pictures are written into, as PNG; made when there are some.
-        images: folder to look in first for pictures that are files of their own.
-
-    Raises:
-        MissingExtraError: h5py is not installed.
-        DatasetNotFoundError: there is no such file.
-        DatasetError: it is no SLEAP file, or a damaged one.
-        OutputError: embedded pictures cannot be written.
-    """
-    problems = ProblemList(str(source))
-    search = PictureSearch(source, [] if images is None else [images])
-    with open_h5(source) as file:
-        if not {"metadata", "frames", "instances", "points", "videos_json"} <= set(file):
-            raise DatasetError(f"{source}: is HDF5, but not of SLEAP (metadata, frames, instances, points are missing)")
-        tables = _Tables.read(file)
-        pictures = _read_frames(tables, SleapPictures(file, search, extracted), problems)
-    return number_objects(pictures, _named(tables.skeletons), problems)
+    edges: tuple[NamePair, ...]
+    symmetries: tuple[NamePair, ...]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Tables:
     """What the file stores, row by row."""
 
-    skeletons: list[SleapSkeleton]
+    skeletons: list[_Skeleton]
     frames: Any
     instances: Any
     points: Any
@@ -329,7 +151,7 @@ class _Tables:
         text = metadata["json"]
         negative = read_array(file, "negative_frames").tolist() if "negative_frames" in file else []
         return cls(
-            skeletons=read_skeletons(text.decode("utf-8") if isinstance(text, bytes) else str(text)),
+            skeletons=_read_skeletons(text.decode("utf-8") if isinstance(text, bytes) else str(text)),
             frames=read_array(file, "frames"),
             instances=read_array(file, "instances"),
             points=read_array(file, "points"),
@@ -338,7 +160,30 @@ class _Tables:
         )
 
 
-def _named(skeletons: list[SleapSkeleton]) -> NamedSchema:
+def read_sleap(source: Path, *, extracted: Path, images: Path | None = None) -> AnnotationSet:
+    """Read what people labelled in SLEAP; predictions do not count.
+
+    The skeleton is the class of an instance. Points marked as not visible have no sure place and are unlabelled.
+    Symmetries give the mirror map. A frame without labels is background when it is marked as negative; else it was
+    not labelled, and is left out.
+
+    Embedded pictures are written into the folder `extracted` as PNG; it is made when there are some.
+
+    Raises:
+        MissingExtraError: h5py is not installed.
+        OutputError: embedded pictures cannot be written.
+    """
+    problems = ProblemList(str(source))
+    search = PictureSearch(source, [] if images is None else [images])
+    with open_h5(source) as file:
+        if not {"metadata", "frames", "instances", "points", "videos_json"} <= set(file):
+            raise DatasetError(f"{source}: is HDF5, but not of SLEAP (metadata, frames, instances, points are missing)")
+        tables = _Tables.read(file)
+        pictures = _read_frames(tables, _Pictures(file, search, extracted), problems)
+    return number_objects(pictures, _named(tables.skeletons), problems)
+
+
+def _named(skeletons: list[_Skeleton]) -> NamedSchema:
     symmetries = list(dict.fromkeys(pair for skeleton in skeletons for pair in skeleton.symmetries))
     return NamedSchema(
         classes=list(dict.fromkeys(skeleton.name for skeleton in skeletons)),
@@ -348,8 +193,8 @@ def _named(skeletons: list[SleapSkeleton]) -> NamedSchema:
     )
 
 
-def _read_frames(tables: _Tables, source: SleapPictures, problems: ProblemList) -> list[NamedPicture]:
-    pictures = []
+def _read_frames(tables: _Tables, source: _Pictures, problems: ProblemList) -> list[NamedPicture]:
+    pictures: list[NamedPicture] = []
     for row in tables.frames:
         video, frame = int(row["video"]), int(row["frame_idx"])
         place = f"video {video} frame {frame}"
@@ -365,9 +210,7 @@ def _read_frames(tables: _Tables, source: SleapPictures, problems: ProblemList) 
             text = f"{error.field} {error.message}"
             problems.add(place, text, error.code, objects=len(objects), picture=True)
             continue
-        pictures.append(
-            NamedPicture(file_name=found.file_name, path=found.path, size=found.size, objects=tuple(objects))
-        )
+        pictures.append((found, objects))
     return pictures
 
 
@@ -409,3 +252,99 @@ def _span(row: Any, name: str, table: Any) -> slice:
     if not 0 <= start <= end <= len(table):
         raise ValueError(f"{name} runs from {start} to {end}, in a table of {len(table)}")
     return slice(start, end)
+
+
+@contextmanager
+def open_h5(path: Path) -> Iterator["h5py.File"]:
+    """Open an HDF5 file for reading; whatever HDF5 says while it is read becomes a `DatasetError`."""
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingExtraError("HDF5 files of DeepLabCut and SLEAP", "h5", "h5py") from error
+    if not path.is_file():
+        raise DatasetNotFoundError(f"{path}: there is no such file")
+    try:
+        with h5py.File(path, "r") as file:
+            yield file
+    except PosekitError:
+        raise
+    except (OSError, RuntimeError) as error:
+        raise DatasetError(f"{path}: is no HDF5 file, or a damaged one ({one_line(error, 200)})") from error
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError, MemoryError) as error:
+        raise DatasetError(f"{path}: does not hold what it should ({one_line(error, 200)})") from error
+
+
+def read_array(group: "h5py.Group", name: str) -> Any:
+    """Return a set of an open file as an array; more than 2 GiB are refused."""
+    import h5py
+
+    stored = group[name]
+    if not isinstance(stored, h5py.Dataset):
+        raise ValueError(f"{name} is a group")
+    if stored.nbytes > _MOST_BYTES:
+        raise ValueError(f"{name} says that it holds {stored.nbytes:,} bytes")
+    return stored[()]
+
+
+def plain_text(value: Any) -> str:
+    """Return text of an HDF5 file, which may be bytes."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _from_array(data: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return a stored RGB or gray frame (h, w, 1 or 3) as BGR."""
+    if data.dtype != np.uint8 or data.ndim != 3 or data.shape[2] not in (1, 3):
+        text = f"is an array of {data.dtype} and shape {data.shape}, not (h, w, 1 or 3) of bytes"
+        raise UnusableValueError("the embedded picture", text, "unreadable_picture")
+    return np.ascontiguousarray(np.repeat(data, 3 // data.shape[2], 2)[..., ::-1])
+
+
+def _backend_of(entry: Any) -> Mapping[str, Any]:
+    backend = entry.get("backend") if isinstance(entry, dict) else None
+    return backend if isinstance(backend, dict) else {}
+
+
+def _read_skeletons(text: str) -> list[_Skeleton]:
+    """Return the skeletons in the metadata of a SLEAP file."""
+    content = json.loads(text)
+    names = [str(node["name"]) for node in content["nodes"]]
+    return [_read_skeleton(entry, names) for entry in content["skeletons"]]
+
+
+def _read_skeleton(entry: Mapping[str, Any], names: Sequence[str]) -> _Skeleton:
+    name = str(entry.get("graph", {}).get("name") or _NAMELESS)
+    edges: list[NamePair] = []
+    symmetries: list[NamePair] = []
+    for link, kind in zip(entry["links"], _kinds(entry["links"]), strict=True):
+        pair = names[_index(link["source"])], names[_index(link["target"])]
+        (symmetries if kind == _SYMMETRY else edges).append(pair)
+    return _Skeleton(
+        name=_NAMELESS if name.startswith(_UNNAMED) else name,
+        nodes=tuple(names[_index(node["id"])] for node in entry["nodes"]),
+        edges=tuple(edges),
+        symmetries=tuple(dict.fromkeys((min(pair), max(pair)) for pair in symmetries)),
+    )
+
+
+def _kinds(links: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Return 1 (edge) or 2 (symmetry) for each link.
+
+    The first link of a kind spells it out; later ones point back at it by its number among those spelled out.
+    """
+    spelled: list[int] = []
+    kinds = []
+    for link in links:
+        kind = link["type"]
+        if "py/reduce" in kind:
+            spelled.append(int(kind["py/reduce"][1]["py/tuple"][0]))
+            kinds.append(spelled[-1])
+        else:
+            kinds.append(spelled[_index(int(kind["py/id"]) - 1)])
+    return kinds
+
+
+def _index(value: Any) -> int:
+    """Return an index; a negative one would count from the end."""
+    if type(value) is not int or value < 0:
+        raise IndexError(f"{value!r} is no index")
+    return value

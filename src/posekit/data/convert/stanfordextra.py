@@ -1,28 +1,24 @@
 """Reads the JSON of StanfordExtra: dogs with 24 keypoints and a mask."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from posekit.data.annotation import AnnotationSet
-from posekit.data.coco.fields import read_box, read_parts
+from posekit.data.annotation import AnnotationSet, PictureAnnotation
+from posekit.data.coco.fields import read_box, read_parts, read_side
 from posekit.data.convert.objects import NamedObject, NamedPicture, NamedPoint, NamedSchema, number_objects
 from posekit.data.find_pictures import PictureSearch
 from posekit.errors import DatasetError, PosekitError
 from posekit.files.problems import ProblemList
 from posekit.files.reading import read_json, read_text
-from posekit.files.values import UnusableValueError, is_number, quote, read_numbers
+from posekit.files.values import UnusableValueError, quote, read_numbers
 
 DOG = "dog"
-
-
 NAMES_FILE = "keypoint_definitions.csv"
-
 
 # The pictures of the sample that the set is shown with, and those of Stanford Dogs that it is made for.
 _PICTURE_FOLDERS = ("sample_imgs", "Images")
-
 
 # The names of the set itself, as its file of definitions has them.
 POINTS = (
@@ -34,7 +30,6 @@ POINTS = (
     "Right ear tip", "Left eye", "Right eye", "Withers", "Throat",
 )  # fmt: skip
 
-
 # The set draws no limbs; these are the legs from paw to top, the tail, the ears and the muzzle.
 LIMBS = tuple((POINTS[a], POINTS[b]) for a, b in (
     (0, 1), (1, 2), (3, 4), (4, 5), (6, 7), (7, 8), (9, 10), (10, 11), (12, 13), (14, 18), (15, 19), (16, 17),
@@ -42,16 +37,9 @@ LIMBS = tuple((POINTS[a], POINTS[b]) for a, b in (
 
 
 def read_stanfordextra(source: Path, *, images: Path | None = None) -> AnnotationSet:
-    """Read a JSON file of StanfordExtra.
+    """Read a JSON file of StanfordExtra; its pictures are looked for in ``Images`` and ``sample_imgs`` beside it, too.
 
-    Args:
-        source: the file. Point names come from ``keypoint_definitions.csv`` beside it; without that file they are
-            the published ones.
-        images: folder of the pictures; they are also looked for beside the file, in ``Images`` and ``sample_imgs``.
-
-    Raises:
-        DatasetNotFoundError: there is no such file.
-        DatasetError: it is no list of dogs, or the definitions cannot be read.
+    Point names come from ``keypoint_definitions.csv`` beside the file; without that they are the published ones.
     """
     entries = read_json(source)
     if not isinstance(entries, list) or not entries or not _is_dog(entries[0]):
@@ -97,7 +85,7 @@ def _read_dog(
     name = entry["img_path"]
     if not isinstance(name, str) or not name or "\0" in name:
         raise UnusableValueError("img_path", f"is {quote(name)}, not the name of a file", "bad_file_name")
-    size = _side(entry, "img_height"), _side(entry, "img_width")
+    size = read_side(entry, "img_height"), read_side(entry, "img_width")
     if entry.get("is_multiple_dogs"):
         problems.tally(name, "other dogs on the picture are not labelled", "unlabelled_dogs", left_out=False)
     dog = NamedObject(
@@ -107,14 +95,7 @@ def _read_dog(
         points=_joints(entry["joints"], names),
         parts=read_parts(_mask(entry.get("seg"), size), size),
     )
-    return NamedPicture(file_name=name, path=search.find(name), size=size, objects=(dog,))
-
-
-def _side(entry: Mapping[str, Any], key: str) -> int:
-    value = entry.get(key)
-    if not is_number(value) or value < 1 or value != int(value):
-        raise UnusableValueError(key, f"is {quote(value)}, not a number of pixels of at least 1", "bad_size")
-    return int(value)
+    return PictureAnnotation(file_name=name, path=search.find(name), size=size), (dog,)
 
 
 def _mask(value: Any, size: tuple[int, int]) -> Any:
@@ -135,15 +116,12 @@ def _joints(value: Any, names: Sequence[str]) -> dict[str, NamedPoint]:
     return points
 
 
-def _append(pictures: dict[str, NamedPicture], picture: NamedPicture, problems: ProblemList) -> None:
+def _append(pictures: dict[str, NamedPicture], added: NamedPicture, problems: ProblemList) -> None:
     """Add a dog to its picture."""
-    known = pictures.setdefault(picture.file_name, picture)
-    if known is picture:
-        return
+    picture, dogs = added
+    known, others = pictures.setdefault(picture.file_name, (picture, ()))
     if known.size != picture.size:
         text = f"gives {picture.file_name} another size than the entry before: the dog is left out"
-        problems.add(picture.objects[0].place, text, "bad_size", objects=1)
+        problems.add(dogs[0].place, text, "bad_size", objects=1)
         return
-    pictures[picture.file_name] = NamedPicture(
-        file_name=known.file_name, path=known.path, size=known.size, objects=(*known.objects, *picture.objects)
-    )
+    pictures[picture.file_name] = known, (*others, *dogs)

@@ -52,11 +52,7 @@ def _face(corners: Vector, axis: int, end: int) -> Vector:
 
 
 Rng = np.random.Generator
-
-
 Size = tuple[int, int]
-
-
 Texture = Callable[[Rng, Size], Picture]
 
 
@@ -158,8 +154,6 @@ def planks(rng: Rng, size: Size) -> Picture:
 
 
 WALLS: tuple[Texture, ...] = (plain, gradient, gradient, clouds, clouds, stripes, tiles, bricks)
-
-
 FLOORS: tuple[Texture, ...] = (plain, gradient, clouds, clouds, planks, planks, tiles)
 
 
@@ -269,7 +263,6 @@ THINGS: tuple[Callable[[Rng, Picture, float], None], ...] = (
     _furniture, _furniture, _table, _pole, _pole, _tree, _frame, _frame, _polygon, _ball,
 )  # fmt: skip
 
-
 MIN_SIDE = 32
 
 
@@ -336,7 +329,6 @@ def blurred(picture: Picture, sigma: float) -> Picture:
 
 # Shadows are soft, so a quarter of the resolution is enough to draw them.
 COARSE = 4
-
 
 # Landmarks lower than this, in body units, cast the contact shadow.
 NEAR_GROUND = 0.22

@@ -200,7 +200,6 @@ POSES: tuple[tuple[float, Callable[[np.random.Generator], Pose]], ...] = (
     (0.04, squatting), (0.05, jumping), (0.03, lying),
 )  # fmt: skip
 
-
 SIDES = (("left", 1.0), ("right", -1.0))
 
 

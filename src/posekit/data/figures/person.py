@@ -23,22 +23,14 @@ SKIN: tuple[Color, ...] = (
     (66, 94, 142), (50, 74, 116), (40, 58, 92), (30, 42, 68),
 )  # fmt: skip
 
-
 HAIR: tuple[Color, ...] = (
     (18, 18, 22), (26, 28, 36), (30, 42, 60), (40, 62, 92), (58, 92, 132), (96, 150, 190), (130, 190, 222),
     (44, 70, 140), (150, 152, 156), (212, 214, 216),
 )  # fmt: skip
 
-
 HAIR_CUTS = ("short", "short", "cropped", "bob", "long", "bun", "tail", "bald", "curly")
-
-
 HATS = ("none", "none", "none", "none", "cap", "beanie", "brim")
-
-
 TOP_PATTERNS = ("plain", "plain", "plain", *PATTERNS)
-
-
 BOTTOM_PATTERNS = ("plain", "plain", "plain", "plain", "fade", "across", "checks")
 
 
@@ -129,11 +121,7 @@ def _bgr(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Color:
 
 
 EYE_WHITE = Paint(base=(225.0, 228.0, 230.0))
-
-
 PUPIL = Paint(base=(28.0, 30.0, 34.0))
-
-
 Offset = tuple[float, float, float]
 
 
@@ -196,24 +184,8 @@ def _scalp(skeleton: Skeleton, paint: Paint, thickness: float) -> Part:
     return _solid(skeleton, (0, 0.028, -0.014 - thickness), (0, -0.002, -0.022 - thickness), width, paint, flat=1.06)
 
 
-def _bald(skeleton: Skeleton, looks: Looks) -> list[Part]:
-    return []
-
-
-def _cropped(skeleton: Skeleton, looks: Looks) -> list[Part]:
-    return [_scalp(skeleton, looks.hair, 0.001)]
-
-
-def _short(skeleton: Skeleton, looks: Looks) -> list[Part]:
-    return [_scalp(skeleton, looks.hair, 0.005), _fringe(skeleton, looks.hair)]
-
-
 def _fringe(skeleton: Skeleton, paint: Paint) -> Part:
     return _solid(skeleton, (0.028, 0.05, 0.026), (-0.028, 0.052, 0.024), 0.02, paint)
-
-
-def _curly(skeleton: Skeleton, looks: Looks) -> list[Part]:
-    return [_scalp(skeleton, looks.hair, 0.02), _fringe(skeleton, looks.hair)]
 
 
 def _bob(skeleton: Skeleton, looks: Looks) -> list[Part]:
@@ -256,10 +228,6 @@ def _tail(skeleton: Skeleton, looks: Looks) -> list[Part]:
     return [_scalp(skeleton, looks.hair, 0.003), tail]
 
 
-def _no_hat(skeleton: Skeleton, looks: Looks) -> list[Part]:
-    return []
-
-
 def _crown(skeleton: Skeleton, paint: Paint) -> Part:
     return _solid(
         skeleton, (0, 0.066, -0.006), (0, 0.034, -0.006), (0.044, 0.053, 0.058, 0.059), paint, flat=1.14, cap=0.4
@@ -284,34 +252,30 @@ def _brim(skeleton: Skeleton, looks: Looks) -> list[Part]:
 
 
 HAIR_PARTS: dict[str, Callable[[Skeleton, Looks], Sequence[Part]]] = {
-    "bald": _bald, "cropped": _cropped, "short": _short, "curly": _curly, "bob": _bob, "long": _long,
-    "bun": _bun, "tail": _tail,
-}  # fmt: skip
-
+    "bald": lambda skeleton, looks: [],
+    "cropped": lambda skeleton, looks: [_scalp(skeleton, looks.hair, 0.001)],
+    "short": lambda skeleton, looks: [_scalp(skeleton, looks.hair, 0.005), _fringe(skeleton, looks.hair)],
+    "curly": lambda skeleton, looks: [_scalp(skeleton, looks.hair, 0.02), _fringe(skeleton, looks.hair)],
+    "bob": _bob,
+    "long": _long,
+    "bun": _bun,
+    "tail": _tail,
+}
 
 UNDER_HAT = {"short": "cropped", "curly": "cropped", "bun": "cropped"}
 
-
 HAT_PARTS: dict[str, Callable[[Skeleton, Looks], Sequence[Part]]] = {
-    "none": _no_hat, "cap": _cap, "beanie": _beanie, "brim": _brim,
-}  # fmt: skip
-
+    "none": lambda skeleton, looks: [],
+    "cap": _cap,
+    "beanie": _beanie,
+    "brim": _brim,
+}
 
 SLEEVE_EASE = 0.007
-
-
 TROUSER_EASE = 0.009
-
-
 UPPER_ARM: Widths = (0.039, 0.038, 0.034, 0.029)
-
-
 FOREARM: Widths = (0.029, 0.03, 0.025, 0.019)
-
-
 THIGH: Widths = (0.06, 0.06, 0.051, 0.041)
-
-
 SHIN: Widths = (0.039, 0.043, 0.035, 0.024)
 
 
@@ -499,14 +463,7 @@ def _collar(skeleton: Skeleton, paint: Paint) -> Part:
 
 @dataclass(frozen=True)
 class Figure:
-    """One person.
-
-    Attributes:
-        proportions: measures of the body.
-        pose: joint angles.
-        looks: skin, hair and clothes.
-        view: place in the picture, and the side from which it is seen.
-    """
+    """One person: body, joint angles, looks, and its place in the picture with the side from which it is seen."""
 
     proportions: Proportions
     pose: Pose
@@ -537,31 +494,13 @@ class Figure:
         ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Spot:
-    """Where a figure is to stand.
-
-    Attributes:
-        x, y: picture position in pixels of the ground under it.
-        height: pixels that an average adult standing there would measure.
-        pitch: how far the camera looks down, in radians.
-        roll: tilt of the camera, in radians.
-    """
-
-    x: float
-    y: float
-    height: float
-    pitch: float
-    roll: float
-
-
-def random_figure(rng: np.random.Generator, spot: Spot) -> Figure:
-    """Draw a person and put it on `spot`."""
+def random_figure(rng: np.random.Generator, place: View) -> Figure:
+    """Draw a person, and put it in its place, turned to any side: `place.yaw` does not count."""
     return Figure(
         proportions=random_proportions(rng),
         pose=random_pose(rng),
         looks=random_looks(rng),
-        view=View(yaw=_random_yaw(rng), pitch=spot.pitch, roll=spot.roll, scale=spot.height, x=spot.x, y=spot.y),
+        view=replace(place, yaw=_random_yaw(rng)),
     )
 
 

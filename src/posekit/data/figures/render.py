@@ -16,19 +16,15 @@ from posekit.schema.schema import COCO_PERSON
 # Parts thinner than this many pixels cannot be seen and are left out.
 THINNEST = 0.4
 
-
 # The cubic through four values at 0, 1/3, 2/3 and 1: coefficients of 1, t, t^2, t^3.
 CUBIC = np.array([[2, 0, 0, 0], [-11, 18, -9, 2], [18, -45, 36, -9], [-9, 27, -27, 9]]) / 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class Light:
-    """One distant light.
+    """One distant light: `towards` it points a unit vector (3,) in camera axes (right, down, away).
 
-    Attributes:
-        towards: (3,) unit vector to the light in camera axes (right, down, away).
-        ambient: share of the colour that is seen without it.
-        strength: share it adds where it falls straight on the surface.
+    `ambient` is the share of the colour that is seen without it, `strength` what it adds where it falls straight.
     """
 
     towards: Vector
@@ -164,14 +160,7 @@ class Layer:
 def draw_layer(parts: Sequence[Part], view: View, light: Light, size: tuple[int, int]) -> Layer | None:
     """Draw the parts of a figure, far ones first, each pixel keeping the nearest surface.
 
-    Args:
-        parts: the figure in its body frame.
-        view: where and how it is seen.
-        light: the scene's light.
-        size: (H, W) of the picture.
-
-    Returns:
-        The layer, or None when the figure lies outside the picture.
+    Parts are in the figure's body frame, `size` is (H, W) of the picture. None when the figure lies outside of it.
     """
     outlines = outline_parts(parts, view, light)
     if not outlines:
@@ -255,7 +244,6 @@ def _blend(target: Floats, paint: Paint, lit: Floats, cover: Floats, t: Floats, 
 
 Keypoints = NDArray[np.float32]
 
-
 # How far, in body units, a body's own surface may lie in front of a joint that still counts as seen:
 # the flesh and cloth around that joint, but not a limb or the trunk before it.
 COVER = {
@@ -263,9 +251,7 @@ COVER = {
     "hip": 0.115, "knee": 0.07, "ankle": 0.06,
 }  # fmt: skip
 
-
 FACE = 5
-
 
 # A point of the face is turned away when its direction from the head's centre points from the camera by more
 # than this (the sine of 20 degrees): an ear seen from the front, under hair, is hidden but not turned away.
@@ -287,8 +273,8 @@ def own_visibility(skeleton: Skeleton, view: View, layer: Layer, size: tuple[int
         x, y = xy[index]
         if not (0 <= x < width and 0 <= y < height):
             continue
-        seen = _nearest_surface(layer, x, y) > projected[index, 2] - _cover(name, skeleton, view)
-        seen = seen and _on_figure(layer, x, y)
+        surface = _nearest_surface(layer, x, y)
+        seen = math.isfinite(surface) and surface > projected[index, 2] - _cover(name, skeleton, view)
         if not seen and index < FACE and _turned_away(skeleton, view, name):
             continue
         keypoints[index] = x, y, 2 if seen else 1
@@ -310,10 +296,6 @@ def _nearest_surface(layer: Layer, x: float, y: float) -> float:
     rows, columns = layer.depth.shape
     inside = 0 <= row < rows and 0 <= column < columns
     return float(layer.depth[row, column]) if inside else float("inf")
-
-
-def _on_figure(layer: Layer, x: float, y: float) -> bool:
-    return math.isfinite(_nearest_surface(layer, x, y))
 
 
 def _cover(name: str, skeleton: Skeleton, view: View) -> float:

@@ -8,25 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posekit.data.figures.backdrop import SceneSettings, draw_ground, finish, make_backdrop
-from posekit.data.figures.person import Figure, Spot, random_figure
+from posekit.data.figures.person import Figure, random_figure
 from posekit.data.figures.render import Keypoints, Layer, Light, draw_layer, hide_behind, own_visibility
-from posekit.data.figures.solids import unit
+from posekit.data.figures.solids import View, unit
 from posekit.errors import SettingError, SourceValueError
 from posekit.io.source import Source
 from posekit.sample import Origin, Picture, Sample
 
 DEFAULTS = SceneSettings()
 
-
 # A figure stays in the scene if at least this much of it can be seen.
 FEWEST_PIXELS = 30
-
-
 SMALLEST_SHARE = 0.2
-
-
 FEWEST_KEYPOINTS = 3
-
 
 # No figure's top lies lower in the picture than this share of its height.
 LOWEST_TOP = 0.65
@@ -34,14 +28,7 @@ LOWEST_TOP = 0.65
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure as it appears in its scene.
-
-    Attributes:
-        figure: the person.
-        layer: the person drawn alone.
-        keypoints: (17, 3) float32 x, y in pixels and visibility in the scene.
-        mask: (H, W) bool pixels of the person that are seen in the scene.
-    """
+    """A figure, drawn alone, with its keypoints (17, 3) and mask (H, W) bool of what is seen of it in the scene."""
 
     figure: Figure
     layer: Layer
@@ -106,17 +93,9 @@ def scenes(count: int, seed: int = 0, settings: SceneSettings = DEFAULTS) -> Ite
 
 
 def see_figures(figures: Sequence[Figure], light: Light, size: tuple[int, int]) -> list[Drawn]:
-    """Draw figures given from near to far, and keep those of which enough is seen.
+    """Draw figures given from near to far in a picture of `size` (H, W), and keep those of which enough is seen.
 
     A figure that is left out hides nobody: it is not in the picture at all.
-
-    Args:
-        figures: the people, nearest first.
-        light: the scene's light.
-        size: (H, W) of the picture.
-
-    Returns:
-        The kept figures, nearest first.
     """
     covered = np.zeros(size, np.bool_)
     seen: list[Drawn] = []
@@ -164,13 +143,12 @@ def _place_figures(
     # Slots side by side, taken in any order and left by up to half their width: some overlap, but no heap.
     places = np.clip((rng.permutation(count) + rng.uniform(-0.5, 1.5, count)) / max(count, 1), 0.03, 0.97)
     ground = camera.horizon + camera.eye * heights + rng.normal(0, 0.04, count) * height
-    lowest_top = LOWEST_TOP * height
-    return [
-        random_figure(person, Spot(x=x, y=y, height=tall, pitch=camera.pitch, roll=camera.roll)).raised_to(lowest_top)
-        for person, x, y, tall in zip(
-            people, (places * width).tolist(), ground.tolist(), heights.tolist(), strict=False
-        )
-    ]
+    rows = zip(people, (places * width).tolist(), ground.tolist(), heights.tolist(), strict=False)
+    views = (
+        (person, View(yaw=0.0, pitch=camera.pitch, roll=camera.roll, scale=tall, x=x, y=y))
+        for person, x, y, tall in rows
+    )
+    return [random_figure(person, view).raised_to(LOWEST_TOP * height) for person, view in views]
 
 
 def _lay_over(picture: Picture, layer: Layer) -> None:
@@ -189,19 +167,11 @@ def _extent(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
 
 
 _WORD = "figures"
-
-
 _DEFAULT_COUNT = 8
 
 
 class FigureSource(Source):
-    """Made pictures of figures, without their labels; the same ones for the same seed.
-
-    Args:
-        count: how many pictures.
-        seed: of the first picture.
-        batch: pictures per batch.
-    """
+    """Pictures of figures in batches, without their labels; the same ones for the same seed of the first."""
 
     def __init__(self, count: int = _DEFAULT_COUNT, seed: int = 0, *, batch: int = 1) -> None:
         self.count: int = count

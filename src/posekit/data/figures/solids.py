@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from posekit.sample import Floats
 
 Vector = NDArray[np.float64]
-
-
 Matrix = NDArray[np.float64]
 
 
@@ -82,21 +80,12 @@ class View:
 
 
 Color = tuple[float, float, float]
-
-
 Widths = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Paint:
-    """Surface of a part.
-
-    Attributes:
-        base: colour, BGR in 0..255.
-        second: colour of the pattern.
-        pattern: "plain" or a name in `posekit.data.figures.patterns.PATTERNS`.
-        repeats: how often the pattern repeats along the part.
-    """
+    """Surface of a part: BGR colours in 0..255, and "plain" or a name in `PATTERNS`, repeated along the part."""
 
     base: Color
     second: Color = (0.0, 0.0, 0.0)
@@ -148,7 +137,7 @@ def shortened(part: Part, share: float) -> Part:
     return replace(part, end=part.start + (part.end - part.start) * share, widths=widths, end_cap=0.2)
 
 
-def _where(condition: "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]") -> Floats:
+def _where(condition: NDArray[np.bool_]) -> Floats:
     return np.asarray(condition, np.float32)
 
 
@@ -168,26 +157,6 @@ def _dots(t: Floats, u: Floats, repeats: float) -> Floats:
     return _where(np.sin(t * (2 * math.pi * repeats)) * np.sin(u * (math.pi * repeats)) > 0.55)
 
 
-def _blocks(t: Floats, u: Floats, repeats: float) -> Floats:
-    return _where(t > 0.45)
-
-
-def _fade(t: Floats, u: Floats, repeats: float) -> Floats:
-    return t
-
-
-def _band(t: Floats, u: Floats, repeats: float) -> Floats:
-    return _where(np.abs(t - 0.4) < 0.12)
-
-
-def _open_front(t: Floats, u: Floats, repeats: float) -> Floats:
-    return _where(np.abs(u) < 0.12 + 0.14 * t)
-
-
-def _emblem(t: Floats, u: Floats, repeats: float) -> Floats:
-    return _where((t - 0.45) ** 2 * 4 + u * u < 0.11)
-
-
 # Each takes t in [0, 1] along the part and u in [-1, 1] across it, (h, w) float32, and returns the weight
 # of the second colour, (h, w) float32 in [0, 1].
 PATTERNS: dict[str, Callable[[Floats, Floats, float], Floats]] = {
@@ -195,9 +164,9 @@ PATTERNS: dict[str, Callable[[Floats, Floats, float], Floats]] = {
     "across": _across,
     "checks": _checks,
     "dots": _dots,
-    "blocks": _blocks,
-    "fade": _fade,
-    "band": _band,
-    "open_front": _open_front,
-    "emblem": _emblem,
+    "blocks": lambda t, u, repeats: _where(t > 0.45),
+    "fade": lambda t, u, repeats: t,
+    "band": lambda t, u, repeats: _where(np.abs(t - 0.4) < 0.12),
+    "open_front": lambda t, u, repeats: _where(np.abs(u) < 0.12 + 0.14 * t),
+    "emblem": lambda t, u, repeats: _where((t - 0.45) ** 2 * 4 + u * u < 0.11),
 }

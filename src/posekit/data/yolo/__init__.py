@@ -1,1 +1,1 @@
-"""data/yolo."""
+"""Label files in YOLO form: their rows, what they hold, and how they are written."""

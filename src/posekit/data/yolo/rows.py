@@ -1,11 +1,12 @@
-"""The text of a label file, cut into rows and words, and back from a word to its place in the file."""
+"""The text of a label file, cut into rows, words and numbers, and back from a word to its place in the file."""
 
 import os
 import re
 import stat
-from dataclasses import dataclass
-from itertools import accumulate, chain
-from typing import NamedTuple
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import accumulate, chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,144 +15,14 @@ from posekit.config.commands import TASKS, TASKS_WITH_KEYPOINTS
 from posekit.errors import DatasetError
 from posekit.files.problems import Problem
 
-_WORD = re.compile(rb"[^ \t\n\r\x0b\x0c]+")
-
-
-@dataclass(frozen=True)
-class RowText:
-    """The N rows of a label file that are not blank.
-
-    Attributes:
-        lines: the bytes of each.
-        numbers: the 1-based line number of each.
-        words: the blank-separated words of each.
-    """
-
-    lines: list[bytes]
-    numbers: list[int]
-    words: list[list[bytes]]
-
-    def __len__(self) -> int:
-        return len(self.lines)
-
-    def column(self, row: int, word: int) -> int:
-        """Return the 1-based character at which a word of a row starts."""
-        start = [match.start() for match in _WORD.finditer(self.lines[row])][word]
-        return len(self.lines[row][:start].decode("utf-8", "replace")) + 1
-
-
-def cut_rows(data: bytes) -> RowText:
-    """Cut the content of a label file, less its byte order mark, into its rows."""
-    lines = data.splitlines()
-    words = [line.split() for line in lines]
-    if all(words):
-        return RowText(lines, list(range(1, len(lines) + 1)), words)
-    kept = [index for index, found in enumerate(words) if found]
-    return RowText([lines[i] for i in kept], [i + 1 for i in kept], [words[i] for i in kept])
-
-
-def shown(word: bytes) -> str:
-    """Return a word as a message may quote it: short and printable."""
-    text = word[:24].decode("utf-8", "backslashreplace")
-    return f"{text!r}..." if len(word) > 24 else repr(text)
-
-
-class Fault(NamedTuple):
-    """Something wrong with one row of a label file.
-
-    Attributes:
-        row: its index among the rows that are not blank.
-        word: index of the offending word in the row.
-        code: short name of the kind.
-        message: what was found and what was expected.
-    """
-
-    row: int
-    word: int
-    code: str
-    message: str
-
-
 Floats = NDArray[np.float32]
 
-
-@dataclass(frozen=True, eq=False)
-class Numbers:
-    """The numbers of N rows, one behind the other.
-
-    Attributes:
-        rows: the index of each row among those of the file that are not blank.
-        widths: how many numbers each row has.
-        flat: (sum of widths,) float32, all finite.
-    """
-
-    rows: list[int]
-    widths: list[int]
-    flat: Floats
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    @property
-    def starts(self) -> NDArray[np.int64]:
-        """(N,) index in `flat` of the first number of each row."""
-        return np.cumsum([0, *self.widths[:-1]], dtype=np.int64)
-
-    def by_row(self) -> list[Floats]:
-        """Return the numbers of each row."""
-        ends = list(accumulate(self.widths))
-        return [self.flat[end - width : end] for end, width in zip(ends, self.widths, strict=True)]
-
-    def without(self, rows: set[int]) -> "Numbers":
-        """Return the same less some rows, given by their index among those of the file."""
-        kept = [(row, values) for row, values in zip(self.rows, self.by_row(), strict=True) if row not in rows]
-        flat = np.concatenate([values for _, values in kept]) if kept else np.zeros(0, np.float32)
-        return Numbers([row for row, _ in kept], [len(values) for _, values in kept], flat)
-
-
-def read_numbers(text: RowText) -> tuple[Numbers, list[Fault]]:
-    """Turn words into numbers; rows with a word that is none are left out, each with a fault."""
-    if not any(b"_" in line for line in text.lines):  # float() would read 1_0 as ten
-        try:
-            flat = _float32(list(map(float, chain.from_iterable(text.words))))
-        except ValueError:
-            pass  # some word is no number: found below
-        else:
-            if np.isfinite(flat).all():
-                return Numbers(list(range(len(text))), [len(words) for words in text.words], flat), []
-    return _read_row_by_row(text)
-
-
-def _read_row_by_row(text: RowText) -> tuple[Numbers, list[Fault]]:
-    rows, values, faults = [], [], []
-    for row, words in enumerate(text.words):
-        complaints = [_complaint(word) for word in words]
-        wrong = next((index for index, complaint in enumerate(complaints) if complaint), None)
-        if wrong is None:
-            rows.append(row)
-            values.append([float(word) for word in words])
-        else:
-            faults.append(Fault(row, wrong, *complaints[wrong]))
-    return Numbers(rows, [len(one) for one in values], _float32(list(chain.from_iterable(values)))), faults
-
-
-def _complaint(word: bytes) -> tuple[str, str] | tuple[()]:
-    """Return code and message when a word is no usable number."""
-    try:
-        value = float(word.replace(b"_", b"?"))
-    except ValueError:
-        return "not_a_number", f"{shown(word)} is no number; expected one such as 0.25"
-    if not np.isfinite(_float32([value])).all():
-        return "not_finite", f"{shown(word)} is not finite or far too large; expected a number such as 0.25"
-    return ()
-
-
-def _float32(values: list[float]) -> Floats:
-    with np.errstate(over="ignore"):
-        return np.array(values, np.float64).astype(np.float32)
-
-
 LAYOUTS = ("box_keypoints_polygon", "keypoints_polygon")
+
+_BOM = b"\xef\xbb\xbf"
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_WORD = re.compile(rb"[^ \t\n\r\x0b\x0c]+")
+_MAX_BYTES = 2**28
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +33,7 @@ class LabelRule:
         task: "detect", "segment", "pose" or "multitask".
         nc: number of classes.
         kpt_shape: (K, D), D = 2 (x, y) or 3 (x, y, visibility); needed for pose and multitask.
-        single_cls: all objects become class 0, so that class numbers from `nc` on are accepted.
+        single_cls: all objects will be of one class, so that class numbers from `nc` on are accepted.
         layout: of rows with keypoints and polygon, one of `LAYOUTS`; None to decide per file.
         keypoint_classes: the classes whose rows hold keypoints in the layout "keypoints_polygon"; None for all.
     """
@@ -197,19 +68,75 @@ class LabelRule:
         return self.keypoint_classes is None or label in self.keypoint_classes
 
 
-BOM = b"\xef\xbb\xbf"
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """N rows of a label file, none of them blank.
 
-
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-
-
-def encoding_faults(data: bytes, text: RowText) -> list[Fault]:
-    """Return the first place where a label file is not UTF-8 text, if there is one.
-
-    Args:
-        data: content of the file.
-        text: its rows.
+    Attributes:
+        file: as problems name it.
+        lines: the bytes of each.
+        numbers: the 1-based line number of each.
+        words: the blank-separated words of each.
+        flat: (sum of widths,) float32, all words as finite numbers; empty before `read_numbers`.
     """
+
+    file: str
+    lines: list[bytes]
+    numbers: list[int]
+    words: list[list[bytes]]
+    flat: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    @cached_property
+    def widths(self) -> list[int]:
+        """How many words each row has."""
+        return [len(words) for words in self.words]
+
+    @cached_property
+    def starts(self) -> list[int]:
+        """(N + 1) index in `flat` of the first number of each row, and of the end."""
+        return list(accumulate(self.widths, initial=0))
+
+    def values(self) -> list[Floats]:
+        """Return the numbers of each row."""
+        return [self.flat[start:end] for start, end in pairwise(self.starts)]
+
+    def without(self, problems: Iterable[Problem]) -> "Rows":
+        """Return the rows that none of the problems is about."""
+        lines = {problem.line for problem in problems}
+        kept = [index for index, number in enumerate(self.numbers) if number not in lines]
+        values = self.values()
+        return Rows(
+            self.file,
+            [self.lines[index] for index in kept],
+            [self.numbers[index] for index in kept],
+            [self.words[index] for index in kept],
+            np.concatenate([np.zeros(0, np.float32), *(values[index] for index in kept)]),
+        )
+
+    def problem(self, row: int, word: int, code: str, message: str, *, objects: int = 0) -> Problem:
+        """Return a problem that says at which word of which row it is."""
+        start = [match.start() for match in _WORD.finditer(self.lines[row])][word]
+        column = len(self.lines[row][:start].decode("utf-8", "replace")) + 1
+        return Problem(
+            file=self.file, message=message, code=code, line=self.numbers[row], column=column, objects=objects
+        )
+
+
+def cut_rows(data: bytes, file: str) -> Rows:
+    """Cut the content of a label file into its rows."""
+    lines = data.removeprefix(_BOM).splitlines()
+    words = [line.split() for line in lines]
+    if all(words):
+        return Rows(file, lines, list(range(1, len(lines) + 1)), words)
+    kept = [index for index, found in enumerate(words) if found]
+    return Rows(file, [lines[i] for i in kept], [i + 1 for i in kept], [words[i] for i in kept])
+
+
+def encoding_problems(data: bytes, rows: Rows) -> list[Problem]:
+    """Return the first place where the content of a label file is not UTF-8 text, if there is one."""
     if data.isascii():
         return []
     try:
@@ -219,12 +146,46 @@ def encoding_faults(data: bytes, text: RowText) -> list[Fault]:
         message = (
             f"the file {kind} (byte 0x{data[error.start]:02x} at byte position {error.start}); save it as UTF-8 text"
         )
-        lines_before = (data[: error.start].removeprefix(BOM) + b"x").splitlines()
-        return [Fault(text.numbers.index(len(lines_before)), len(lines_before[-1].split()) - 1, "not_utf8", message)]
+        before = (data[: error.start].removeprefix(_BOM) + b"x").splitlines()
+        return [rows.problem(rows.numbers.index(len(before)), len(before[-1].split()) - 1, "not_utf8", message)]
     return []
 
 
-_MAX_BYTES = 2**28
+def read_numbers(rows: Rows) -> tuple[Rows, list[Problem]]:
+    """Turn words into numbers; rows with a word that is none are left out, each with a problem."""
+    if not any(b"_" in line for line in rows.lines):  # float() would read 1_0 as ten
+        try:
+            flat = _float32(list(map(float, chain.from_iterable(rows.words))))
+        except ValueError:
+            pass  # some word is no number: found below
+        else:
+            if np.isfinite(flat).all():
+                return Rows(rows.file, rows.lines, rows.numbers, rows.words, flat), []
+    problems = []
+    for row, words in enumerate(rows.words):
+        complaints = enumerate(map(_complaint, words))
+        wrong = next(((index, complaint) for index, complaint in complaints if complaint), None)
+        if wrong is not None:
+            problems.append(rows.problem(row, wrong[0], *wrong[1]))
+    rows = rows.without(problems)
+    return replace(rows, flat=_float32(list(map(float, chain.from_iterable(rows.words))))), problems
+
+
+def _complaint(word: bytes) -> tuple[str, str] | tuple[()]:
+    """Return code and message when a word is no usable number."""
+    shown = repr(word[:24].decode("utf-8", "backslashreplace")) + "..." * (len(word) > 24)
+    try:
+        value = float(word.replace(b"_", b"?"))
+    except ValueError:
+        return "not_a_number", f"{shown} is no number; expected one such as 0.25"
+    if not np.isfinite(_float32([value])).all():
+        return "not_finite", f"{shown} is not finite or far too large; expected a number such as 0.25"
+    return ()
+
+
+def _float32(values: list[float]) -> Floats:
+    with np.errstate(over="ignore"):
+        return np.array(values, np.float64).astype(np.float32)
 
 
 def read_label_bytes(path: str) -> bytes | Problem | None:
@@ -242,11 +203,6 @@ def read_label_bytes(path: str) -> bytes | Problem | None:
         return _unreadable(path, "is a link to a place that does not exist") if os.path.lexists(path) else None
     except OSError as error:
         return _unreadable(path, f"cannot be read ({error.strerror})")
-
-
-def count_rows(data: bytes) -> int:
-    """Return how many lines of a label file are not blank."""
-    return sum(bool(line.strip()) for line in data.removeprefix(BOM).splitlines())
 
 
 def _unreadable(path: str, message: str) -> Problem:

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from posekit.config.commands import TASKS_WITH_KEYPOINTS
-from posekit.data.annotation import AnnotationSet, differing_part
+from posekit.data.annotation import AnnotationSet, Points
 from posekit.data.find_pictures import usable_pictures
 from posekit.data.to_labels import LabelRow, LabelRows
 from posekit.data.written import PictureNames, PictureTransfer, Written, bring_picture, check_transfer, require_pictures
@@ -22,7 +22,7 @@ MULTITASK_LAYOUT = "keypoints_polygon"
 
 
 def label_text(rows: Iterable[LabelRow], keypoint_classes: Collection[int] | None = None) -> str:
-    """Return the content of a label file, one line per object, six significant digits per number.
+    """Return the content of a label file, one line per object.
 
     A row holds its class, then
 
@@ -34,21 +34,21 @@ def label_text(rows: Iterable[LabelRow], keypoint_classes: Collection[int] | Non
                 x1 y1 x2 y2 ... alone for classes without keypoints
     ==========  ====================================================================================
 
-    A box stands in rows without an outline only: with one, it is the outline's extent.
-
-    Args:
-        rows: the objects of one picture.
-        keypoint_classes: numbers of the classes that have keypoints; None for all.
+    A box stands in rows without an outline only: with one, it is the outline's extent. Classes other than
+    `keypoint_classes` have no keypoints; None for all.
     """
-    return "".join(
-        f"{row.label} {' '.join(f'{value:g}' for value in _values(row, keypoint_classes))}\n" for row in rows
-    )
+    lines = []
+    for row in rows:
+        has_keypoints = row.polygon is None or keypoint_classes is None or row.label in keypoint_classes
+        box, keypoints = row.box if row.polygon is None else None, row.keypoints if has_keypoints else None
+        lines.append(row_text(row.label, box, keypoints, row.polygon))
+    return "".join(f"{line}\n" for line in lines)
 
 
-def _values(row: LabelRow, keypoint_classes: Collection[int] | None) -> list[float]:
-    with_keypoints = row.outline is None or keypoint_classes is None or row.label in keypoint_classes
-    parts = [row.box if row.outline is None else None, row.keypoints if with_keypoints else None, row.outline]
-    return [value for part in parts if part is not None for value in part.ravel().tolist()]
+def row_text(label: int, *parts: Points | None) -> str:
+    """Return one row of a label file: the class, then the parts that there are, six significant digits per number."""
+    values = (value for part in parts if part is not None for value in part.ravel().tolist())
+    return " ".join([str(label), *(f"{value:g}" for value in values)])
 
 
 def write_yolo(
@@ -77,7 +77,14 @@ def write_yolo(
         UnknownChoiceError: `pictures` is none of its choices.
     """
     check_transfer(pictures)
-    names, schema = _shared_description(splits)
+    if not any(annotations.pictures for annotations in splits.values()):
+        raise DatasetError("there is no picture to write: nothing in the annotations can be used")
+    first, reference = next(iter(splits.items()))
+    for split, annotations in splits.items():
+        difference = reference.difference(annotations)
+        if difference:
+            raise DatasetError(f"{first} and {split} have other {difference}; all splits of a data set must agree")
+    schema = reference.schema
     if task in TASKS_WITH_KEYPOINTS and schema is None:
         raise DatasetError(f"{folder}: the annotations have no keypoints, which the task {task} needs")
     problems = [problem for annotations in splits.values() for problem in annotations.problems]
@@ -89,21 +96,9 @@ def write_yolo(
             total, objects = total + counts[0], objects + counts[1]
             problems += found.all()
         require_pictures(total, problems)
-        text = _yaml_text(list(splits), names, schema if task in TASKS_WITH_KEYPOINTS else None, task)
+        text = _yaml_text(list(splits), reference.names, schema if task in TASKS_WITH_KEYPOINTS else None, task)
         (draft / "data.yaml").write_text(text, encoding="utf-8")
     return Written(path=folder / "data.yaml", pictures=total, objects=objects, problems=tuple(problems))
-
-
-def _shared_description(splits: Mapping[str, AnnotationSet]) -> tuple[dict[int, str], KeypointSchema | None]:
-    """Return the classes and keypoints that all splits have."""
-    if not any(annotations.pictures for annotations in splits.values()):
-        raise DatasetError("there is no picture to write: nothing in the annotations can be used")
-    first, reference = next(iter(splits.items()))
-    for split, annotations in splits.items():
-        difference = differing_part(reference, annotations)
-        if difference:
-            raise DatasetError(f"{first} and {split} have other {difference}; all splits of a data set must agree")
-    return reference.names, reference.schema
 
 
 def _write_split(
@@ -151,7 +146,6 @@ def _yaml_text(splits: Sequence[str], names: dict[int, str], schema: KeypointSch
 
 
 def _schema_keys(schema: KeypointSchema) -> dict[str, Any]:
-    """Return the keys of a dataset YAML that describe keypoints."""
     keys = {key: value for key, value in schema.to_dict().items() if value not in (None, [])}
     keys.pop("kpt_class_points", None)
     classes = keys.pop("kpt_classes", None)

@@ -1,23 +1,20 @@
 """What a logger sees of a training, and what a training may ask of a logger."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from posekit.engine.callbacks import Callback
+from posekit.engine.results_csv import ResultsCsv
 from posekit.files.writing import write_whole
 from posekit.log import LOGGER, one_line
 
-
-class ResultRows(Protocol):
-    """The results of a run so far; see `posekit.engine.results_csv.ResultsCsv`."""
-
-    @property
-    def rows(self) -> Sequence[Mapping[str, float]]:
-        """One row per epoch, values by column."""
-        ...
+Plain = str | int | float | bool
+DEFAULT_PROJECT: Final = "posekit"
+LONGEST_REASON: Final = 300
 
 
 class LoggedTrainer(Protocol):
@@ -33,7 +30,7 @@ class LoggedTrainer(Protocol):
     args: Any
     save_dir: Path
     best: Path
-    results: ResultRows
+    results: ResultsCsv
 
 
 class RunLogger(Protocol):
@@ -62,17 +59,11 @@ class RunLogger(Protocol):
         ...
 
 
-LONGEST_REASON = 300
-
-
 class GuardedLogger:
     """Passes events of a training to a logger until that fails: then one warning, and it is left alone.
 
     A service that is down, a wrong key or a full disk must not end a training of days: everything that is logged is in
     the run folder, too.
-
-    Args:
-        logger: the logger.
     """
 
     def __init__(self, logger: RunLogger) -> None:
@@ -82,39 +73,21 @@ class GuardedLogger:
     def callbacks(self) -> dict[str, Callback]:
         """Return the functions to add to a trainer, by event."""
         return {
-            "on_pretrain_routine_end": self._start,
-            "on_fit_epoch_end": self._log_epoch,
-            "on_train_end": self._finish,
-            "teardown": self._close,
+            "on_pretrain_routine_end": partial(self._attempt, self._logger.start),
+            "on_fit_epoch_end": partial(self._attempt, self._logger.log_epoch),
+            "on_train_end": partial(self._attempt, self._logger.finish),
+            "teardown": partial(self._attempt, lambda trainer: self._logger.close()),
         }
 
-    def _start(self, trainer: LoggedTrainer) -> None:
-        self._attempt(lambda: self._logger.start(trainer))
-
-    def _log_epoch(self, trainer: LoggedTrainer) -> None:
-        self._attempt(lambda: self._logger.log_epoch(trainer))
-
-    def _finish(self, trainer: LoggedTrainer) -> None:
-        self._attempt(lambda: self._logger.finish(trainer))
-
-    def _close(self, _: LoggedTrainer) -> None:
-        self._attempt(self._logger.close)
-
-    def _attempt(self, step: Callable[[], None]) -> None:
+    def _attempt(self, step: Callable[[LoggedTrainer], None], trainer: LoggedTrainer) -> None:
         if not self._works:
             return
         try:
-            step()
+            step(trainer)
         except Exception as error:  # noqa: BLE001 - the packages raise errors of any kind
             self._works = False
             reason = one_line(f"{type(error).__name__}: {error}", LONGEST_REASON)
             LOGGER.warning("%s: nothing more is logged to it, the training goes on (%s)", self._logger.service, reason)
-
-
-Plain = str | int | float | bool
-
-
-DEFAULT_PROJECT = "posekit"
 
 
 def plain_settings(trainer: LoggedTrainer) -> dict[str, Plain]:
@@ -160,11 +133,7 @@ def _files(trainer: LoggedTrainer, suffixes: Iterable[str]) -> list[Path]:
 
 
 def remember_run_id(trainer: LoggedTrainer, service: str, run_id: str) -> None:
-    """Write the id into the run folder.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
+    """Write the id into the run folder."""
     write_whole(trainer.save_dir / _file_name(service), run_id.encode())
 
 

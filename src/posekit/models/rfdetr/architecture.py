@@ -1,4 +1,4 @@
-"""The numbers that define an RF-DETR network."""
+"""What an RF-DETR network is built from: published sizes, a definition, or told from the tensors of a file."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -66,31 +66,19 @@ class Architecture:
 
 
 NANO: Final = Architecture(resolution=384, patch_size=16, windows=2, position_grid=24, decoder_layers=2)
-
-
 SMALL: Final = Architecture(resolution=512, patch_size=16, windows=2, position_grid=32, decoder_layers=3)
-
-
 MEDIUM: Final = Architecture(resolution=576, patch_size=16, windows=2, position_grid=36, decoder_layers=4)
-
-
 LARGE: Final = Architecture(resolution=704, patch_size=16, windows=2, position_grid=44, decoder_layers=4)
-
-
 # Its position table is that of the original DINOv2 (518 pixels), so it is resized even at its own resolution.
 BASE: Final = Architecture(
     resolution=560, patch_size=14, windows=4, position_grid=37, decoder_layers=3, taps=(2, 5, 8, 11)
 )
-
-
 POSE_LARGE: Final = Architecture(resolution=768, patch_size=16, windows=2, position_grid=48, decoder_layers=6)
-
-
 KEYPOINT_PREVIEW: Final = Architecture(
     resolution=576, patch_size=12, windows=2, position_grid=48, decoder_layers=4, queries=100, detections=100
 )
 
-
+# By the stem of their published files.
 DETECTORS: Final = {
     "rf-detr-nano": NANO,
     "rf-detr-small": SMALL,
@@ -98,22 +86,13 @@ DETECTORS: Final = {
     "rf-detr-large-2026": LARGE,
     "rf-detr-base": BASE,
 }
-
-
-"""Detectors by the stem of their published files."""
-
-
 POSE_MODELS: Final = {
     "rfdetr-pose-nano": NANO,
     "rfdetr-pose-small": SMALL,
     "rfdetr-pose-medium": MEDIUM,
     "rfdetr-pose-large": POSE_LARGE,
 }
-
-
-"""Pose models by name."""
-
-
+# The detection weights that a pose model starts from.
 STARTING_WEIGHTS: Final = {
     "rfdetr-pose-nano": "rf-detr-nano.pth",
     "rfdetr-pose-small": "rf-detr-small.pth",
@@ -122,18 +101,12 @@ STARTING_WEIGHTS: Final = {
 }
 
 
-"""The detection weights that a pose model starts from."""
-
-
 @dataclass(frozen=True)
 class KeypointSlots:
-    """Keypoints per class.
+    """Keypoints of each class, by class index; 0 for classes without.
 
     Tokens hold the keypoints of all classes, one class after the other. Outputs are padded: every class has as many
     places as the one with most keypoints.
-
-    Attributes:
-        counts: keypoints of each class, by class index; 0 for classes without.
     """
 
     counts: tuple[int, ...]
@@ -163,10 +136,7 @@ class KeypointSlots:
         return torch.arange(self.widest) < torch.tensor(self.counts)[:, None]
 
     def blocked(self) -> Tensor:
-        """Return (1 + total, 1 + total) bool: True where keypoints belong to different classes.
-
-        Row and column 0 are the query itself, which everything may read.
-        """
+        """Return (1 + total, 1 + total) bool: True between keypoints of different classes; row, column 0: the query."""
         owners = torch.tensor(self.owners)
         mask = torch.zeros(1 + self.total, 1 + self.total, dtype=torch.bool)
         mask[1:, 1:] = owners[:, None] != owners
@@ -182,23 +152,6 @@ class KeypointSlots:
         """Return (total, class_rows) float: 1 where a token belongs to a class."""
         rows = torch.arange(class_rows)
         return (torch.tensor(self.owners, dtype=torch.int64)[:, None] == rows).float()
-
-
-DINO = "backbone.0.encoder.encoder."
-
-
-HEAD_WIDTH = 64  # of the backbone's attention, in all DINOv2 networks
-
-
-REQUIRED = (
-    "class_embed.bias",
-    "query_feat.weight",
-    "transformer.enc_output.0.weight",
-    "transformer.decoder.layers.0.cross_attn.attention_weights.bias",
-    "transformer.decoder.layers.0.linear1.bias",
-    f"{DINO}embeddings.position_embeddings",
-    f"{DINO}embeddings.patch_embeddings.projection.weight",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,31 +171,28 @@ class Layout:
     slots: KeypointSlots | None = None
 
 
+DINO: Final = "backbone.0.encoder.encoder."
+HEAD_WIDTH: Final = 64  # of the backbone's attention, in all DINOv2 networks
+REQUIRED: Final = (
+    "class_embed.bias",
+    "query_feat.weight",
+    "transformer.enc_output.0.weight",
+    "transformer.decoder.layers.0.cross_attn.attention_weights.bias",
+    "transformer.decoder.layers.0.linear1.bias",
+    f"{DINO}embeddings.position_embeddings",
+    f"{DINO}embeddings.patch_embeddings.projection.weight",
+)
+
+
 def recognise(state: Mapping[str, Tensor], options: Mapping[str, Any], path: str) -> Layout:
-    """Return the layout of the network that tensors belong to.
+    """Return the layout of the network that tensors belong to; `path` is for messages.
 
     Windows and taps leave no trace in the tensors; they follow from the patch size, as in all published networks.
-
-    Args:
-        state: tensors by name.
-        options: what the file says besides; only ``resolution`` is read.
-        path: the file, for messages.
+    Of what the file says besides, the `options`, only ``resolution`` is read.
 
     Raises:
         CheckpointError: the tensors are those of another network, or of a kind that posekit does not have.
     """
-    _refuse_others(state, path)
-    rows = len(state["class_embed.bias"])
-    pose = state.get("keypoint_head.coord_head.layers.2.bias")
-    return Layout(
-        architecture=_recognise_architecture(state, options),
-        class_rows=rows,
-        keypoints=0 if pose is None else len(pose) // 2,
-        slots=_slots(state, rows),
-    )
-
-
-def _refuse_others(state: Mapping[str, Tensor], path: str) -> None:
     missing = [name for name in REQUIRED if name not in state]
     if missing:
         raise CheckpointError(f"{path}: {missing[0]} is missing, so this is no RF-DETR network")
@@ -253,9 +203,17 @@ def _refuse_others(state: Mapping[str, Tensor], path: str) -> None:
             f"{path}: this is the first RF-DETR large (DINOv2-base, two feature levels), which posekit does not have; "
             "its successor is rf-detr-large-2026.pth"
         )
+    rows = len(state["class_embed.bias"])
+    pose = state.get("keypoint_head.coord_head.layers.2.bias")
+    return Layout(
+        architecture=_recognise_architecture(state, options.get("resolution")),
+        class_rows=rows,
+        keypoints=0 if pose is None else len(pose) // 2,
+        slots=_recognise_slots(state, rows),
+    )
 
 
-def _recognise_architecture(state: Mapping[str, Tensor], options: Mapping[str, Any]) -> Architecture:
+def _recognise_architecture(state: Mapping[str, Tensor], resolution: Any) -> Architecture:
     kernel = state[f"{DINO}embeddings.patch_embeddings.projection.weight"]
     patch, width = kernel.shape[-1], kernel.shape[0]
     like_base = patch == BASE.patch_size
@@ -266,8 +224,9 @@ def _recognise_architecture(state: Mapping[str, Tensor], options: Mapping[str, A
     points = Architecture.points
     windows = BASE.windows if like_base else 2
     usual = BASE.resolution if like_base and grid == BASE.position_grid else grid * patch
+    is_possible = isinstance(resolution, int) and resolution > 0 and resolution % (patch * windows) == 0
     return Architecture(
-        resolution=_resolution(options, usual, patch * windows),
+        resolution=resolution if is_possible else usual,
         patch_size=patch,
         windows=windows,
         position_grid=grid,
@@ -286,17 +245,12 @@ def _recognise_architecture(state: Mapping[str, Tensor], options: Mapping[str, A
     )
 
 
-def _resolution(options: Mapping[str, Any], usual: int, stride: int) -> int:
-    stated = options.get("resolution")
-    return stated if isinstance(stated, int) and stated > 0 and stated % stride == 0 else usual
-
-
 def _stored_layers(state: Mapping[str, Tensor], prefix: str) -> int:
     """Return how many numbered modules there are below a prefix."""
     return len({name[len(prefix) :].partition(".")[0] for name in state if name.startswith(prefix)})
 
 
-def _slots(state: Mapping[str, Tensor], rows: int) -> KeypointSlots | None:
+def _recognise_slots(state: Mapping[str, Tensor], rows: int) -> KeypointSlots | None:
     """Return the keypoints per class of a keypoint preview; None for another network."""
     if "keypoint_embed.layers.0.weight" not in state:
         return None
@@ -313,9 +267,10 @@ FAMILY: Final = "rfdetr"
 
 def to_definition(layout: Layout) -> dict[str, Any]:
     """Return a layout as plain data."""
+    numbers = asdict(layout.architecture)
     return {
         "family": FAMILY,
-        "architecture": {name: _plain(value) for name, value in asdict(layout.architecture).items()},
+        "architecture": numbers | {"taps": list(layout.architecture.taps)},
         "class_rows": layout.class_rows,
         "keypoints": layout.keypoints,
         "slots": None if layout.slots is None else list(layout.slots.counts),
@@ -323,11 +278,7 @@ def to_definition(layout: Layout) -> dict[str, Any]:
 
 
 def from_definition(definition: Mapping[str, Any], where: str) -> Layout:
-    """Return the layout that `to_definition` wrote.
-
-    Args:
-        definition: plain data.
-        where: the file, for messages.
+    """Return the layout that `to_definition` wrote; `where` is the file, for messages.
 
     Raises:
         ModelDefinitionError: a part is missing or of the wrong kind.
@@ -351,11 +302,7 @@ def published_layout(name: str) -> Layout | None:
 
 
 def layout_of_size(definition: Mapping[str, Any], where: str) -> Layout:
-    """Return the layout of a ``size`` with what a definition changes of it, such as ``queries: 50``.
-
-    Args:
-        definition: plain data; numbers of `Architecture` by name.
-        where: the file, for messages.
+    """Return the layout of a ``size`` with the numbers of `Architecture` that a definition changes (``queries: 50``).
 
     Raises:
         ModelDefinitionError: there is no such size, or a part is unknown or of the wrong kind.
@@ -392,7 +339,3 @@ def _count(stored: Mapping[str, Any], name: str, where: str) -> int:
 
 def _are_counts(values: Any) -> bool:
     return isinstance(values, (list, tuple)) and all(type(value) is int and value >= 0 for value in values)
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value

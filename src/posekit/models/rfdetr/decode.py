@@ -1,51 +1,39 @@
-"""From raw predictions of one picture to its detections."""
+"""From raw predictions of one picture to its detections, as fractions of the picture."""
 
-from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
 
-from posekit.models.rfdetr import decode as channels
 from posekit.models.rfdetr.architecture import KeypointSlots
 from posekit.models.rfdetr.network import Predictions
 from posekit.ops.boxes import xywh_to_xyxy
+from posekit.results.detected import Detected
+
+# Channels of the preview's keypoints: place, two logits, (unused), spread (see `covariance`), share in the class.
+COUNT: Final = 8
+PLACE: Final = slice(0, 2)
+FINDABLE: Final = 2
+VISIBLE: Final = 3
+PRECISION: Final = slice(4, 7)
+CLASS: Final = 7
+
+ALPHA: Final = 0.2  # how much the spread of keypoints matters to a score
+SMALLEST_CONFIDENCE: Final = 1e-12
 
 
 class Best(NamedTuple):
-    """The best pairs of query and class, best first.
+    """The n best pairs of query and class, best first; a query may appear with several classes.
 
     Attributes:
         scores: (n,) in 0 ... 1.
         classes: (n,) int64.
-        queries: (n,) int64; a query may appear with several classes.
+        queries: (n,) int64.
     """
 
     scores: Tensor
     classes: Tensor
     queries: Tensor
-
-
-class Found(NamedTuple):
-    """The n detections of a picture, best first, as fractions of the picture.
-
-    Attributes:
-        scores: (n,) in 0 ... 1.
-        classes: (n,) int64.
-        boxes: (n, 4) corners x1 y1 x2 y2, not clipped.
-        keypoints: (n, K, 3) x, y, confidence in 0 ... 1; None without keypoints.
-        precision: (n, K, 3) Cholesky factor of each keypoint's precision (see `preview.covariance`); None without.
-    """
-
-    scores: Tensor
-    classes: Tensor
-    boxes: Tensor
-    keypoints: Tensor | None = None
-    precision: Tensor | None = None
-
-    def keep(self, chosen: Tensor) -> "Found":
-        """Return the detections that a mask or index selects."""
-        return Found(*(None if part is None else part[chosen] for part in self))  # type: ignore[arg-type]
 
 
 def best_pairs(logits: Tensor, count: int) -> Best:
@@ -55,39 +43,62 @@ def best_pairs(logits: Tensor, count: int) -> Best:
     return Best(scores[:count], order % logits.shape[1], order // logits.shape[1])
 
 
-def find(predictions: Predictions, count: int) -> Found:
-    """Return the detections of a detector, with those of its pose head.
+def find(predictions: Predictions, count: int) -> Detected[Tensor]:
+    """Return at most `count` detections of a detector, with those of its pose head, from predictions of one picture."""
+    best = best_pairs(predictions.logits, count)
+    keypoints = predictions.keypoints
+    if keypoints is not None:
+        keypoints = keypoints[best.queries]  # (n, K, 3) with logits of visibility
+        keypoints = torch.cat((keypoints[..., :2], keypoints[..., 2:].sigmoid()), -1)
+    boxes = xywh_to_xyxy(predictions.boxes[best.queries])
+    return Detected(boxes=boxes, scores=best.scores, classes=best.classes, keypoints=keypoints)
+
+
+def find_uncertain(predictions: Predictions, count: int, slots: KeypointSlots) -> Detected[Tensor]:
+    """Return at most `count` detections of the keypoint preview, in the order of their scores before fusion.
 
     Args:
         predictions: of one picture, without the batch axis.
         count: most detections.
+        slots: keypoints per class.
+
+    Returns:
+        Keypoints (n, widest, 3): 0, with a precision of NaN, where a class has none.
     """
+    assert predictions.keypoints is not None
     best = best_pairs(predictions.logits, count)
-    keypoints = None if predictions.keypoints is None else _confident(predictions.keypoints[best.queries])
-    return Found(best.scores, best.classes, xywh_to_xyxy(predictions.boxes[best.queries]), keypoints)
+    table = slots.mask().to(best.classes.device)
+    with_slot = best.classes < len(table)
+    slot = best.classes.clamp(max=len(table) - 1)
+    used = table[slot] & with_slot[:, None]
+    raw = predictions.keypoints[best.queries].view(len(slot), *table.shape, -1)
+    own = raw[torch.arange(len(slot), device=slot.device), slot]  # (n, widest, COUNT)
+    confidence, factor = own[..., FINDABLE].sigmoid(), own[..., PRECISION]
+    keypoints = torch.cat((own[..., PLACE], confidence[..., None]), -1)
+    return Detected(
+        boxes=xywh_to_xyxy(predictions.boxes[best.queries]),
+        scores=torch.where(with_slot, fused_scores(best.scores, confidence, factor, used), best.scores),
+        classes=best.classes,
+        keypoints=torch.where(used[..., None], keypoints, 0),
+        precision=torch.where(used[..., None], factor, torch.nan),
+    )
 
 
-def _confident(keypoints: Tensor) -> Tensor:
-    """Return keypoints (n, K, 3) with confidences in place of visibility logits."""
-    return torch.cat((keypoints[..., :2], keypoints[..., 2:].sigmoid()), -1)
+def fused_scores(scores: Tensor, confidence: Tensor, factor: Tensor, used: Tensor) -> Tensor:
+    """Return scores lowered or raised by the spread of the keypoints, below 1.
 
-
-COUNT: Final = 8
-
-
-PLACE: Final = slice(0, 2)
-
-
-FINDABLE: Final = 2
-
-
-VISIBLE: Final = 3
-
-
-PRECISION: Final = slice(4, 7)
-
-
-CLASS: Final = 7
+    Args:
+        scores: (n,) in 0 ... 1.
+        confidence: (n, K) of keypoints, their weights.
+        factor: (n, K, 3) Cholesky factors (see `covariance`).
+        used: (n, K) bool, False for places that the object's class has no keypoint for.
+    """
+    weights = torch.where(used, confidence.clamp(min=SMALLEST_CONFIDENCE).log(), -torch.inf)
+    traces = torch.where(used, log_trace(factor), 0)
+    mean = (traces + weights).logsumexp(-1) - weights.logsumexp(-1)
+    mean = torch.where(used.any(-1), mean, 0)  # classes without keypoints
+    fused = (scores.log() - ALPHA * mean).sigmoid()
+    return fused.clamp(max=float(torch.nextafter(scores.new_tensor(1.0), scores.new_tensor(0.0))))
 
 
 def covariance(factor: Tensor, size: tuple[int, int]) -> Tensor:
@@ -120,71 +131,3 @@ def log_trace(factor: Tensor) -> Tensor:
     x, y = -2 * log_l11, -2 * log_l22
     mixed = 2 * l21.abs().clamp(min=1e-12).log() + x + y
     return torch.stack((x, y, mixed), -1).logsumexp(-1)
-
-
-ALPHA = 0.2
-
-
-SMALLEST_CONFIDENCE = 1e-12
-
-
-def fuse_scores(scores: Tensor, confidence: Tensor, factor: Tensor, used: Tensor, alpha: float = ALPHA) -> Tensor:
-    """Return scores lowered or raised by the spread of the keypoints, below 1.
-
-    Args:
-        scores: (n,) in 0 ... 1.
-        confidence: (n, K) of keypoints, their weights.
-        factor: (n, K, 3) Cholesky factors (see `covariance`).
-        used: (n, K) bool, False for places that the object's class has no keypoint for.
-        alpha: how much spread matters.
-    """
-    weights = torch.where(used, confidence.clamp(min=SMALLEST_CONFIDENCE).log(), -torch.inf)
-    traces = torch.where(used, log_trace(factor), 0)
-    mean = (traces + weights).logsumexp(-1) - weights.logsumexp(-1)
-    mean = torch.where(used.any(-1), mean, 0)  # classes without keypoints
-    fused = (scores.log() - alpha * mean).sigmoid()
-    return fused.clamp(max=float(torch.nextafter(scores.new_tensor(1.0), scores.new_tensor(0.0))))
-
-
-Fusion = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
-
-
-"""Gives scores (n,) for scores (n,), confidences (n, K), factors (n, K, 3) and used places (n, K)."""
-
-
-def keep_scores(scores: Tensor, confidence: Tensor, factor: Tensor, used: Tensor) -> Tensor:
-    """Return the scores as they are."""
-    return scores
-
-
-def find_uncertain(predictions: Predictions, count: int, slots: KeypointSlots, fuse: Fusion = fuse_scores) -> Found:
-    """Return the detections of one picture, in the order of their scores before fusion.
-
-    Args:
-        predictions: of one picture, without the batch axis.
-        count: most detections.
-        slots: keypoints per class.
-        fuse: how keypoints change the scores.
-
-    Returns:
-        Keypoints (n, widest, 3): 0, with a precision of NaN, where a class has none.
-    """
-    assert predictions.keypoints is not None
-    best = best_pairs(predictions.logits, count)
-    table = slots.mask().to(best.classes.device)
-    with_slot = best.classes < len(table)
-    slot = best.classes.clamp(max=len(table) - 1)
-    used = table[slot] & with_slot[:, None]
-    raw = predictions.keypoints[best.queries].view(len(slot), *table.shape, -1)
-    own = raw[torch.arange(len(slot), device=slot.device), slot]  # (n, widest, 8)
-    confidence = own[..., channels.FINDABLE].sigmoid()
-    factor = own[..., channels.PRECISION]
-    scores = torch.where(with_slot, fuse(best.scores, confidence, factor, used), best.scores)
-    keypoints = torch.cat((own[..., channels.PLACE], confidence[..., None]), -1)
-    return Found(
-        scores,
-        best.classes,
-        xywh_to_xyxy(predictions.boxes[best.queries]),
-        torch.where(used[..., None], keypoints, 0),
-        torch.where(used[..., None], factor, torch.nan),
-    )

@@ -1,8 +1,12 @@
-"""The two stages after the backbone: choosing the best cells of the memory, and the decoder."""
+"""The two stages after the backbone: choosing the best cells of the memory, and the decoder.
+
+Boxes are centre x, centre y, width, height as fractions of the picture. D is the width of memory and queries, and
+Q = groups * queries.
+"""
 
 import math
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Final, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -10,34 +14,21 @@ from torch.nn.functional import grid_sample, linear, scaled_dot_product_attentio
 
 from posekit.models.rfdetr.architecture import Architecture
 
+TEMPERATURE: Final = 10_000.0
+AXES: Final = (1, 0, 2, 3)  # y before x, as in the published weights
+
 
 def move_boxes(change: Tensor, boxes: Tensor) -> Tensor:
-    """Apply predicted changes to boxes.
+    """Apply predicted changes to boxes (..., 4) in any unit; nothing is clipped.
 
-    Args:
-        change: (..., 4) shift of the centre in box sizes, logarithm of the growth of width and height.
-        boxes: (..., 4) centre x, centre y, width, height in any unit.
-
-    Returns:
-        (..., 4) in the unit of `boxes`; nothing is clipped.
+    `change` (..., 4) is the shift of the centre in box sizes, and the logarithm of the growth of width and height.
     """
     centre = change[..., :2] * boxes[..., 2:] + boxes[..., :2]
     return torch.cat((centre, change[..., 2:].exp() * boxes[..., 2:]), -1)
 
 
-TEMPERATURE = 10_000.0
-
-
-AXES = (1, 0, 2, 3)  # y before x, as in the published weights
-
-
 def embed_boxes(boxes: Tensor, width: int) -> Tensor:
-    """Return (..., 4 * width): for y, x, w, h of each box sines and cosines by turns, from short waves to long.
-
-    Args:
-        boxes: (..., 4) centre x, centre y, width, height as fractions of the picture.
-        width: values per number, even.
-    """
+    """Return (..., 4 * width): for y, x, w, h of boxes (..., 4) sines and cosines by turns, short waves first."""
     exponents = torch.arange(width // 2, dtype=torch.float32, device=boxes.device) * 2 / width
     phases = boxes[..., AXES, None] * (2 * math.pi / TEMPERATURE**exponents)  # (..., 4, width / 2)
     return torch.stack((phases.sin(), phases.cos()), -1).flatten(-3)
@@ -60,14 +51,30 @@ class Memory(NamedTuple):
         return cls(maps.flatten(2).transpose(1, 2), (maps.shape[2], maps.shape[3]))
 
 
-class DeformableAttention(nn.Module):
-    """Attention to `points` places per head, chosen by the query.
+class MLP(nn.Module):
+    """Linear layers with ReLU between, of widths from input to output."""
 
-    Args:
-        width: channels, D.
-        heads: heads, h.
-        points: points per head, P.
-    """
+    def __init__(self, *widths: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(inputs, outputs) for inputs, outputs in pairwise(widths))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return (..., outputs) for tokens (..., inputs)."""
+        for layer in self.layers[:-1]:
+            tokens = layer(tokens).relu()
+        made: Tensor = self.layers[-1](tokens)
+        return made
+
+    @torch.no_grad()
+    def give_zero(self) -> None:
+        """Let the last layer give 0, whatever comes in."""
+        last = cast(nn.Linear, self.layers[-1])
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+
+
+class DeformableAttention(nn.Module):
+    """Attention to a few points of the memory per head, which the query chooses (Zhu et al. 2020, arXiv:2010.04159)."""
 
     def __init__(self, width: int, heads: int, points: int) -> None:
         super().__init__()
@@ -79,13 +86,7 @@ class DeformableAttention(nn.Module):
         self.output_proj = nn.Linear(width, width)
 
     def forward(self, queries: Tensor, boxes: Tensor, memory: Memory) -> Tensor:
-        """Return (B, N, D).
-
-        Args:
-            queries: (B, N, D).
-            boxes: (B, N, 4) centre x, centre y, width, height as fractions of the picture.
-            memory: of the B pictures.
-        """
+        """Return what queries (B, N, D) read around boxes (B, N, 4): (B, N, D)."""
         batch, count, width = queries.shape
         values = self.value_proj(memory.tokens).transpose(1, 2)
         maps = values.reshape(batch * self.heads, width // self.heads, *memory.grid)
@@ -125,47 +126,30 @@ class DeformableAttention(nn.Module):
             project.bias.zero_()
 
 
-class QueryAttention(nn.Module):
-    """Multi-head self-attention whose queries and keys, but not values, know positions.
-
-    Args:
-        width: channels, D.
-        heads: heads.
-    """
+class QueryAttention(nn.MultiheadAttention):
+    """Self-attention whose queries and keys, but not values, know positions; queries and keys take one product."""
 
     def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.width = width
-        self.heads = heads
-        self.in_proj_weight = nn.Parameter(torch.empty(3 * width, width))
-        self.in_proj_bias = nn.Parameter(torch.zeros(3 * width))
-        self.out_proj = nn.Linear(width, width)
-        nn.init.xavier_uniform_(self.in_proj_weight)
-        nn.init.zeros_(self.out_proj.bias)
+        super().__init__(width, heads, batch_first=True)
 
-    def forward(self, placed: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return (R, T, D).
+    def forward(self, placed: Tensor, values: Tensor, mask: Tensor | None = None) -> Tensor:  # type: ignore[override]
+        """Return (R, T, D) for tokens with and without their positions, (R, T, D) each.
 
-        Args:
-            placed: (R, T, D) tokens with their positions, for queries and keys.
-            values: (R, T, D) tokens without.
-            mask: (T, T) bool, True where a token (row) may read another (column); None for everywhere.
+        `mask` (T, T) bool is True where a token (row) may read another (column); None for everywhere.
         """
-        both = 2 * self.width
+        both = 2 * self.embed_dim
         query, key = linear(placed, self.in_proj_weight[:both], self.in_proj_bias[:both]).chunk(2, -1)
         value = linear(values, self.in_proj_weight[both:], self.in_proj_bias[both:])
-        query, key, value = (part.view(*part.shape[:2], self.heads, -1).transpose(1, 2) for part in (query, key, value))
+        query, key, value = (
+            part.view(*part.shape[:2], self.num_heads, -1).transpose(1, 2) for part in (query, key, value)
+        )
         mixed = scaled_dot_product_attention(query, key, value, attn_mask=mask)
         joined: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(2))
         return joined
 
 
 class DecoderLayer(nn.Module):
-    """Post-norm: queries attend to each other, then to the memory, then a small network follows.
-
-    Args:
-        architecture: numbers of the network.
-    """
+    """Post-norm: queries of one group attend to each other, then to the memory, then a small network follows."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
@@ -180,59 +164,17 @@ class DecoderLayer(nn.Module):
         self.norm3 = nn.LayerNorm(width)
 
     def forward(self, queries: Tensor, positions: Tensor, boxes: Tensor, memory: Memory) -> Tensor:
-        """Return (B, Q, D).
-
-        Args:
-            queries: (B, Q, D), Q = groups * queries.
-            positions: (B, Q, D) of the queries.
-            boxes: (B, Q, 4) where the queries look, as fractions of the picture.
-            memory: of the B pictures.
-        """
-        queries = self.norm1(queries + self._attend_in_groups(queries, positions))
+        """Return queries (B, Q, D) after the layer, given their positions (B, Q, D) and boxes (B, Q, 4)."""
+        values = queries.reshape(-1, self.queries, queries.shape[-1])  # groups do not see each other
+        placed = (queries + positions).view_as(values)
+        queries = self.norm1(queries + self.self_attn(placed, values).view_as(queries))
         queries = self.norm2(queries + self.cross_attn(queries + positions, boxes, memory))
         updated: Tensor = self.norm3(queries + self.linear2(self.linear1(queries).relu()))
         return updated
 
-    def _attend_in_groups(self, queries: Tensor, positions: Tensor) -> Tensor:
-        values = queries.reshape(-1, self.queries, queries.shape[-1])
-        placed = (queries + positions).view_as(values)
-        read: Tensor = self.self_attn(placed, values)
-        return read.view_as(queries)
-
-
-class MLP(nn.Module):
-    """A small network that works on each token alone.
-
-    Args:
-        widths: channels in, between and out.
-    """
-
-    def __init__(self, *widths: int) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(inputs, outputs) for inputs, outputs in pairwise(widths))
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Return (..., outputs) for tokens (..., inputs)."""
-        for layer in self.layers[:-1]:
-            tokens = layer(tokens).relu()
-        made: Tensor = self.layers[-1](tokens)
-        return made
-
-    @property
-    def last(self) -> nn.Linear:
-        """The layer that gives the output."""
-        layer = self.layers[-1]
-        assert isinstance(layer, nn.Linear)
-        return layer
-
 
 class Decoder(nn.Module):
-    """Layers, and what they share.
-
-    Args:
-        architecture: numbers of the network.
-        layer: the kind of layer.
-    """
+    """Layers of one kind, and what they share."""
 
     def __init__(self, architecture: Architecture, layer: type[DecoderLayer] = DecoderLayer) -> None:
         super().__init__()
@@ -243,13 +185,7 @@ class Decoder(nn.Module):
         self.ref_point_head = MLP(2 * width, width, width)
 
     def forward(self, queries: Tensor, boxes: Tensor, memory: Memory) -> list[Tensor]:
-        """Return the queries (B, Q, D) after each layer, before the shared `norm`.
-
-        Args:
-            queries: (B, Q, D) to begin with.
-            boxes: (B, Q, 4) where the queries look; the same in all layers.
-            memory: of the B pictures.
-        """
+        """Return queries (B, Q, D) after each layer, before the shared `norm`; all layers look at boxes (B, Q, 4)."""
         positions = self.positions(boxes)
         states = []
         for layer in self.layers:
@@ -263,25 +199,16 @@ class Decoder(nn.Module):
         return made
 
 
-SIDE = 0.05
+SIDE: Final = 0.05  # of the box that each cell proposes
+MARGIN: Final = 0.01
+LARGEST_WHOLE_GRID: Final = 49  # from 50 cells on, the outer centres lie in the margin
 
 
-MARGIN = 0.01
-
-
-LARGEST_WHOLE_GRID = 49  # from 50 cells on, the outer centres lie in the margin
-
-
-def grid_proposals(grid: tuple[int, int], like: Tensor) -> Tensor:
-    """Return (H * W, 4) square boxes around the cell centres, as fractions of the picture.
-
-    Args:
-        grid: (H, W).
-        like: gives device and dtype.
-    """
+def grid_proposals(grid: tuple[int, int], device: torch.device) -> Tensor:
+    """Return square boxes (H * W, 4) around the centres of the cells of a grid (H, W)."""
     height, width = grid
-    rows = (torch.arange(height, device=like.device, dtype=torch.float32) + 0.5) / height
-    columns = (torch.arange(width, device=like.device, dtype=torch.float32) + 0.5) / width
+    rows = (torch.arange(height, device=device, dtype=torch.float32) + 0.5) / height
+    columns = (torch.arange(width, device=device, dtype=torch.float32) + 0.5) / width
     y, x = torch.meshgrid(rows, columns, indexing="ij")
     side = torch.full_like(x, SIDE)
     return torch.stack((x, y, side, side), -1).view(-1, 4)
@@ -298,7 +225,7 @@ class Selected(NamedTuple):
     Attributes:
         tokens: (B, groups * k, D).
         logits: (B, groups * k, C) of classes.
-        boxes: (B, groups * k, 4) centre x, centre y, width, height as fractions of the picture.
+        boxes: (B, groups * k, 4).
     """
 
     tokens: Tensor
@@ -307,13 +234,7 @@ class Selected(NamedTuple):
 
 
 class Transformer(nn.Module):
-    """Selection and decoder.
-
-    Args:
-        architecture: numbers of the network.
-        class_rows: class logits, C.
-        decoder: refines the queries.
-    """
+    """Selection, for C class logits, and decoder."""
 
     def __init__(self, architecture: Architecture, class_rows: int, decoder: Decoder) -> None:
         super().__init__()
@@ -327,8 +248,7 @@ class Transformer(nn.Module):
 
     def select(self, memory: Memory, groups: int) -> Selected:
         """Return the best cells according to each of the first `groups` groups."""
-        proposals = grid_proposals(memory.grid, memory.tokens)
-        tokens = memory.tokens
+        tokens, proposals = memory.tokens, grid_proposals(memory.grid, memory.tokens.device)
         if max(memory.grid) > LARGEST_WHOLE_GRID:
             inner = inner_cells(proposals)
             tokens, proposals = tokens * inner, proposals * inner

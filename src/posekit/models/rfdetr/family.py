@@ -1,226 +1,195 @@
-"""RF-DETR as a family of networks (see `models.family`)."""
+"""RF-DETR as a family: models by definition, by checkpoint, by file, and as a user of `RFDETRPose` wishes for them."""
 
-from collections.abc import Mapping
-from copy import deepcopy
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, cast
 
-import torch
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
-
+from posekit.checkpoint.checkpoint import read_checkpoint
 from posekit.checkpoint.record import Checkpoint
-from posekit.config.settings import PredictSettings, TrainSettings, ValSettings
-from posekit.errors import ModelDefinitionError, NotInThisReleaseError, SettingError
+from posekit.checkpoint.weights import locate_weights
+from posekit.config.user import load_user_settings
+from posekit.errors import CheckpointError, ModelDefinitionError
 from posekit.files.reading import read_yaml
-from posekit.log import LOGGER
-from posekit.models.contract import KnownNetwork, NetworkCost
-from posekit.models.rfdetr.architecture import FAMILY, Layout, from_definition, layout_of_size, published_layout
-from posekit.models.rfdetr.inference import RFDETRInference, RFDETRValidation
-from posekit.models.rfdetr.model import RFDETRModel, at_resolution, contents_of, model_from_checkpoint, model_from_file
-from posekit.models.rfdetr.network import RFDETRNetwork, set_initial_weights
-from posekit.models.rfdetr.training import RFDETRTraining, recipe_for
-from posekit.models.rfdetr.weights import AnyNetwork, build_network, read_weights_file, start_from_state
-from posekit.schema.schema import KeypointSchema
-
-
-def network_cost(network: AnyNetwork, size: tuple[int, int]) -> NetworkCost:
-    """Measure a network for inputs of (H, W) pixels: matrix products, convolutions and attention are counted."""
-    twin = deepcopy(network).to("meta").eval().requires_grad_(False)  # only shapes are computed
-    with FlopCounterMode(display=False) as counter:
-        twin(torch.zeros(1, 3, *size, device="meta"))
-    return NetworkCost.of(network, counter.get_total_flops())
-
+from posekit.models.rfdetr.architecture import (
+    FAMILY,
+    Architecture,
+    Layout,
+    from_definition,
+    layout_of_size,
+    published_layout,
+    recognise,
+)
+from posekit.models.rfdetr.model import RFDETRModel, at_resolution, new_model
+from posekit.models.rfdetr.weights import (
+    PERSON,
+    WeightsFile,
+    build_network,
+    class_names,
+    fill_network,
+    network_from_file,
+    point_schema,
+    read_weights_file,
+    start_from_file,
+)
+from posekit.schema.schema import COCO_PERSON, KeypointSchema
 
 REFERENCE_SUFFIX: Final = ".pth"
 
 
-PERSON: Final = {0: "person"}
+def build(definition: str) -> RFDETRModel | None:
+    """Return a network with random weights for ``rfdetr-pose-nano.yaml``, ``rf-detr-nano.yaml`` and the like.
+
+    A YAML file with ``family: rfdetr`` names a ``size`` and what differs from it. None for others.
+
+    Raises:
+        ModelDefinitionError: a part of such a file is missing or of the wrong kind.
+    """
+    path = Path(definition)
+    layout = _layout_in(path) if path.is_file() else published_layout(path.stem)
+    return None if layout is None else new_model(layout)
 
 
-class ReadyRFDETR:
-    """Keeps a network on the device that it was last asked for."""
+def load(checkpoint: Checkpoint) -> RFDETRModel | None:
+    """Return the model of a checkpoint; None for those of other families.
 
-    def __init__(self) -> None:
-        self._inference: RFDETRInference | None = None
-        self._key: tuple[Any, ...] = ()
+    Raises:
+        CheckpointError: weights and definition do not fit together.
+        ModelDefinitionError: the definition is damaged.
+    """
+    if checkpoint.definition.get("family") != FAMILY:
+        return None
+    layout = from_definition(checkpoint.definition, checkpoint.path)
+    network = build_network(layout)
+    missing = fill_network(network, checkpoint.state, checkpoint.path)
+    if missing:
+        raise CheckpointError(f"{checkpoint.path}: the weights are incomplete: {missing[0]} is missing")
+    return RFDETRModel(
+        network=network,
+        layout=layout,
+        names=dict(checkpoint.names),
+        schema=checkpoint.schema,
+        settings=checkpoint.remembered(),
+        license=checkpoint.license,
+    )
 
-    def inference(self, model: RFDETRModel, settings: PredictSettings, device: torch.device) -> RFDETRInference:
-        """Return the model ready to predict; the same one until network, names, device or precision change."""
-        return self._get(model, device, half=settings.half and device.type != "cpu")
 
-    def validation(self, model: RFDETRModel, settings: ValSettings, device: torch.device) -> RFDETRValidation:
-        """Return the model ready to be measured."""
-        return RFDETRValidation(self._get(model, device, half=settings.half and device.type != "cpu"))
+def load_reference(path: Path) -> RFDETRModel:
+    """Return the model that a ``.pth`` file of the reference implementation holds.
 
-    def _get(self, model: RFDETRModel, device: torch.device, *, half: bool) -> RFDETRInference:
-        key = (id(model.network), device, half, model.schema, dict(model.names))
-        if self._inference is None or self._key != key:
-            model.network.eval()
-            self._inference, self._key = RFDETRInference(model, device=device, half=half), key
-        return self._inference
+    Raises:
+        CheckpointError: the file is damaged, unsafe, or holds another kind of network, or not all of one.
+    """
+    file = read_weights_file(path)
+    network, layout = network_from_file(file)
+    names, schema = class_names(layout, file.options), point_schema(layout, file.options)
+    return RFDETRModel(network=network, layout=layout, names=names, schema=schema)
 
 
-class RFDETRFamily:
-    """RF-DETR detectors, pose models, and the keypoint preview."""
+def open_rfdetr(name: str | Path) -> RFDETRModel:
+    """Open weights by name: a ``.pth`` file of the reference implementation, or one of our own files.
 
-    name = "RF-DETR"
+    Raises:
+        WeightsNotFoundError: the weights are neither on disk nor to be had.
+        CheckpointError: the file is damaged, unsafe, or holds no RF-DETR network.
+        ModelDefinitionError: the definition in one of our own files is damaged.
+    """
+    path = _find(name)
+    if path.suffix.lower() == REFERENCE_SUFFIX:
+        return load_reference(path)
+    model = load(_own(path))
+    assert model is not None
+    return model
 
-    def build(self, definition: str) -> RFDETRModel | None:
-        """Return a network with random weights for ``rfdetr-pose-nano.yaml``, ``rf-detr-nano.yaml`` and the like.
 
-        A YAML file with ``family: rfdetr`` names a ``size`` and what differs from it. None for others.
+def read_rfdetr_tensors(name: str | Path) -> WeightsFile:
+    """Read the tensors of such a file, to start another network with them; raises what `open_rfdetr` does."""
+    path = _find(name)
+    if path.suffix.lower() == REFERENCE_SUFFIX:
+        return read_weights_file(path)
+    checkpoint = _own(path)
+    names = [] if checkpoint.schema is None else list(checkpoint.schema.names)
+    options = {"class_names": list(checkpoint.names.values()), "keypoint_names": names}
+    return WeightsFile(path=checkpoint.path, state=checkpoint.state, options=options)
 
-        Raises:
-            ModelDefinitionError: a part of such a file is missing or of the wrong kind.
-        """
-        path = Path(definition)
-        layout = _layout_in(path) if path.is_file() else published_layout(path.stem)
-        return None if layout is None else _new_model(layout)
 
-    def read_reference(self, path: Path) -> Checkpoint | None:
-        """Return what a ``.pth`` file of the reference implementation holds; None for other files.
+@dataclass(frozen=True, kw_only=True)
+class PoseOptions:
+    """What a user says of a pose model; None leaves it to the file, or to COCO's person.
 
-        Raises:
-            CheckpointError: the file is damaged, unsafe, or holds no RF-DETR network.
-        """
-        if path.suffix.lower() != REFERENCE_SUFFIX:
-            return None
-        return contents_of(model_from_file(read_weights_file(path)), path)
+    Attributes:
+        num_keypoints: K.
+        keypoint_names: K names.
+        skeleton: limbs as pairs of point indices, from 0.
+        num_classes: how many classes there are.
+        resolution: side of the network input in pixels.
+    """
 
-    def owns(self, checkpoint: Checkpoint) -> bool:
-        """Whether a checkpoint holds an RF-DETR network."""
-        return checkpoint.definition.get("family") == FAMILY
+    num_keypoints: int | None = None
+    keypoint_names: Sequence[str] | None = None
+    skeleton: Sequence[Sequence[int]] | None = None
+    num_classes: int | None = None
+    resolution: int | None = None
 
-    def load(self, checkpoint: Checkpoint) -> RFDETRModel:
-        """Return the model of a checkpoint.
-
-        Raises:
-            CheckpointError: weights and definition do not fit together.
-            ModelDefinitionError: the definition is damaged.
-        """
-        return model_from_checkpoint(checkpoint)
-
-    def contents(self, model: RFDETRModel, path: str | Path) -> Checkpoint:
-        """Return what a checkpoint of a model holds."""
-        return contents_of(model, path)
-
-    def ready(self) -> ReadyRFDETR:
-        """Return what keeps a model ready."""
-        return ReadyRFDETR()
-
-    def training_settings(self, model: RFDETRModel, imgsz: int | None) -> Mapping[str, Any]:
-        """Return the settings of the recipe for an input size.
-
-        Raises:
-            SettingError: the network cannot take pictures of this size.
-        """
-        return recipe_for(_resized(model.layout, imgsz).architecture).settings
-
-    def for_dataset(
-        self,
-        model: RFDETRModel,
-        *,
-        names: Mapping[int, str],
-        schema: KeypointSchema | None,
-        pretrained: KnownNetwork | None,
-        settings: TrainSettings,
-    ) -> RFDETRTraining:
-        """Return a network like that of `model` for the classes and keypoints of a data set.
-
-        Raises:
-            NotInThisReleaseError: `model` is the keypoint preview.
-            SettingError: `pretrained` is of another family, or the input size is not possible.
-            CheckpointError: `pretrained` is of another size.
-        """
-        if model.layout.slots is not None:
-            raise NotInThisReleaseError(
-                "the RF-DETR keypoint preview predicts, but cannot be trained yet: take rfdetr-pose-nano.yaml"
-            )
-        points = schema if model.layout.keypoints else None
-        layout = replace(
-            _resized(model.layout, settings.imgsz),
-            class_rows=max(names) + 2,  # one more than classes; no object ever has it
-            keypoints=0 if points is None else points.count,
-        )
-        made = _new_model(layout, names=dict(names), schema=points)
-        if pretrained is not None:
-            source = _rfdetr(pretrained)
-            new = start_from_state(made.network, layout, source.network.state_dict(), source.layout, "weights")
-            total = len(made.network.state_dict())
-            LOGGER.info("Transferred %d/%d items", total - len(new), total)
-        return RFDETRTraining(
-            replace(made, settings=dict(model.settings), license=None if pretrained is None else pretrained.license)
-        )
-
-    def trainable(
-        self,
-        network: nn.Module,
-        like: RFDETRModel,
-        names: Mapping[int, str],
-        schema: KeypointSchema | None,
-        license: str | None,
-    ) -> RFDETRTraining:
-        """Return a network as one that can be trained.
+    def schema(self, known: KeypointSchema) -> KeypointSchema:
+        """Return the keypoints; those of the file, `known`, are kept where nothing else is said.
 
         Raises:
-            SettingError: the network is of another family.
+            SchemaError: number, names and skeleton contradict each other.
         """
-        if not isinstance(network, RFDETRNetwork):
-            raise SettingError(f"{type(network).__name__} is no RF-DETR network that can be trained")
-        layout = Layout(architecture=network.architecture, class_rows=network.class_rows, keypoints=network.keypoints)
-        return RFDETRTraining(
-            RFDETRModel(
-                network=network,
-                layout=layout,
-                names=dict(names),
-                schema=_with_visibility(schema) if network.keypoints else None,
-                settings=dict(like.settings),
-                license=license,
-            )
-        )
+        schema, names = known, tuple(self.keypoint_names or known.names)
+        count = self.num_keypoints or (len(names) if self.keypoint_names else known.count)
+        if self.keypoint_names is None and count != known.count:
+            schema = KeypointSchema.for_shape((count, 3))
+        elif self.keypoint_names is not None and (count, names) != (known.count, known.names):
+            schema = KeypointSchema(shape=(count, 3), names=names)
+        if self.skeleton is None:
+            return schema
+        limbs = tuple(tuple(limb) for limb in self.skeleton)
+        return replace(schema, skeleton=cast(tuple[tuple[int, int], ...], limbs))  # checked there
 
-    def copy_matching(self, target: RFDETRModel, source: KnownNetwork) -> tuple[int, int]:
-        """Copy the weights whose name and shape match; return how many did, of how many.
+    def names(self, known: dict[int, str]) -> dict[int, str]:
+        """Return the class names; `known` are those of the file."""
+        if self.num_classes in (None, len(known)):
+            return known
+        return {index: str(index) for index in range(self.num_classes or 0)}
 
-        Raises:
-            SettingError: `source` is of another family.
-        """
-        own, given = target.network.state_dict(), _rfdetr(source).network.state_dict()
-        matching = {name: given[name] for name in own if name in given and own[name].shape == given[name].shape}
-        target.network.load_state_dict(matching, strict=False)
-        return len(matching), len(own)
 
-    def renew(self, model: RFDETRModel) -> None:
-        """Give every weight a fresh random value."""
-        device = next(model.network.parameters()).device
-        model.network = _new_model(model.layout, names=model.names, schema=model.schema).network.to(device)
+def pose_model(architecture: Architecture, file: WeightsFile | None, options: PoseOptions) -> RFDETRModel:
+    """Return a pose model.
 
-    def fuse(self, model: RFDETRModel, *, one2one: bool) -> None:
-        """Do nothing: there are no batch norms."""
+    Args:
+        architecture: of its size.
+        file: pose weights, detection weights to start training from, or None for random weights.
+        options: what the user says.
 
-    def last_map(self, model: RFDETRModel) -> int:
-        """Return the number of the memory, which comes after the maps of the backbone."""
-        return len(model.layout.architecture.taps)
-
-    def cost(self, model: RFDETRModel, size: tuple[int, int]) -> NetworkCost:
-        """Return parameters and arithmetic for inputs of (H, W) pixels."""
-        return network_cost(model.network, size)
-
-    def facts(self, model: RFDETRModel) -> Mapping[str, Any]:
-        """Return the cost at the network's own resolution, and what inputs are multiples of."""
-        architecture = model.layout.architecture
-        side = architecture.resolution
-        cost = network_cost(model.network, (side, side))
-        return {
-            "layers": cost.layers,
-            "parameters": f"{cost.parameters:,}",
-            "GFLOPs": f"{cost.gflops:.1f} at {side}x{side}",
-            "decoder": f"{architecture.decoder_layers} layers, {architecture.queries} queries",
-            "stride": architecture.stride,
-            "input size": side,
-        }
+    Raises:
+        CheckpointError: the file holds a network of another kind or size.
+        SchemaError: number, names and skeleton contradict each other.
+        SettingError: the resolution is not possible.
+    """
+    names, schema = {0: PERSON}, COCO_PERSON
+    if file is not None:
+        layout = recognise(file.state, file.options, file.path)
+        stored = point_schema(layout, file.options)
+        if layout.keypoints and stored is not None:
+            # A pose network of another size would give other results than in its own.
+            found, wanted = layout.architecture.decoder_layers, architecture.decoder_layers
+            if found != wanted:
+                raise CheckpointError(
+                    f"{file.path}: the pose network has {found} decoder layers, but {wanted} were asked for: "
+                    "choose the class of its size"
+                )
+            architecture, schema, names = layout.architecture, stored, class_names(layout, file.options)
+    if options.resolution is not None:
+        architecture = at_resolution(architecture, options.resolution)
+    names, schema = options.names(names), options.schema(schema)
+    # One row more than classes, as in the published files; no object ever has it.
+    layout = Layout(architecture=architecture, class_rows=max(names) + 2, keypoints=schema.count)
+    model = new_model(layout, names=names, schema=schema)
+    if file is not None:
+        start_from_file(model.network, layout, file)
+    return model
 
 
 def _layout_in(path: Path) -> Layout | None:
@@ -234,36 +203,13 @@ def _layout_in(path: Path) -> Layout | None:
     return layout_of_size(content, str(path)) if "size" in content else from_definition(content, str(path))
 
 
-def _new_model(
-    layout: Layout, *, names: dict[int, str] | None = None, schema: KeypointSchema | None = None
-) -> RFDETRModel:
-    """Return a model with random weights."""
-    network = build_network(layout)
-    set_initial_weights(network)
-    if names is None:
-        names = PERSON if layout.class_rows == len(PERSON) + 1 else {i: str(i) for i in range(layout.class_rows - 1)}
-    if schema is None and layout.keypoints:
-        schema = KeypointSchema.for_shape((layout.keypoints, 3))
-    return RFDETRModel(network=network, layout=layout, names=names, schema=_with_visibility(schema))
+def _find(name: str | Path) -> Path:
+    """Return the file that a name means, in the user's weights folder too; published weights are fetched."""
+    return locate_weights(name, weights_dir=Path(load_user_settings().weights_dir))
 
 
-def _resized(layout: Layout, imgsz: int | None) -> Layout:
-    """Return a layout for inputs of about `imgsz` pixels: rounded up to what patches and windows need."""
-    architecture = layout.architecture
-    if imgsz is None or imgsz == architecture.resolution:
-        return layout
-    side = -(-imgsz // architecture.stride) * architecture.stride
-    return replace(layout, architecture=at_resolution(architecture, side))
-
-
-def _with_visibility(schema: KeypointSchema | None) -> KeypointSchema | None:
-    """Return the schema with visibility: the pose head always tells it."""
-    return schema and replace(schema, shape=(schema.count, 3))
-
-
-def _rfdetr(model: KnownNetwork) -> RFDETRModel:
-    if not isinstance(model, RFDETRModel):
-        raise SettingError(
-            "the weights are those of another family: an RF-DETR network takes over those of RF-DETR networks"
-        )
-    return model
+def _own(path: Path) -> Checkpoint:
+    checkpoint = read_checkpoint(path)
+    if checkpoint.definition.get("family") != FAMILY:
+        raise CheckpointError(f"{path}: the file holds no RF-DETR network; open it with YOLO(...)")
+    return checkpoint

@@ -1,4 +1,15 @@
-"""The keypoint preview network."""
+"""The keypoint preview network: a stream of keypoint tokens beside the queries, with uncertainty.
+
+The eight values of a keypoint (their names are in `decode`):
+
+| channel | content |
+|---|---|
+| 0, 1 | x, y as fractions of the picture |
+| 2 | logit of being findable (labelled at all) |
+| 3 | logit of being visible |
+| 4, 5, 6 | logarithm of l11, l21, logarithm of l22 of the precision's Cholesky factor |
+| 7 | what the keypoint adds to the logit of its class |
+"""
 
 from typing import NamedTuple, cast
 
@@ -9,7 +20,7 @@ from torch.nn.functional import layer_norm
 from posekit.errors import ShapeError
 from posekit.models.rfdetr import decode as channels
 from posekit.models.rfdetr.architecture import Architecture, KeypointSlots
-from posekit.models.rfdetr.backbone import DualBackbone, Normalisation
+from posekit.models.rfdetr.backbone import DualBackbone
 from posekit.models.rfdetr.decoder import (
     MLP,
     Decoder,
@@ -21,7 +32,7 @@ from posekit.models.rfdetr.decoder import (
     Transformer,
     move_boxes,
 )
-from posekit.models.rfdetr.network import Outputs, Predictions, QueryTables
+from posekit.models.rfdetr.network import Predictions, QueryNetwork
 
 
 class Streams(NamedTuple):
@@ -57,11 +68,7 @@ class Surroundings(NamedTuple):
 
 
 class KeypointLayer(DecoderLayer):
-    """A detection layer, after which each query and its keypoints attend to each other and keypoints to a memory.
-
-    Args:
-        architecture: numbers of the network.
-    """
+    """A detection layer, after which each query and its keypoints attend to each other and keypoints to a memory."""
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__(architecture)
@@ -102,29 +109,18 @@ class KeypointLayer(DecoderLayer):
 
 
 class KeypointDecoder(Decoder):
-    """Layers that refine queries and keypoints side by side.
-
-    Args:
-        architecture: numbers of the network.
-        slots: keypoints per class.
-    """
+    """Layers that refine queries and keypoints side by side."""
 
     def __init__(self, architecture: Architecture, slots: KeypointSlots) -> None:
         super().__init__(architecture, KeypointLayer)
         self.keypoint_pos_embed = nn.Parameter(torch.empty(slots.total, architecture.width))
         nn.init.normal_(self.keypoint_pos_embed, std=0.02)
-        self.register_buffer("keypoint_class_mask", slots.blocked())
-        self._has_walls = bool(slots.blocked().any())
+        blocked = slots.blocked()
+        self.register_buffer("keypoint_class_mask", blocked)
+        self._has_walls = bool(blocked.any())
 
     def refine(self, streams: Streams, boxes: Tensor, memory: Memory, keypoint_memory: Memory) -> list[Streams]:
-        """Return both streams after each layer; queries before the shared `norm`.
-
-        Args:
-            streams: to begin with.
-            boxes: (B, Q, 4) where the queries look; the same in all layers.
-            memory: that queries read.
-            keypoint_memory: that keypoints read.
-        """
+        """Return both streams after each layer, queries before the shared `norm`; all look at boxes (B, Q, 4)."""
         table = self.keypoint_pos_embed
         around = Surroundings(
             boxes=boxes,
@@ -142,12 +138,7 @@ class KeypointDecoder(Decoder):
 
 
 class InitialTokens(nn.Module):
-    """One learned token per keypoint, modulated by the query (Peebles & Xie 2022, arXiv:2212.09748, section 3.2).
-
-    Args:
-        width: channels, D.
-        count: keypoints of all classes, K.
-    """
+    """One learned token per keypoint, modulated by the query (Peebles & Xie 2022, arXiv:2212.09748, section 3.2)."""
 
     def __init__(self, width: int, count: int) -> None:
         super().__init__()
@@ -165,13 +156,7 @@ class InitialTokens(nn.Module):
 
 
 class KeypointTransformer(Transformer):
-    """Selection, the beginnings of keypoint tokens, and the decoder.
-
-    Args:
-        architecture: numbers of the network.
-        class_rows: class logits, C.
-        slots: keypoints per class.
-    """
+    """Selection, the beginnings of keypoint tokens, and the decoder."""
 
     decoder: KeypointDecoder
 
@@ -185,26 +170,21 @@ class KeypointTransformer(Transformer):
         )
 
 
-class KeypointPreviewNetwork(QueryTables):
+class KeypointPreviewNetwork(QueryNetwork):
     """Backbone with two memories, selection, decoder with a keypoint stream, heads.
-
-    Args:
-        architecture: numbers of the network.
-        class_rows: class logits, C.
-        slots: keypoints per class.
 
     Raises:
         ShapeError: a class with keypoints has no class row.
     """
 
+    transformer: KeypointTransformer
+
     def __init__(self, architecture: Architecture, class_rows: int, slots: KeypointSlots) -> None:
-        super().__init__(architecture)
+        super().__init__(architecture, class_rows)
         if any(slots.counts[class_rows:]):
             raise ShapeError(f"keypoints per class {list(slots.counts)} need a class row each, found {class_rows} rows")
         width = architecture.width
-        self.class_rows = class_rows
         self.slots = slots
-        self.normalise = Normalisation()
         self.backbone = nn.ModuleList([DualBackbone(architecture)])
         self.transformer = KeypointTransformer(architecture, class_rows, slots)
         self.class_embed = nn.Linear(width, class_rows)
@@ -214,32 +194,7 @@ class KeypointPreviewNetwork(QueryTables):
         self.register_buffer("_places", slots.places(), persistent=False)
         self.register_buffer("_membership", slots.membership(class_rows), persistent=False)
 
-    def forward(self, images: Tensor) -> Outputs:
-        """Return the predictions for RGB pictures (B, 3, H, W) in [0, 1]: in training of all layers and groups."""
-        return self.all_layers(images) if self.training else self.last_layer(images)
-
-    def last_layer(self, images: Tensor) -> Outputs:
-        """Return the predictions of the last layer for one group."""
-        states, boxes, _ = self._decode(images, groups=1)
-        return Outputs(last=self._predict(states[-1], boxes))
-
-    def all_layers(self, images: Tensor) -> Outputs:
-        """Return everything that losses are computed of; outside training for one group."""
-        groups = self.architecture.groups if self.training else 1
-        states, boxes, selected = self._decode(images, groups)
-        return Outputs(
-            last=self._predict(states[-1], boxes),
-            auxiliary=tuple(self._predict(state, boxes) for state in states[:-1]),
-            encoder=self._predict_encoder(selected, groups),
-            groups=groups,
-        )
-
-    def feature_maps(self, images: Tensor) -> list[Tensor]:
-        """Return the backbone's maps and the memory of queries, (B, C, H, W), for pictures (B, 3, H, W) in [0, 1]."""
-        return cast(DualBackbone, self.backbone[0]).feature_maps(self.normalise(images))
-
     def _decode(self, images: Tensor, groups: int) -> tuple[list[Streams], Tensor, Selected]:
-        """Return both streams after each layer, the boxes that queries started from, and the selected cells."""
         memory, keypoint_memory = map(Memory.of, cast(DualBackbone, self.backbone[0]).both(self.normalise(images)))
         selected = self.transformer.select(memory, groups)
         boxes = self.starting_boxes(selected.boxes.detach(), groups)
@@ -247,12 +202,13 @@ class KeypointPreviewNetwork(QueryTables):
         streams = Streams(queries, self.transformer.keypoint_query_initializer(queries))
         return self.transformer.decoder.refine(streams, boxes, memory, keypoint_memory), boxes, selected
 
-    def _predict(self, streams: Streams, boxes: Tensor) -> Predictions:
-        queries = self.transformer.decoder.norm(streams.queries)
+    def _predict(self, state: Streams, boxes: Tensor, last_boxes: Tensor | None = None) -> Predictions:
+        queries = self.transformer.decoder.norm(state.queries)
         found = move_boxes(self.bbox_embed(queries), boxes)
-        return self._join(self.class_embed(queries), found, self.keypoint_embed(streams.keypoints), boxes)
+        # Keypoints of every layer are placed in the boxes that queries started from.
+        return self._join(self.class_embed(queries), found, self.keypoint_embed(state.keypoints), boxes)
 
-    def _predict_encoder(self, selected: Selected, groups: int) -> Predictions:
+    def _predict_cells(self, selected: Selected, groups: int) -> Predictions:
         tokens = self.transformer.keypoint_query_initializer_enc(selected.tokens)
         parts = tokens.chunk(groups, 1)
         embeds = self.transformer.enc_out_keypoint_embed[:groups]

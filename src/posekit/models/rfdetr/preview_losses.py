@@ -1,6 +1,6 @@
 """Matching cost and losses of the keypoint preview."""
 
-from dataclasses import dataclass
+from functools import partial
 from typing import Final, NamedTuple
 
 import torch
@@ -9,14 +9,18 @@ from torch.nn.functional import softplus
 
 from posekit.models.rfdetr import decode as channels
 from posekit.models.rfdetr.architecture import KeypointSlots
-from posekit.models.rfdetr.losses import POSE_WEIGHTS, DetectionLosses, Matched, SetCriterion, detection_cost
+from posekit.models.rfdetr.losses import (
+    POSE_WEIGHTS,
+    VISIBLE,
+    Matched,
+    SetCriterion,
+    detection_cost,
+    detection_losses,
+)
 from posekit.models.rfdetr.network import Predictions
 from posekit.sample import Targets
 
-VISIBLE = 2
-
-
-SMALLEST_AREA = torch.finfo(torch.float32).eps
+SMALLEST_AREA: Final = torch.finfo(torch.float32).eps
 
 
 class KeypointErrors(NamedTuple):
@@ -40,12 +44,13 @@ def keypoint_errors(found: Tensor, true: Tensor, areas: Tensor, used: Tensor) ->
     """Compare keypoints; shapes broadcast.
 
     Args:
-        found: (..., K, 8) predictions (see `channels`).
+        found: (..., K, 8) predictions (see `preview`).
         true: (..., K, 3) x, y as fractions of the picture, visibility.
         areas: (...) of the objects' boxes as fractions of the picture.
         used: (..., K) bool, False for places that the object's class has no keypoint for.
     """
-    found, known = _known(found)
+    known = found.isfinite().all(-1)  # as predicted
+    found = torch.where(known[..., None], found, 0)
     areas = areas[..., None]
     used = used & known
     labelled = used & (true[..., 2] > 0) & (areas > SMALLEST_AREA)
@@ -57,12 +62,6 @@ def keypoint_errors(found: Tensor, true: Tensor, areas: Tensor, used: Tensor) ->
         visible=_mean(_entropy(found[..., channels.VISIBLE], true[..., 2] == VISIBLE), used),
         likelihood=_mean(_likelihood(found[..., channels.PRECISION], apart, areas), labelled),
     )
-
-
-def _known(found: Tensor) -> tuple[Tensor, Tensor]:
-    """Return keypoints with 0 in place of those with a value that is not finite, and which are as predicted."""
-    known = found.isfinite().all(-1)
-    return torch.where(known[..., None], found, 0), known
 
 
 def _likelihood(factor: Tensor, apart: Tensor, areas: Tensor) -> Tensor:
@@ -92,55 +91,37 @@ PREVIEW_WEIGHTS: Final = {
 }
 
 
-@dataclass(frozen=True)
-class UncertainKeypointLosses:
-    """Scores keypoints of one layer.
-
-    Attributes:
-        slots: keypoints per class.
-    """
-
-    slots: KeypointSlots
-
-    def __call__(self, matched: Matched) -> dict[str, Tensor]:
-        """Return the losses by name."""
-        names = ("kpt_l1_loss", "kpt_find_loss", "kpt_vis_loss", "kpt_nll_loss")
-        if not matched.has_keypoints:
-            return dict.fromkeys(names, matched.predictions.boxes.new_zeros(()))
-        found = _by_class(matched.keypoints, self.slots)
-        own = found.gather(1, matched.classes.view(-1, 1, 1, 1).expand(-1, 1, *found.shape[2:])).squeeze(1)
-        errors = _errors(own, matched.true_keypoints, matched.true_boxes, matched.classes, self.slots)
-        return dict(zip(names, (error.sum() / matched.object_count for error in errors), strict=True))
+def preview_losses(matched: Matched, slots: KeypointSlots) -> dict[str, Tensor]:
+    """Score the keypoints of one layer."""
+    names = ("kpt_l1_loss", "kpt_find_loss", "kpt_vis_loss", "kpt_nll_loss")
+    if not matched.has_keypoints:
+        return dict.fromkeys(names, matched.predictions.boxes.new_zeros(()))
+    found = _by_class(matched.keypoints, slots)
+    own = found.gather(1, matched.classes.view(-1, 1, 1, 1).expand(-1, 1, *found.shape[2:])).squeeze(1)
+    errors = _errors(own, matched.true_keypoints, matched.true_boxes, matched.classes, slots)
+    return dict(zip(names, (error.sum() / matched.object_count for error in errors), strict=True))
 
 
-@dataclass(frozen=True)
-class PreviewCost:
-    """Cost of matching queries with objects by class, box and keypoints.
+def preview_cost(predictions: Predictions, targets: Targets, slots: KeypointSlots) -> Tensor:
+    """Return the cost (Q, n) of matching the queries and objects of one picture by class, box and keypoints."""
+    cost = detection_cost(predictions, targets)
+    if predictions.keypoints is None or targets.keypoints is None:
+        return cost
+    place, findable, visible, likelihood = pairwise_errors(predictions.keypoints, targets, slots)
+    return cost + place + findable + visible + likelihood
 
-    Attributes:
-        slots: keypoints per class.
-    """
 
-    slots: KeypointSlots
-
-    def __call__(self, predictions: Predictions, targets: Targets) -> Tensor:
-        """Return (Q, n) for the queries and objects of one picture."""
-        cost = detection_cost(predictions, targets)
-        if predictions.keypoints is None or targets.keypoints is None:
-            return cost
-        place, findable, visible, likelihood = self.keypoint_errors(predictions.keypoints, targets)
-        return cost + place + findable + visible + likelihood
-
-    def keypoint_errors(self, keypoints: Tensor, targets: Targets) -> KeypointErrors:
-        """Return the errors (Q, n) of keypoints (Q, slots * widest, 8), each query against each object."""
-        assert targets.keypoints is not None
-        found = _by_class(keypoints, self.slots)[:, targets.classes]
-        return _errors(found, targets.keypoints, targets.boxes, targets.classes, self.slots)
+def pairwise_errors(keypoints: Tensor, targets: Targets, slots: KeypointSlots) -> KeypointErrors:
+    """Return the errors (Q, n) of keypoints (Q, slots * widest, 8), each query against each object."""
+    assert targets.keypoints is not None
+    found = _by_class(keypoints, slots)[:, targets.classes]
+    return _errors(found, targets.keypoints, targets.boxes, targets.classes, slots)
 
 
 def preview_criterion(slots: KeypointSlots) -> SetCriterion:
     """Return the criterion of a keypoint preview network."""
-    return SetCriterion([DetectionLosses(), UncertainKeypointLosses(slots)], PREVIEW_WEIGHTS, PreviewCost(slots))
+    of_keypoints, cost = partial(preview_losses, slots=slots), partial(preview_cost, slots=slots)
+    return SetCriterion([detection_losses, of_keypoints], PREVIEW_WEIGHTS, cost)
 
 
 def _by_class(keypoints: Tensor, slots: KeypointSlots) -> Tensor:

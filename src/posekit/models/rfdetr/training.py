@@ -1,7 +1,6 @@
-"""What an RF-DETR network offers to the engine for training (see `models.contract`)."""
+"""An RF-DETR network as training knows it: recipe, criterion, freezing (see `models.contract`)."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
 import torch
@@ -13,70 +12,27 @@ from posekit.config.settings import TrainSettings, ValSettings
 from posekit.errors import SettingError
 from posekit.log import LOGGER
 from posekit.models.contract import Criterion, RateRule, Recipe
-from posekit.models.rfdetr.architecture import DINO, Architecture
-from posekit.models.rfdetr.inference import RFDETRInference, RFDETRValidation
+from posekit.models.rfdetr.architecture import DINO, Architecture, Layout
+from posekit.models.rfdetr.inference import RFDETRInference
 from posekit.models.rfdetr.losses import detection_criterion, pose_criterion
-from posekit.models.rfdetr.model import RFDETRModel, contents_of
-from posekit.models.rfdetr.weights import AnyNetwork
+from posekit.models.rfdetr.weights import AnyNetwork, checkpoint_of
+from posekit.models.shared import freeze
+from posekit.placing import Placing, Stretching
+from posekit.schema.schema import KeypointSchema
 
 # What no picture has an influence on: it stands for patches that are hidden while a backbone is made.
 ALWAYS: Final = (f"{DINO}embeddings.mask_token",)
-
-
-def freeze_parts(network: nn.Module, freeze: int | Sequence[int | str] | None) -> None:
-    """Turn off the gradients of the frozen parts of a network, and turn on all others.
-
-    Args:
-        network: the network.
-        freeze: dotted names of parts, such as ``"backbone"`` or ``"transformer.decoder"``.
-
-    Raises:
-        SettingError: there is no such part, or nothing would be left to train.
-    """
-    if isinstance(freeze, int) or any(isinstance(part, int) for part in freeze or ()):
-        raise SettingError(f"freeze={freeze}: the parts of an RF-DETR network have names: freeze=[backbone]")
-    parts = [str(part) for part in freeze or ()]
-    known = {name for name, _ in network.named_modules() if name}
-    unknown = [part for part in parts if part not in known]
-    if unknown:
-        raise SettingError(f"freeze={freeze}: there is no {unknown[0]}; parts are {', '.join(_children(network))}")
-    frozen = (*(f"{part}." for part in parts), *ALWAYS)
-    parameters = dict(network.named_parameters())
-    if all(name.startswith(frozen) for name in parameters):
-        raise SettingError(f"freeze={freeze} freezes the whole network: leave a part out")
-    for name, parameter in parameters.items():
-        parameter.requires_grad_(not name.startswith(frozen))
-
-
-def _children(network: nn.Module) -> list[str]:
-    return [name for name, module in network.named_children() if any(True for _ in module.parameters())]
-
+WITHOUT_EFFECT: Final = ("box", "cls", "dfl", "pose", "kobj", "rle", "cls_pw")  # settings
 
 RATE: Final = 1e-4
-
-
 DECODER_FACTOR: Final = 0.7
-
-
 # Relative to RATE: the backbone's own rate, and its place below the decoder.
 BACKBONE_FACTOR: Final = 1.5 * DECODER_FACTOR**2
-
-
 BLOCK_FACTOR: Final = 0.8  # from each block of the backbone to the one before
-
-
 UNDECAYED: Final = ("bias", "norm", "embeddings", "gamma", "pos_embed", "rel_pos")
-
-
 SCALES: Final = 5  # steps of the stride that inputs get larger and smaller by
-
-
 FEWEST_STRIDES: Final = 2  # the smallest input
-
-
 CROPS: Final = Crops(shorter_sides=(400, 500, 600), lengths=(384, 600))
-
-
 SETTINGS: Final[dict[str, Any]] = {
     "optimizer": "AdamW",
     "lr0": RATE,
@@ -98,10 +54,14 @@ SETTINGS: Final[dict[str, Any]] = {
 }
 
 
+def training_settings(architecture: Architecture) -> dict[str, Any]:
+    """Return the settings that a network is trained with where the user has said nothing, for its resolution."""
+    return SETTINGS | {"imgsz": architecture.resolution, "multi_scale": largest_change(architecture)}
+
+
 def recipe_for(architecture: Architecture) -> Recipe:
-    """Return the recipe of a network, for inputs of its resolution."""
+    """Return what no setting says of the training of a network, for inputs of its resolution."""
     return Recipe(
-        settings=SETTINGS | {"imgsz": architecture.resolution, "multi_scale": largest_change(architecture)},
         rates=tuple(rates(architecture)),
         largest_gradient=0.1,
         average_decay=0.993,
@@ -133,63 +93,62 @@ def rates(architecture: Architecture) -> Iterator[RateRule]:
     yield RateRule(prefix="")
 
 
-WITHOUT_EFFECT = ("box", "cls", "dfl", "pose", "kobj", "rle", "cls_pw")
-
-
 class RFDETRTraining:
-    """An RF-DETR network for the classes and keypoints of a data set.
+    """A `Trainable` RF-DETR network.
 
     Args:
-        model: the network, of the resolution that it is trained in, its schema, and what its file says.
+        network: for the classes and keypoints of a data set.
+        layout: what it was built from, for the resolution that it is trained in.
+        names: class names by index.
+        schema: the keypoints; None without.
+        license: of the weights that it started from; None when unknown or fresh.
     """
 
-    def __init__(self, model: RFDETRModel) -> None:
-        self.model = model
-        self.network = model.network
-        self.task = model.task
-        self.names = dict(model.names)
-        self.schema = model.schema
-        self.stride = model.layout.architecture.stride
-        self.recipe = recipe_for(model.layout.architecture)
+    def __init__(
+        self,
+        network: AnyNetwork,
+        layout: Layout,
+        names: Mapping[int, str],
+        schema: KeypointSchema | None,
+        license: str | None,
+    ) -> None:
+        self.network = network
+        self.layout = layout
+        self.task = "detect" if schema is None else "pose"
+        self.names = dict(names)
+        self.schema = schema
+        self.placing: Placing = Stretching(layout.architecture.stride, max(CROPS.shorter_sides))
+        self.recipe = recipe_for(layout.architecture)
+        self._license = license
 
     def criterion(self, settings: TrainSettings, sigmas: Sequence[float] | None, class_counts: Tensor) -> Criterion:
-        """Return the losses of the task, whose weights are fixed; `class_counts` do not matter."""
+        """See `Trainable`: the losses have fixed weights, and `class_counts` do not matter."""
         defaults = TrainSettings()
         idle = [name for name in WITHOUT_EFFECT if getattr(settings, name) != getattr(defaults, name)]
         if idle:
             LOGGER.warning("%s: no effect on RF-DETR networks, whose losses have fixed weights", ", ".join(idle))
         return detection_criterion() if sigmas is None else pose_criterion(sigmas)
 
-    def boosted(self) -> Collection[str]:
-        """Return nothing: the recipe has rules for every parameter."""
-        return ()
-
     def freeze(self, layers: int | Sequence[int | str] | None) -> None:
-        """Turn off the gradients of some parts, and turn on all others.
-
-        Raises:
-            SettingError: there is no such part, or nothing would be left to train.
-        """
-        freeze_parts(self.network, layers)
+        """See `Trainable`: parts have dotted names, such as ``"backbone"`` or ``"transformer.decoder"``."""
+        if isinstance(layers, int) or any(isinstance(part, int) for part in layers or ()):
+            raise SettingError(f"freeze={layers}: the parts of an RF-DETR network have names: freeze=[backbone]")
+        parts = [str(part) for part in layers or ()]
+        known = {name for name, _ in self.network.named_modules() if name}
+        unknown = [part for part in parts if part not in known]
+        if unknown:
+            learning = [name for name, part in self.network.named_children() if any(True for _ in part.parameters())]
+            raise SettingError(f"freeze={layers}: there is no {unknown[0]}; parts are {', '.join(learning)}")
+        freeze(self.network, [f"{part}." for part in parts], ALWAYS, layers, "leave a part out")
 
     def train(self) -> None:
-        """Put the network into training mode."""
+        """See `Trainable`: there are no statistics."""
         self.network.train()
 
-    def load_size(self, size: tuple[int, int], imgsz: int) -> tuple[int, int]:
-        """Return (h, w) of a picture that is read: its own, or smaller where crops have more pixels than they need."""
-        crops = self.recipe.crops
-        enough = max(imgsz, *(crops.shorter_sides if crops else ()))
-        ratio = min(enough / min(size), 1)
-        return max(round(size[0] * ratio), 1), max(round(size[1] * ratio), 1)
-
-    def validation(self, network: nn.Module, device: torch.device, settings: ValSettings) -> RFDETRValidation:
-        """Return a network as a model that can be measured."""
-        return RFDETRValidation(RFDETRInference(self._of(network), device=device))
+    def validation(self, network: nn.Module, device: torch.device, settings: ValSettings) -> RFDETRInference:
+        """See `Trainable`."""
+        return RFDETRInference(cast(AnyNetwork, network), self.layout, self.names, self.schema, device=device)
 
     def checkpoint(self, network: nn.Module, path: str, settings: Mapping[str, Any]) -> Checkpoint:
-        """Return what a file of a network holds, with its training settings."""
-        return contents_of(replace(self._of(network), settings=dict(settings)), path)
-
-    def _of(self, network: nn.Module) -> RFDETRModel:
-        return replace(self.model, network=cast(AnyNetwork, network))
+        """See `Trainable`."""
+        return checkpoint_of(network, self.layout, self.names, self.schema, settings, self._license, path)

@@ -6,6 +6,7 @@ Every function works on gathered anchors or on all of them: the last axis is n a
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -14,6 +15,12 @@ from torch.nn.functional import interpolate, pad
 from posekit.models.yolo.heads import BranchOutputs, HeadSpec
 from posekit.ops.boxes import xywh_to_xyxy, xyxy_to_xywh
 from posekit.ops.nms import Candidates, Suppression, filter_ranked, select_candidates, suppress
+from posekit.results.detected import Detected
+
+MIN_RANKED = 300  # rows that a one-to-one branch ranks at least, however few are wanted
+PADDING_VALUE = 0.447  # mean of natural pictures in [0, 1]
+PASSES = ((1.0, False), (0.83, True), (0.67, False))  # (scale, mirrored)
+Survivors: TypeAlias = tuple[Detected[Tensor], Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,17 +75,27 @@ def anchor_points(feats: Sequence[Tensor], strides: Sequence[float]) -> AnchorPo
     return AnchorPoints(points=torch.cat(points, 1), strides=torch.cat(pixels))
 
 
-def decode_boxes(boxes: Tensor, anchors: AnchorPoints, rule: DecodeRule) -> Tensor:
-    """Return corners (..., 4, n) in input pixels from raw (..., 4 * reg_max, n).
+def expected_distances(bins: Tensor) -> Tensor:
+    """Return distances (..., n) in cells from raw bins (..., reg_max, n).
 
-    With bins, a distance is the expectation over their softmax (Generalized Focal Loss,
-    arXiv:2006.04388); otherwise the raw value itself, in cells.
+    A distance is the expectation over the softmax of its bins (Generalized Focal Loss, arXiv:2006.04388); a single
+    bin is the distance itself.
     """
-    distances = boxes
-    if rule.reg_max > 1:
-        bins = torch.arange(rule.reg_max, device=boxes.device, dtype=boxes.dtype)
-        weights = _split_axis(boxes, (4, rule.reg_max)).softmax(-2)  # (..., 4, reg_max, n)
-        distances = (weights * bins[:, None]).sum(-2)
+    count = bins.shape[-2]
+    if count == 1:
+        return bins.squeeze(-2)
+    values = torch.arange(count, device=bins.device, dtype=bins.dtype)
+    return (bins.softmax(-2) * values[:, None]).sum(-2)
+
+
+def keypoint_places(raw: Tensor, points: Tensor, rule: DecodeRule) -> Tensor:
+    """Return the x, y of keypoints in cells from their raw values, for anchor points of the same axes."""
+    return raw * rule.keypoint_gain + (points + rule.keypoint_shift)
+
+
+def decode_boxes(boxes: Tensor, anchors: AnchorPoints, rule: DecodeRule) -> Tensor:
+    """Return corners (..., 4, n) in input pixels from raw (..., 4 * reg_max, n)."""
+    distances = expected_distances(_split_axis(boxes, (4, rule.reg_max)))
     near, far = distances[..., :2, :], distances[..., 2:, :]
     return torch.cat((anchors.points - near, anchors.points + far), -2) * anchors.strides
 
@@ -88,7 +105,7 @@ def decode_keypoints(kpts: Tensor, anchors: AnchorPoints, rule: DecodeRule) -> T
     if rule.kpt_shape is None:
         raise ValueError("this head has no keypoints")
     points = _split_axis(kpts, rule.kpt_shape)
-    xy = (points[..., :2, :] * rule.keypoint_gain + (anchors.points + rule.keypoint_shift)) * anchors.strides
+    xy = keypoint_places(points[..., :2, :], anchors.points, rule) * anchors.strides
     return torch.cat((xy, points[..., 2:, :].sigmoid()), -2)
 
 
@@ -97,21 +114,6 @@ def decode_dense(raw: BranchOutputs, rule: DecodeRule, strides: Sequence[float])
     anchors = anchor_points(raw["feats"], strides)
     boxes = xyxy_to_xywh(decode_boxes(raw["boxes"], anchors, rule).transpose(1, 2)).transpose(1, 2)
     return torch.cat((boxes, raw["scores"].sigmoid(), *_extra(raw, anchors, rule)), 1)
-
-
-def decode_end2end(
-    raw: BranchOutputs, rule: DecodeRule, strides: Sequence[float], *, max_det: int = 300, agnostic: bool = False
-) -> Tensor:
-    """Return the best rows of a one-to-one branch: (B, k, 6 + extra), k = min(max_det, A).
-
-    A row is x1 y1 x2 y2 score class, then keypoints and mask coefficients; best score first.
-    """
-    anchors = anchor_points(raw["feats"], strides)
-    boxes = decode_boxes(raw["boxes"], anchors, rule)
-    rows = torch.cat((boxes, *_extra(raw, anchors, rule)), 1).transpose(1, 2)  # (B, A, 4 + extra)
-    scores, classes, index = rank_end2end(raw["scores"].sigmoid(), max_det, agnostic=agnostic)
-    chosen = rows.gather(1, index[..., None].expand(-1, -1, rows.shape[2]))
-    return torch.cat((chosen[..., :4], scores[..., None], classes[..., None].to(scores), chosen[..., 4:]), 2)
 
 
 def rank_end2end(scores: Tensor, max_det: int, *, agnostic: bool) -> tuple[Tensor, Tensor, Tensor]:
@@ -150,27 +152,7 @@ def _extra(raw: BranchOutputs, anchors: AnchorPoints, rule: DecodeRule) -> list[
     return extra
 
 
-MIN_RANKED = 300  # rows that a one-to-one branch ranks at least, however few are wanted
-
-
-@dataclass(frozen=True, kw_only=True)
-class Detections:
-    """n detections of one picture, best first.
-
-    Attributes:
-        boxes: (n, 4) corners in network pixels.
-        scores: (n,) in 0 ... 1.
-        classes: (n,) int64.
-        anchors: (n,) int64 indices of the anchor points they come from.
-    """
-
-    boxes: Tensor
-    scores: Tensor
-    classes: Tensor
-    anchors: Tensor
-
-
-def detect_one2many(raw: BranchOutputs, anchors: AnchorPoints, rule: DecodeRule, choice: Suppression) -> Detections:
+def detect_one2many(raw: BranchOutputs, anchors: AnchorPoints, rule: DecodeRule, choice: Suppression) -> Survivors:
     """Decode only what passes the threshold, then suppress.
 
     Args:
@@ -178,6 +160,9 @@ def detect_one2many(raw: BranchOutputs, anchors: AnchorPoints, rule: DecodeRule,
         anchors: all anchor points.
         rule: how the head encodes boxes.
         choice: threshold and suppression.
+
+    Returns:
+        Boxes, scores and classes, and the (n,) int64 indices of the anchor points that they come from.
     """
     logits = raw["scores"].float()
     above = (logits.amax(0).sigmoid() > choice.conf).nonzero(as_tuple=True)[0]
@@ -187,14 +172,14 @@ def detect_one2many(raw: BranchOutputs, anchors: AnchorPoints, rule: DecodeRule,
     return _survivors(boxes, candidates, indices, choice)
 
 
-def detect_dense(decoded: Tensor, choice: Suppression) -> Detections:
+def detect_dense(decoded: Tensor, choice: Suppression) -> Survivors:
     """Suppress decoded rows (4 + nc, A) of one picture: centre boxes and class scores."""
     candidates = select_candidates(decoded[4:], choice)
     boxes = xywh_to_xyxy(decoded[:4, candidates.anchors].T)
     return _survivors(boxes, candidates, candidates.anchors, choice)
 
 
-def detect_one2one(raw: BranchOutputs, anchors: AnchorPoints, rule: DecodeRule, choice: Suppression) -> Detections:
+def detect_one2one(raw: BranchOutputs, anchors: AnchorPoints, rule: DecodeRule, choice: Suppression) -> Survivors:
     """Rank the rows of a one-to-one branch; nothing is suppressed. Arguments as in `detect_one2many`."""
     probabilities = raw["scores"].float().sigmoid()[None]
     wanted = max(MIN_RANKED, choice.max_det)
@@ -202,19 +187,13 @@ def detect_one2one(raw: BranchOutputs, anchors: AnchorPoints, rule: DecodeRule, 
     chosen = filter_ranked(scores, classes, choice)
     indices = indices[chosen]
     boxes = decode_boxes(raw["boxes"][:, indices].float(), anchors.take(indices), rule).T
-    return Detections(boxes=boxes, scores=scores[chosen], classes=classes[chosen], anchors=indices)
+    return Detected(boxes=boxes, scores=scores[chosen], classes=classes[chosen]), indices
 
 
-def _survivors(boxes: Tensor, candidates: Candidates, anchors: Tensor, choice: Suppression) -> Detections:
+def _survivors(boxes: Tensor, candidates: Candidates, anchors: Tensor, choice: Suppression) -> Survivors:
     kept = suppress(boxes, candidates, choice)
     best = candidates.take(kept)
-    return Detections(boxes=boxes[kept], scores=best.scores, classes=best.classes, anchors=anchors[kept])
-
-
-PADDING_VALUE = 0.447  # mean of natural pictures in [0, 1]
-
-
-PASSES = ((1.0, False), (0.83, True), (0.67, False))  # (scale, mirrored)
+    return Detected(boxes=boxes[kept], scores=best.scores, classes=best.classes), anchors[kept]
 
 
 def augmented_predictions(predict: Callable[[Tensor], Tensor], images: Tensor, stride: int, levels: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""A model definition, parsed and checked: layers with resolved channels, head, scale."""
+"""A model definition, parsed and checked: layers with named arguments, head, scale."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +10,18 @@ from posekit.errors import ModelDefinitionError
 from posekit.log import LOGGER
 
 MAX_CHANNELS: Final = 65536
+MAX_LAYERS: Final = 500
+MAX_REPEATS: Final = 100  # of a block's inner part, after scaling
+FORCED_C3K_SCALES: Final = "mlx"  # larger scales use C3k links in every C3k2, whatever the row says
+HEAD_TASKS: Final = {
+    "Detect": "detect",
+    "Pose": "pose",
+    "Pose26": "pose",
+    "Segment": "segment",
+    "Segment26": "segment",
+    "MultiTask": "multitask",
+    "MultiTask26": "multitask",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,58 +41,23 @@ class Argument:
     required: bool = False
 
 
-def is_whole(value: Any, low: int, high: int) -> bool:
-    """Whether a value is a whole number within limits, and no truth value."""
+def _is_whole(value: Any, low: int, high: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
-def is_number(value: Any, low: float, high: float) -> bool:
+def _is_number(value: Any, low: float, high: float) -> bool:
     """Whether a value is a finite number above `low` and at most `high`."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) and low < value <= high
 
 
-def read_options(block: str, arguments: Sequence[Any], where: str) -> dict[str, Any]:
-    """Return the arguments of a layer by name.
-
-    Args:
-        block: name of the block.
-        arguments: its arguments by position.
-        where: what to call the layer in errors.
-
-    Raises:
-        ModelDefinitionError: the block is unknown, or an argument is missing, left over or wrong.
-    """
-    known = ARGUMENTS.get(block)
-    if known is None:
-        raise ModelDefinitionError(f"{where}: unknown block '{block}'; known are {', '.join(ARGUMENTS)}")
-    if len(arguments) > len(known):
-        names = ", ".join(argument.name for argument in known) or "no arguments"
-        raise ModelDefinitionError(f"{where}: {block} takes {names}, found {list(arguments)}")
-    for argument, value in zip(known, arguments, strict=False):
-        if not argument.accepts(value):
-            raise ModelDefinitionError(f"{where}: {argument.name} must be {argument.expected}, found {value!r}")
-    missing = [argument.name for argument in known[len(arguments) :] if argument.required]
-    if missing:
-        raise ModelDefinitionError(f"{where}: {block} needs {', '.join(missing)}, found {list(arguments)}")
-    return {argument.name: value for argument, value in zip(known, arguments, strict=False)}
-
-
 def _whole(name: str, low: int, high: int, *, required: bool = False) -> Argument:
-    return Argument(
-        name=name,
-        expected=f"a whole number from {low} to {high}",
-        accepts=lambda value: is_whole(value, low, high),
-        required=required,
-    )
+    expected = f"a whole number from {low} to {high}"
+    return Argument(name=name, expected=expected, accepts=lambda value: _is_whole(value, low, high), required=required)
 
 
 def _bounded(name: str, high: float, *, required: bool = False) -> Argument:
-    return Argument(
-        name=name,
-        expected=f"a number above 0, at most {high:g}",
-        accepts=lambda value: is_number(value, 0, high),
-        required=required,
-    )
+    expected = f"a number above 0, at most {high:g}"
+    return Argument(name=name, expected=expected, accepts=lambda value: _is_number(value, 0, high), required=required)
 
 
 def _flag(name: str) -> Argument:
@@ -92,16 +69,11 @@ def _free(name: str) -> Argument:
     return Argument(name=name, expected="anything", accepts=lambda _: True)
 
 
-_CHANNELS = _whole("channels", 1, MAX_CHANNELS, required=True)
-
-
-_MODE = Argument(
+_CHANNELS: Final = _whole("channels", 1, MAX_CHANNELS, required=True)
+_MODE: Final = Argument(
     name="mode", expected="nearest or bilinear", accepts=lambda value: value in ("nearest", "bilinear"), required=True
 )
-
-
-_MASK_HEAD = (_free("nc"), _whole("masks", 1, 4096), _whole("proto_hidden", 1, MAX_CHANNELS))
-
+_MASK_HEAD: Final = (_free("nc"), _whole("masks", 1, 4096), _whole("proto_hidden", 1, MAX_CHANNELS))
 
 # Names of a block's arguments by position, in definitions as they are written and stored.
 ARGUMENTS: Final[dict[str, tuple[Argument, ...]]] = {
@@ -121,26 +93,6 @@ ARGUMENTS: Final[dict[str, tuple[Argument, ...]]] = {
     "Segment26": _MASK_HEAD,
     "MultiTask": (*_MASK_HEAD, _free("kpt_shape")),
     "MultiTask26": (*_MASK_HEAD, _free("kpt_shape")),
-}
-
-
-MAX_LAYERS: Final = 500
-
-
-MAX_REPEATS: Final = 100  # of a block's inner part, after scaling
-
-
-FORCED_C3K_SCALES: Final = "mlx"  # larger scales use C3k links in every C3k2, whatever the row says
-
-
-HEAD_TASKS: Final = {
-    "Detect": "detect",
-    "Pose": "pose",
-    "Pose26": "pose",
-    "Segment": "segment",
-    "Segment26": "segment",
-    "MultiTask": "multitask",
-    "MultiTask26": "multitask",
 }
 
 
@@ -258,18 +210,32 @@ def _parse_row(row: Any, where: str) -> LayerSpec:
         raise ModelDefinitionError(f"{where}: expected [from, repeats, block, [arguments]], found {row!r}")
     sources, repeats, block, arguments = row
     block = str(block).removeprefix("nn.")
-    options = read_options(block, arguments, where)
+    options = _options(block, arguments, where)
     origins = sources if isinstance(sources, (list, tuple)) else [sources]
-    if not origins or not all(is_whole(origin, -MAX_LAYERS, MAX_LAYERS) for origin in origins):
+    if not origins or not all(_is_whole(origin, -MAX_LAYERS, MAX_LAYERS) for origin in origins):
         raise ModelDefinitionError(f"{where}: 'from' must be an index or a list of indices, found {sources!r}")
     if len(origins) > 1 and block not in (*HEAD_TASKS, "Concat"):
         raise ModelDefinitionError(f"{where}: {block} reads one layer, found 'from' {sources!r}")
-    return LayerSpec(
-        sources=tuple(origins),
-        repeats=_number(repeats, f"{where}: repeats", 1, MAX_REPEATS),
-        block=block,
-        options=options,
-    )
+    repeats = _number(repeats, f"{where}: repeats", 1, MAX_REPEATS)
+    return LayerSpec(sources=tuple(origins), repeats=repeats, block=block, options=options)
+
+
+def _options(block: str, arguments: Sequence[Any], where: str) -> dict[str, Any]:
+    """Return the arguments of a layer by name."""
+    known = ARGUMENTS.get(block)
+    if known is None:
+        raise ModelDefinitionError(f"{where}: unknown block '{block}'; known are {', '.join(ARGUMENTS)}")
+    if len(arguments) > len(known):
+        names = ", ".join(argument.name for argument in known) or "no arguments"
+        raise ModelDefinitionError(f"{where}: {block} takes {names}, found {list(arguments)}")
+    given = list(zip(known, arguments, strict=False))
+    for argument, value in given:
+        if not argument.accepts(value):
+            raise ModelDefinitionError(f"{where}: {argument.name} must be {argument.expected}, found {value!r}")
+    missing = [argument.name for argument in known[len(arguments) :] if argument.required]
+    if missing:
+        raise ModelDefinitionError(f"{where}: {block} needs {', '.join(missing)}, found {list(arguments)}")
+    return {argument.name: value for argument, value in given}
 
 
 def _rows(data: Mapping[str, Any], name: str) -> list[Any]:
@@ -298,17 +264,17 @@ def _scale(data: Mapping[str, Any], name: str) -> tuple[float, float, int]:
             raise ModelDefinitionError(f"{name}: scale '{letter}' is not one of {', '.join(map(str, scales))}")
         values = scales[letter]
     match values:
-        case [depth, width, limit] if all(is_number(value, 0, MAX_CHANNELS) for value in values):
+        case [depth, width, limit] if all(_is_number(value, 0, MAX_CHANNELS) for value in values):
             return float(depth), float(width), int(limit)
     raise ModelDefinitionError(f"{name}: a scale is [depth, width, max_channels], numbers above 0, found {values!r}")
 
 
 def _number(value: Any, what: str, low: int, high: int) -> int:
-    if not is_whole(value, low, high):
+    if not _is_whole(value, low, high):
         raise ModelDefinitionError(f"{what} must be a whole number from {low} to {high}, found {value!r}")
     return int(value)
 
 
 def _is_kpt_shape(value: Any) -> bool:
     is_pair = isinstance(value, (list, tuple)) and len(value) == 2
-    return is_pair and is_whole(value[0], 1, 10_000) and is_whole(value[1], 2, 3)
+    return is_pair and _is_whole(value[0], 1, 10_000) and _is_whole(value[1], 2, 3)

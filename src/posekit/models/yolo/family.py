@@ -1,146 +1,227 @@
-"""YOLO as a family of networks (see `models.family`)."""
+"""YOLOv8, YOLO11 and YOLO26 as a family: networks by definition and by checkpoint, and two merged into one."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import nn
 
 from posekit.checkpoint.record import Checkpoint
 from posekit.config.settings import PredictSettings, TrainSettings, ValSettings
-from posekit.errors import SettingError
-from posekit.models.contract import KnownNetwork, NetworkCost
+from posekit.errors import ModelDefinitionError, SettingError
+from posekit.files.reading import read_yaml
+from posekit.log import LOGGER
+from posekit.models.contract import Network, NetworkCost
+from posekit.models.yolo.definition import ModelDefinition, parse_definition
 from posekit.models.yolo.heads import Branch
-from posekit.models.yolo.inference import DEFAULT_IMGSZ, ReadyNetwork, YoloInference, YoloValidation
+from posekit.models.yolo.inference import DEFAULT_IMGSZ, ReadyNetwork, YoloInference
 from posekit.models.yolo.network import YoloNetwork, fuse_network, is_fused, network_cost
+from posekit.models.yolo.presets import stock_definition
 from posekit.models.yolo.training import YoloTraining
-from posekit.models.yolo.weights import LoadedModel, build_model, contents_of, copy_matching, load_model
+from posekit.models.yolo.weights import (
+    build_for_training,
+    checkpoint_of,
+    multitask_definition,
+    network_from_checkpoint,
+    transfer_weights,
+)
 from posekit.schema.schema import KeypointSchema
 
 
-class ReadyYolo:
-    """Keeps the fused copy of a network that predicts."""
+@dataclass(kw_only=True)
+class LoadedModel:
+    """A YOLO `Network`, whose class names are those of the network itself."""
 
-    def __init__(self) -> None:
-        self._network = ReadyNetwork()
+    network: YoloNetwork
+    schema: KeypointSchema | None
+    settings: dict[str, Any] = field(default_factory=dict)
+    license: str | None = None
+    _ready: ReadyNetwork = field(default_factory=ReadyNetwork, init=False, repr=False, compare=False)
 
-    def inference(self, model: LoadedModel, settings: PredictSettings, device: torch.device) -> YoloInference:
-        """Return the model ready to predict; the same one for as long as nothing that matters has changed."""
-        return self._network.get(model, settings, device)
+    @property
+    def task(self) -> str:
+        """detect, segment, pose or multitask."""
+        return self.network.task
 
-    def validation(self, model: LoadedModel, settings: ValSettings, device: torch.device) -> YoloValidation:
-        """Return the model ready to be measured."""
-        return YoloValidation(self._network.get(model, settings, device))
+    @property
+    def names(self) -> dict[int, str]:
+        """Class names by index."""
+        return self.network.names
 
+    @property
+    def last_map(self) -> int:
+        """Number of the last layer before the head."""
+        return len(self.network.model) - 2
 
-class YoloFamily:
-    """YOLOv8, YOLO11 and YOLO26."""
+    def ready(self, settings: PredictSettings | ValSettings, device: torch.device) -> YoloInference:
+        """See `Network`: what predicts is a fused copy."""
+        return self._ready.get(self.network, self.schema, settings, device)
 
-    name = "YOLO"
-
-    def build(self, definition: str) -> LoadedModel | None:
-        """Return a network with random weights; every definition that is not another family's is taken for YOLO's."""
-        return build_model(definition)
-
-    def read_reference(self, path: Path) -> Checkpoint | None:
-        """Return None: such files are read like ours, by `posekit.checkpoint.read`."""
-        return None
-
-    def owns(self, checkpoint: Checkpoint) -> bool:
-        """Return True: every network that is not another family's is taken for YOLO's."""
-        return True
-
-    def load(self, checkpoint: Checkpoint) -> LoadedModel:
-        """Return the model of a checkpoint."""
-        return load_model(checkpoint)
-
-    def contents(self, model: LoadedModel, path: str | Path) -> Checkpoint:
-        """Return what a checkpoint of a model holds."""
-        return contents_of(model, path)
-
-    def ready(self) -> ReadyYolo:
-        """Return what keeps a model ready."""
-        return ReadyYolo()
-
-    def training_settings(self, model: LoadedModel, imgsz: int | None) -> Mapping[str, Any]:
-        """Return nothing: the defaults of all settings are those of YOLO."""
+    def training_settings(self, imgsz: int | None) -> Mapping[str, Any]:
+        """See `Network`: the defaults of all settings are those of YOLO."""
         return {}
-
-    def for_dataset(
-        self,
-        model: LoadedModel,
-        *,
-        names: Mapping[int, str],
-        schema: KeypointSchema | None,
-        pretrained: KnownNetwork | None,
-        settings: TrainSettings,
-    ) -> YoloTraining:
-        """Return a network like that of `model` for the classes and keypoints of a data set.
-
-        Raises:
-            SettingError: `pretrained` is of another family.
-        """
-        source = None if pretrained is None else _yolo(pretrained)
-        return YoloTraining.for_dataset(
-            model, names=names, schema=schema, pretrained=source, remap_classes=settings.cls_remap
-        )
 
     def trainable(
         self,
-        network: nn.Module,
-        like: LoadedModel,
+        *,
         names: Mapping[int, str],
         schema: KeypointSchema | None,
-        license: str | None,
+        pretrained: Network | None,
+        settings: TrainSettings,
     ) -> YoloTraining:
-        """Return a network as one that can be trained; it knows its class names itself."""
-        network = cast(YoloNetwork, network)
-        points = schema if network.definition.kpt_shape else None
-        return YoloTraining(LoadedModel(network=network, schema=points, settings=like.settings, license=license))
+        """See `Network`."""
+        source = None if pretrained is None else _yolo(pretrained).network
+        points = schema if self.network.definition.kpt_shape is not None else None
+        shape = None if points is None else points.shape
+        network = build_for_training(self.network.definition, names=names, kpt_shape=shape, source=source)
+        if source is not None:
+            done = transfer_weights(network, source, remap_classes=settings.cls_remap)
+            LOGGER.info("Transferred %d/%d items", done.copied, done.total)
+        return YoloTraining(network, points, None if pretrained is None else pretrained.license)
 
-    def copy_matching(self, target: LoadedModel, source: KnownNetwork) -> tuple[int, int]:
-        """Copy the weights whose name and shape match; return how many did, of how many.
+    def as_trainable(
+        self, network: nn.Module, names: Mapping[int, str], schema: KeypointSchema | None, license: str | None
+    ) -> YoloTraining:
+        """See `Network`: it knows its class names itself."""
+        network = cast(YoloNetwork, network)
+        return YoloTraining(network, schema if network.definition.kpt_shape else None, license)
+
+    def contents(self, path: str | Path) -> Checkpoint:
+        """See `Network`."""
+        return checkpoint_of(self.network, self.schema, self.settings, self.license, path)
+
+    def copy_matching(self, source: Network) -> tuple[int, int]:
+        """See `Network`: class names and keypoints come along where this one has only placeholders for as many.
 
         Raises:
-            SettingError: `source` is of another family.
             CheckpointError: only one of the two networks is fused.
         """
-        return copy_matching(target, _yolo(source))
+        given = _yolo(source)
+        copied = transfer_weights(self.network, given.network).copied
+        if self.names == {index: str(index) for index in given.names}:
+            self.network.names = dict(given.names)
+        if given.schema and self.schema == KeypointSchema.for_shape(given.schema.shape):
+            self.schema = given.schema
+        return copied, len(self.network.state_dict())
 
-    def renew(self, model: LoadedModel) -> None:
-        """Give every weight a fresh random value."""
-        names, device = model.network.names, next(model.network.parameters()).device
-        model.network = YoloNetwork(model.network.definition).eval().to(device)
-        model.network.names = names
+    def renew(self) -> None:
+        """See `Network`."""
+        names, device = self.names, next(self.network.parameters()).device
+        self.network = YoloNetwork(self.network.definition).eval().to(device)
+        self.network.names = names
 
-    def fuse(self, model: LoadedModel, *, one2one: bool) -> None:
-        """Fold batch norms into convolutions, and leave out the branches that are not asked for."""
-        if not is_fused(model.network):
-            branch: Branch = "one2one" if one2one and model.network.definition.end2end else "one2many"
-            model.network = fuse_network(model.network, branch)
+    def fuse(self, *, one2one: bool) -> None:
+        """See `Network`: batch norms go into convolutions, and the other set of branches is left out."""
+        if not is_fused(self.network):
+            branch: Branch = "one2one" if one2one and self.network.definition.end2end else "one2many"
+            self.network = fuse_network(self.network, branch)
 
-    def last_map(self, model: LoadedModel) -> int:
-        """Return the number of the last layer before the head."""
-        return len(model.network.model) - 2
+    def cost(self, size: tuple[int, int]) -> NetworkCost:
+        """See `Network`."""
+        return network_cost(self.network, size)
 
-    def cost(self, model: LoadedModel, size: tuple[int, int]) -> NetworkCost:
-        """Return parameters and arithmetic for inputs of (H, W) pixels."""
-        return network_cost(model.network, size)
-
-    def facts(self, model: LoadedModel) -> Mapping[str, Any]:
-        """Return the cost, also of the fused network, the strides, and the input size."""
-        plain, fused = network_cost(model.network), network_cost(fuse_network(model.network))
+    def facts(self) -> Mapping[str, Any]:
+        """See `Network`."""
+        plain, fused = network_cost(self.network), network_cost(fuse_network(self.network))
         return {
             "layers": f"{plain.layers} ({fused.layers} fused)",
             "parameters": f"{plain.parameters:,} ({fused.parameters:,} fused)",
             "GFLOPs": f"{plain.gflops:.1f} ({fused.gflops:.1f} fused) at 640x640",
-            "strides": ", ".join(f"{stride:g}" for stride in model.network.strides),
-            "input size": model.settings.get("imgsz", DEFAULT_IMGSZ),
+            "strides": ", ".join(f"{stride:g}" for stride in self.network.strides),
+            "input size": self.settings.get("imgsz", DEFAULT_IMGSZ),
         }
 
 
-def _yolo(model: KnownNetwork) -> LoadedModel:
+def build(definition: str | Path) -> LoadedModel:
+    """Return a network with random weights; every definition that is not another family's is taken for YOLO's.
+
+    Args:
+        definition: a YAML file, or the name of a stock network.
+
+    Raises:
+        ModelNotFoundError: there is no such file or stock network.
+        ModelDefinitionError: the definition is wrong.
+    """
+    made = parse_definition(_read_definition(Path(definition)), name=str(definition))
+    return LoadedModel(network=YoloNetwork(made).eval(), schema=_schema_for(made))
+
+
+def load(checkpoint: Checkpoint) -> LoadedModel:
+    """Return the network of a checkpoint; every one that is not another family's is taken for YOLO's.
+
+    Raises:
+        CheckpointError: weights and definition do not fit together.
+        ModelDefinitionError: the definition names an unknown block.
+    """
+    network = network_from_checkpoint(checkpoint)
+    return LoadedModel(
+        network=network,
+        schema=checkpoint.schema or _schema_for(network.definition),
+        settings=checkpoint.remembered(),
+        license=checkpoint.license,
+    )
+
+
+def merge_weights(pose: Network, segment: Network, *, body: Literal["pose", "segment"] = "pose") -> LoadedModel:
+    """Put a pose and a segment network together.
+
+    Backbone, neck, boxes and classes can come from one of the two only. The branches of the other have learned to
+    read another body, so that what comes out has to be trained; it learns faster than fresh branches do.
+
+    Args:
+        pose: whose keypoint branches are taken.
+        segment: whose mask branches and prototypes are taken.
+        body: whose other layers and classes are taken.
+
+    Returns:
+        A multitask network with the keypoints of `pose`. With the body of `segment` the classes that have keypoints
+        are those that `pose` knows by name.
+
+    Raises:
+        ModelDefinitionError: the two are no pose and no segment network, or differ in family or size.
+        CheckpointError: one of the two is fused.
+        SettingError: one of them is of another family.
+    """
+    pose, segment = _yolo(pose), _yolo(segment)
+    definition = multitask_definition(pose.network.definition, segment.network.definition)
+    first, last = (segment, pose) if body == "pose" else (pose, segment)
+    network = build_for_training(definition, names=last.names, kpt_shape=definition.kpt_shape, source=last.network)
+    for source in (first, last):  # what both have stays as the last one has it
+        done = transfer_weights(network, source.network)
+        LOGGER.info("Transferred %d/%d items of the %s network", done.copied, done.total, source.task)
+    return LoadedModel(
+        network=network.eval(),
+        schema=_merged_schema(pose, last.names),
+        settings={key: value for key, value in last.settings.items() if key == "imgsz"},
+        license=" and ".join(dict.fromkeys(each.license for each in (pose, segment) if each.license)) or None,
+    )
+
+
+def _yolo(model: Network) -> LoadedModel:
     if not isinstance(model, LoadedModel):
         raise SettingError("the weights are those of another family: a YOLO network takes over those of YOLO networks")
     return model
+
+
+def _read_definition(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return stock_definition(path.name if path.parent == Path() else str(path))
+    data = read_yaml(path, ModelDefinitionError)
+    if not isinstance(data, dict):
+        raise ModelDefinitionError(f"{path} is no model definition: expected keys such as nc, backbone and head")
+    return data
+
+
+def _schema_for(definition: ModelDefinition) -> KeypointSchema | None:
+    return KeypointSchema.for_shape(definition.kpt_shape) if definition.kpt_shape else None
+
+
+def _merged_schema(pose: LoadedModel, names: dict[int, str]) -> KeypointSchema | None:
+    """Return the keypoints of the pose network for the classes of the merged one."""
+    if pose.schema is None or names == pose.names:
+        return pose.schema
+    numbers = {name: number for number, name in pose.names.items()}
+    own = {number: pose.schema.points_of(numbers[name]) for number, name in names.items() if name in numbers}
+    return pose.schema.for_classes({number: points for number, points in own.items() if points})

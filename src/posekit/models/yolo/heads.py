@@ -1,20 +1,37 @@
-"""Detect, pose, segment and multitask heads of YOLOv8, YOLO11 and YOLO26.
+"""Detect, pose, segment and multitask heads of YOLOv8, YOLO11 and YOLO26, and the one table of what they return.
 
 Attribute names and their order are those of the published state dicts; multitask heads, of which none are published,
 name keypoint and mask branches apart. A head takes the feature maps of its levels, finest first, and returns raw
-tensors (see `outputs`); it does not decode.
+tensors; it does not decode. With B pictures, A anchor points of all levels (finest level first, each row by row), nc
+classes, K keypoints of D values, C_i channels of level i:
+
+| key | shape | content |
+|---|---|---|
+| boxes | (B, 4 * reg_max, A) | channel = side * reg_max + bin; sides left, top, right, bottom |
+| scores | (B, nc, A) | class logits |
+| feats | list of (B, C_i, H_i, W_i) | the inputs of the head |
+| kpts | (B, K * D, A) | raw keypoints, all values of a point together |
+| kpts_sigma | (B, 2 * K, A) | raw spread of x and y; YOLO26 in training only |
+| mask_coefficient | (B, masks, A) | weights of the prototypes |
+| proto | (B, masks, H/4, W/4) | mask prototypes |
+| semseg | (B, nc, H/8, W/8) | semantic logits; YOLO26 in training only |
 """
 
 import math
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypedDict
+from typing import ClassVar, Final, Literal, TypedDict
 
 import torch
 from torch import Tensor, nn
 
 from posekit.models.yolo.layers import Conv, Proto, Proto26, RealNVP, depthwise_conv
+
+Branch = Literal["one2many", "one2one"]
+PREFIX: Final[dict[Branch, str]] = {"one2many": "", "one2one": "one2one_"}
+BOX_BIAS: Final = 2.0
+REFERENCE_SIDE: Final = 640  # class biases assume about five objects on a picture of this side
 
 
 class BranchOutputs(TypedDict, total=False):
@@ -35,18 +52,6 @@ class Outputs(TypedDict, total=False):
 
     one2many: BranchOutputs
     one2one: BranchOutputs
-
-
-Branch = Literal["one2many", "one2one"]
-
-
-PREFIX: dict[Branch, str] = {"one2many": "", "one2one": "one2one_"}
-
-
-BOX_BIAS = 2.0
-
-
-REFERENCE_SIDE = 640  # class biases assume about five objects on a picture of this side
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,13 +153,9 @@ class Detect(nn.Module):
 
 
 class Pose(Detect):
-    """Boxes, classes and keypoints (YOLOv8, YOLO11).
+    """Boxes, classes and keypoints (YOLOv8, YOLO11)."""
 
-    Attributes:
-        keypoints_name: name of the keypoint branches in the state dict.
-    """
-
-    keypoints_name: ClassVar[str] = "cv4"
+    keypoints_name: ClassVar[str] = "cv4"  # of the keypoint branches in the state dict
 
     def __init__(self, channels: Sequence[int], spec: HeadSpec) -> None:
         super().__init__(channels, spec)
@@ -170,18 +171,18 @@ class Pose(Detect):
 
 
 class Segment(Detect):
-    """Boxes, classes and instance masks (YOLOv8, YOLO11).
+    """Boxes, classes and instance masks (YOLOv8, YOLO11)."""
 
-    Attributes:
-        masks_name: name of the branches of mask coefficients in the state dict.
-    """
-
-    masks_name: ClassVar[str] = "cv4"
+    masks_name: ClassVar[str] = "cv4"  # of the branches of mask coefficients in the state dict
 
     def __init__(self, channels: Sequence[int], spec: HeadSpec) -> None:
         super().__init__(channels, spec)
-        self.proto = Proto(channels[0], spec.proto_hidden, spec.masks)
-        self.add_module(self.masks_name, _coefficient_branches(channels, spec))
+        self.proto: nn.Module = self._prototypes(channels, spec)
+        hidden = max(channels[0] // 4, spec.masks)
+        self.add_module(self.masks_name, nn.ModuleList(_plain_branch(c, hidden, spec.masks) for c in channels))
+
+    def _prototypes(self, channels: Sequence[int], spec: HeadSpec) -> nn.Module:
+        return Proto(channels[0], spec.proto_hidden, spec.masks)
 
     def branch_outputs(self, feats: list[Tensor], prefix: str) -> BranchOutputs:
         """Add ``mask_coefficient``."""
@@ -194,26 +195,17 @@ class Segment(Detect):
         return BranchOutputs(proto=self.proto(feats[0]))
 
 
-class Segment26(Detect):
-    """Boxes, classes and instance masks of YOLO26: two sets of branches, prototypes from all levels.
+class Segment26(Segment):
+    """Boxes, classes and instance masks of YOLO26: two sets of branches, prototypes from all levels."""
 
-    Attributes:
-        masks_name: as in `Segment`.
-    """
-
-    masks_name: ClassVar[str] = "cv4"
+    proto: Proto26
 
     def __init__(self, channels: Sequence[int], spec: HeadSpec) -> None:
         super().__init__(channels, spec)
-        self.proto = Proto26(channels, spec.proto_hidden, spec.masks, spec.nc)
-        self.add_module(self.masks_name, _coefficient_branches(channels, spec))
         self.add_module(f"one2one_{self.masks_name}", deepcopy(self.get_submodule(self.masks_name)))
 
-    def branch_outputs(self, feats: list[Tensor], prefix: str) -> BranchOutputs:
-        """Add ``mask_coefficient``."""
-        raw = super().branch_outputs(feats, prefix)
-        raw["mask_coefficient"] = flatten_levels(self.get_submodule(f"{prefix}{self.masks_name}"), feats)
-        return raw
+    def _prototypes(self, channels: Sequence[int], spec: HeadSpec) -> Proto26:
+        return Proto26(channels, spec.proto_hidden, spec.masks, spec.nc)
 
     def shared_outputs(self, feats: list[Tensor]) -> BranchOutputs:
         """Return ``proto`` and, in training, ``semseg``."""
@@ -230,15 +222,10 @@ class Segment26(Detect):
 
 
 class Pose26(Detect):
-    """Boxes, classes and keypoints of YOLO26, with a spread per point and a flow for training.
+    """Boxes, classes and keypoints of YOLO26, with a spread per point and a flow for training."""
 
-    Attributes:
-        keypoints_name: as in `Pose`; of the branches that places and spreads are read from.
-        learns_likelihood: whether there are spreads and a flow.
-    """
-
-    keypoints_name: ClassVar[str] = "cv4"
-    learns_likelihood: ClassVar[bool] = True
+    keypoints_name: ClassVar[str] = "cv4"  # of the branches that places and spreads are read from
+    learns_likelihood: ClassVar[bool] = True  # whether there are spreads and a flow
 
     def __init__(self, channels: Sequence[int], spec: HeadSpec) -> None:
         super().__init__(channels, spec)
@@ -320,11 +307,6 @@ def _depthwise_class_branch(c1: int, hidden: int, out: int) -> nn.Sequential:
         nn.Sequential(depthwise_conv(hidden, hidden, 3), Conv(hidden, hidden)),
         nn.Conv2d(hidden, out, 1),
     )
-
-
-def _coefficient_branches(channels: Sequence[int], spec: HeadSpec) -> nn.ModuleList:
-    hidden = max(channels[0] // 4, spec.masks)
-    return nn.ModuleList(_plain_branch(c, hidden, spec.masks) for c in channels)
 
 
 def _keypoints(spec: HeadSpec) -> tuple[int, int]:

@@ -14,6 +14,8 @@ from torch.nn.functional import interpolate
 
 # One stateless activation shared by every block, so a network lists it once.
 SILU: Final = nn.SiLU(inplace=True)
+HEAD_CHANNELS: Final = 64  # of one attention head
+COUPLINGS: Final = 6  # of the flow
 
 
 class Conv(nn.Module):
@@ -58,11 +60,7 @@ class Bottleneck(nn.Module):
 class SplitChain(nn.Module):
     """Split in two halves, feed the second through a chain, concatenate every step (C2f and C3k2).
 
-    Args:
-        c1: input channels.
-        c2: output channels.
-        links: the chain; each maps (B, c, H, W) to (B, c, H, W) with c = int(c2 * expansion).
-        expansion: width of a half relative to `c2`.
+    Each of the `links` maps (B, c, H, W) to (B, c, H, W) with c = int(c2 * expansion), the width of a half.
     """
 
     def __init__(self, c1: int, c2: int, links: list[nn.Module], expansion: float) -> None:
@@ -152,10 +150,6 @@ class Concat(nn.Module):
     def forward(self, x: list[Tensor]) -> Tensor:
         """Map maps of equal size to one (B, sum of channels, H, W)."""
         return torch.cat(x, 1)
-
-
-# Width of one attention head.
-HEAD_CHANNELS = 64
 
 
 class Attention(nn.Module):
@@ -280,9 +274,6 @@ class Proto26(Proto):
         return self.semseg(merged)  # type: ignore[no-any-return]
 
 
-LAYERS = 6
-
-
 class RealNVP(nn.Module):
     """Density of 2-D residuals by six affine coupling layers (Dinh et al. 2017, arXiv:1605.08803)."""
 
@@ -294,14 +285,14 @@ class RealNVP(nn.Module):
         super().__init__()
         self.register_buffer("loc", torch.zeros(2))
         self.register_buffer("cov", torch.eye(2))
-        self.register_buffer("mask", torch.tensor([[0.0, 1.0], [1.0, 0.0]] * (LAYERS // 2)))
-        self.s = nn.ModuleList(_coupling(nn.Tanh()) for _ in range(LAYERS))
-        self.t = nn.ModuleList(_coupling() for _ in range(LAYERS))
+        self.register_buffer("mask", torch.tensor([[0.0, 1.0], [1.0, 0.0]] * (COUPLINGS // 2)))
+        self.s = nn.ModuleList(_coupling(nn.Tanh()) for _ in range(COUPLINGS))
+        self.t = nn.ModuleList(_coupling() for _ in range(COUPLINGS))
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return the log density (N,) of residuals (N, 2)."""
         z, log_det = x, torch.zeros_like(x[:, 0])
-        for i in reversed(range(LAYERS)):
+        for i in reversed(range(COUPLINGS)):
             mask = self.mask[i]
             fixed = mask * z
             s = self.s[i](fixed) * (1 - mask)

@@ -1,4 +1,4 @@
-"""Builds a network from its definition, and runs it."""
+"""A YOLO network: built from its definition, run, fused, measured."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -20,8 +20,6 @@ ACTIVATIONS: Final[dict[str, type[nn.Module]]] = {
     name: getattr(nn, name)
     for name in ("ReLU", "ReLU6", "LeakyReLU", "Hardswish", "GELU", "Mish", "ELU", "SiLU", "Identity")
 }
-
-
 SLOPED: Final = ("LeakyReLU", "ELU")  # these take a number
 
 
@@ -197,9 +195,7 @@ class FusedConv(nn.Module):
 def fuse_network(network: YoloNetwork, branch: Branch = "one2many") -> YoloNetwork:
     """Return a fused copy for inference; the original keeps its batch norms and both sets of branches.
 
-    Args:
-        network: any YOLO network.
-        branch: which set of branches a YOLO26 head keeps; others have ``one2many`` alone.
+    Of a YOLO26 head `branch` is the set that stays; others have ``one2many`` alone.
     """
     fused = deepcopy(network).eval().requires_grad_(False)
     fused.head.keep_only(branch)
@@ -243,48 +239,29 @@ def _fold(conv: nn.Conv2d, bn: nn.BatchNorm2d) -> nn.Conv2d:
     return fused
 
 
-BN_OPERATIONS = 8  # per output element: four multiply-adds
+BN_OPERATIONS: Final = 8  # per output element: four multiply-adds
+MEASURED: Final = (nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d, Attention)
 
 
 def network_cost(network: YoloNetwork, size: tuple[int, int] = (640, 640)) -> NetworkCost:
-    """Measure a network for inputs of (H, W) pixels; nothing is computed, only shapes."""
-    return NetworkCost.of(network, count_operations(network, size))
+    """Measure a network for inputs of (H, W) pixels; nothing is computed, only shapes.
 
-
-def count_operations(network: YoloNetwork, size: tuple[int, int]) -> float:
-    """Return the operations of one picture (3, H, W): convolutions, attention products, batch norms, DFL."""
+    Operations are those of convolutions, attention products, batch norms, and the expectation of box bins.
+    """
     levels = sum(size[0] / stride * (size[1] / stride) for stride in network.strides)
     bins = network.head.spec.reg_max
-    expectation = 2.0 * 4 * bins * levels if bins > 1 else 0.0
-    return sum(count for _, count in _operations(network, size)) + expectation
-
-
-def convolution_macs(network: YoloNetwork, size: tuple[int, int]) -> int:
-    """Return the multiply-adds of all convolutions of the inference path for one picture (3, H, W)."""
-    counts = _operations(network, size)
-    return int(sum(count for module, count in counts if isinstance(module, _CONVOLUTIONS)) // 2)
-
-
-_CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
-
-
-def _operations(network: YoloNetwork, size: tuple[int, int]) -> list[tuple[nn.Module, float]]:
-    """Send shapes through a copy without memory and count per call of a module."""
-    counts: list[tuple[nn.Module, float]] = []
-
-    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        counts.append((module, _operations_of(module, inputs[0], output)))
-
+    counts = [2.0 * 4 * bins * levels if bins > 1 else 0.0]
     twin = deepcopy(network).to("meta").eval()
     for module in twin.modules():
-        if isinstance(module, (*_CONVOLUTIONS, nn.BatchNorm2d, Attention)):
-            module.register_forward_hook(count)
+        if isinstance(module, MEASURED):
+            module.register_forward_hook(lambda module, inputs, out: counts.append(_operations(module, inputs[0], out)))
     with torch.no_grad():
         twin(torch.empty(1, 3, *size, device="meta"))
-    return counts
+    return NetworkCost.of(network, sum(counts))
 
 
-def _operations_of(module: nn.Module, x: Tensor, y: Tensor) -> float:
+def _operations(module: nn.Module, x: Tensor, y: Tensor) -> float:
+    """Return the operations of one call of a module, but for those of modules inside it."""
     if isinstance(module, nn.Conv2d):
         return 2.0 * y.numel() * module.weight[0].numel()
     if isinstance(module, nn.ConvTranspose2d):

@@ -1,18 +1,20 @@
-"""Names of the published networks, and the definition that each name stands for."""
+"""The published networks as data, and the definition that each of their names stands for.
+
+A row is (from, repeats, block, arguments), channels and repeats before scaling: `from` is an index or several of
+earlier layers, -1 the one before; the first argument of a block is its output channels. The last row is the head; its
+name is filled in for the task. Sources: the YOLOv8, YOLO11 and YOLO26 model cards.
+"""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Final
 
 from posekit.config.commands import TASKS_WITH_KEYPOINTS
 from posekit.errors import ModelNotFoundError
 from posekit.log import LOGGER
-from posekit.models.yolo import presets as layer_tables
 
 Row = tuple[int | tuple[int, ...], int, str, tuple[Any, ...]]
-
-
 UPSAMPLE: Final[Row] = (-1, 1, "nn.Upsample", ("None", 2, "nearest"))
 
 
@@ -29,8 +31,6 @@ _V8_STEM: Final[tuple[Row, ...]] = (
     (-1, 1, "Conv", (512, 3, 2)),  # 5, stride 16
     (-1, 6, "C2f", (512, True)),
 )
-
-
 YOLOV8: Final[tuple[Row, ...]] = (
     *_V8_STEM,
     (-1, 1, "Conv", (1024, 3, 2)),  # 7, stride 32
@@ -50,8 +50,6 @@ YOLOV8: Final[tuple[Row, ...]] = (
     (-1, 3, "C2f", (1024,)),  # 21, stride 32
     ((15, 18, 21), 1, "head", ()),
 )
-
-
 YOLOV8_P6: Final[tuple[Row, ...]] = (
     *_V8_STEM,
     (-1, 1, "Conv", (768, 3, 2)),  # 7, stride 32
@@ -111,12 +109,9 @@ def _yolo11_skeleton(sppf: Row, neck_c3k: bool, last: Row) -> tuple[Row, ...]:
 
 
 YOLO11: Final = _yolo11_skeleton((-1, 1, "SPPF", (1024, 5)), False, (-1, 2, "C3k2", (1024, True)))
-
-
 YOLO26: Final = _yolo11_skeleton((-1, 1, "SPPF", (1024, 5, 3, True)), True, (-1, 1, "C3k2", (1024, True, 0.5, True)))
 
-
-# letter: (depth, width, max_channels)
+# Letter: (depth, width, max_channels).
 SCALES_V8: Final = {
     "n": (0.33, 0.25, 1024),
     "s": (0.33, 0.50, 1024),
@@ -124,8 +119,6 @@ SCALES_V8: Final = {
     "l": (1.00, 1.00, 512),
     "x": (1.00, 1.25, 512),
 }
-
-
 SCALES_11: Final = {
     "n": (0.50, 0.25, 1024),
     "s": (0.50, 0.50, 1024),
@@ -133,35 +126,9 @@ SCALES_11: Final = {
     "l": (1.00, 1.00, 512),
     "x": (1.00, 1.50, 512),
 }
-
-
-DEFAULT_SCALE = "n"
-
-
+DEFAULT_SCALE: Final = "n"
 KPT_SHAPE: Final = (17, 3)
-
-
 SUFFIX: Final = {"detect": "", "segment": "-seg", "pose": "-pose", "multitask": "-multitask"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Family:
-    """One generation of networks.
-
-    Attributes:
-        layers: rows of its layer table.
-        scales: letter -> (depth, width, max_channels).
-        heads: task -> name of the head block.
-        pose_classes: number of classes of its stock pose definition.
-        extra: further keys of its definition.
-    """
-
-    layers: tuple[Row, ...]
-    scales: dict[str, tuple[float, float, int]]
-    heads: dict[str, str]
-    pose_classes: int
-    extra: dict[str, Any]
-
 
 # Arguments of the heads of a task, as definitions write them.
 ARGUMENTS: Final[dict[str, tuple[Any, ...]]] = {
@@ -170,32 +137,37 @@ ARGUMENTS: Final[dict[str, tuple[Any, ...]]] = {
     "pose": ("nc", "kpt_shape"),
     "multitask": ("nc", 32, 256, "kpt_shape"),
 }
+PLAIN_HEADS: Final = {"detect": "Detect", "segment": "Segment", "pose": "Pose", "multitask": "MultiTask"}
+HEADS_26: Final = {"detect": "Detect", "segment": "Segment26", "pose": "Pose26", "multitask": "MultiTask26"}
 
 
-_PLAIN_HEADS: Final = {"detect": "Detect", "segment": "Segment", "pose": "Pose", "multitask": "MultiTask"}
+@dataclass(frozen=True, kw_only=True)
+class Generation:
+    """One generation of networks.
+
+    Attributes:
+        layers: rows of its layer table.
+        scales: letter: (depth, width, max_channels).
+        heads: name of the head block of each task.
+        pose_classes: number of classes of its stock pose definition.
+        extra: further keys of its definition.
+    """
+
+    layers: tuple[Row, ...]
+    scales: dict[str, tuple[float, float, int]]
+    heads: dict[str, str]
+    pose_classes: int
+    extra: dict[str, Any] = field(default_factory=dict)
 
 
-_HEADS_26: Final = {"detect": "Detect", "segment": "Segment26", "pose": "Pose26", "multitask": "MultiTask26"}
-
-
-FAMILIES: Final = {
-    "yolov8": Family(
-        layers=layer_tables.YOLOV8, scales=layer_tables.SCALES_V8, heads=_PLAIN_HEADS, pose_classes=1, extra={}
-    ),
-    "yolov8-p6": Family(
-        layers=layer_tables.YOLOV8_P6,
-        scales=layer_tables.SCALES_V8,
-        heads={"pose": "Pose"},
-        pose_classes=1,
-        extra={},
-    ),
-    "yolo11": Family(
-        layers=layer_tables.YOLO11, scales=layer_tables.SCALES_11, heads=_PLAIN_HEADS, pose_classes=80, extra={}
-    ),
-    "yolo26": Family(
-        layers=layer_tables.YOLO26,
-        scales=layer_tables.SCALES_11,
-        heads=_HEADS_26,
+GENERATIONS: Final = {
+    "yolov8": Generation(layers=YOLOV8, scales=SCALES_V8, heads=PLAIN_HEADS, pose_classes=1),
+    "yolov8-p6": Generation(layers=YOLOV8_P6, scales=SCALES_V8, heads={"pose": "Pose"}, pose_classes=1),
+    "yolo11": Generation(layers=YOLO11, scales=SCALES_11, heads=PLAIN_HEADS, pose_classes=80),
+    "yolo26": Generation(
+        layers=YOLO26,
+        scales=SCALES_11,
+        heads=HEADS_26,
         pose_classes=80,
         extra={"end2end": True, "reg_max": 1},
     ),
@@ -204,12 +176,11 @@ FAMILIES: Final = {
 
 def stock_names() -> list[str]:
     """Return the names of all stock networks, such as ``yolo11n-pose``."""
-    tails = {"yolov8-p6": "-p6"}
     return [
-        f"{family.removesuffix('-p6')}{letter}{SUFFIX[task]}{tails.get(family, '')}"
-        for family, rules in FAMILIES.items()
-        for task in rules.heads
-        for letter in rules.scales
+        f"{name.removesuffix('-p6')}{letter}{SUFFIX[task]}{'-p6' if name.endswith('-p6') else ''}"
+        for name, generation in GENERATIONS.items()
+        for task in generation.heads
+        for letter in generation.scales
     ]
 
 
@@ -225,41 +196,25 @@ def stock_definition(name: str) -> dict[str, Any]:
     """
     stem = name.removesuffix(".yaml").removesuffix(".yml")
     match = re.fullmatch(r"(yolov8|yolo11|yolo26)([nsmlx]?)(-seg|-pose|-multitask|)(-p6|)", stem)
-    family = match and FAMILIES.get(match[1] + match[4])
+    generation = match and GENERATIONS.get(match[1] + match[4])
     task = match and {suffix: task for task, suffix in SUFFIX.items()}[match[3]]
-    if not match or not family or task not in family.heads:
-        raise ModelNotFoundError(f"model definition '{name}' is neither a file nor a stock network; {_hint(stem)}")
+    if not match or not generation or task not in generation.heads:
+        near = get_close_matches(stem, stock_names(), n=3)
+        hint = f"did you mean {', '.join(near)}?" if near else "names look like yolo11n-pose.yaml"
+        raise ModelNotFoundError(f"model definition '{name}' is neither a file nor a stock network; {hint}")
     scale = match[2]
     if not scale:
         LOGGER.warning("%s names no scale (n, s, m, l, x): taking '%s'", name, DEFAULT_SCALE)
         scale = DEFAULT_SCALE
-    return _definition(family, task, scale, f"{match[1]}{scale}{match[3]}{match[4]}.yaml")
-
-
-def _hint(stem: str) -> str:
-    near = get_close_matches(stem, stock_names(), n=3)
-    return f"did you mean {', '.join(near)}?" if near else "names look like yolo11n-pose.yaml"
-
-
-def _definition(family: Family, task: str, scale: str, yaml_file: str) -> dict[str, Any]:
-    nc = family.pose_classes if task == "pose" else 80
-    head_sources = family.layers[-1][0]
+    head: Row = (generation.layers[-1][0], 1, generation.heads[task], ARGUMENTS[task])
     return {
-        "nc": nc,
-        "scales": {letter: list(values) for letter, values in family.scales.items()},
+        "nc": generation.pose_classes if task == "pose" else 80,
+        "scales": {letter: list(values) for letter, values in generation.scales.items()},
         "scale": scale,
         **({"kpt_shape": list(KPT_SHAPE)} if task in TASKS_WITH_KEYPOINTS else {}),
-        **family.extra,
-        "layers": [
-            *(_plain(row) for row in family.layers[:-1]),
-            [
-                list(head_sources) if isinstance(head_sources, tuple) else head_sources,
-                1,
-                family.heads[task],
-                list(ARGUMENTS[task]),
-            ],
-        ],
-        "yaml_file": yaml_file,
+        **generation.extra,
+        "layers": [_plain(row) for row in (*generation.layers[:-1], head)],
+        "yaml_file": f"{match[1]}{scale}{match[3]}{match[4]}.yaml",
     }
 
 

@@ -1,21 +1,19 @@
-"""Loads YOLO networks by file or by name, with what is known about them."""
+"""Weights of YOLO networks: from and to checkpoints, and moved to networks of other classes, keypoints and tasks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
-from posekit.checkpoint.record import Checkpoint, remembered_settings
+from posekit.checkpoint.record import Checkpoint
 from posekit.errors import CheckpointError, ModelDefinitionError
-from posekit.files.reading import read_yaml
-from posekit.log import LOGGER
+from posekit.models.shared import listed, misfits, tensors_of
 from posekit.models.yolo.definition import MAX_CHANNELS, ModelDefinition, parse_definition
 from posekit.models.yolo.heads import PREFIX, Branch, Detect
 from posekit.models.yolo.network import YoloNetwork, fuse_network, is_fused, silent_build
-from posekit.models.yolo.presets import stock_definition
 from posekit.schema.schema import KeypointSchema
 
 
@@ -89,9 +87,6 @@ def _replace_outputs(network: YoloNetwork, name: str, classes: int) -> None:
     branch[int(position)] = outputs
 
 
-LISTED = 3  # names shown in an error before "and n more"
-
-
 def network_from_checkpoint(checkpoint: Checkpoint) -> YoloNetwork:
     """Return the network of a checkpoint with its weights, in evaluation mode.
 
@@ -104,7 +99,11 @@ def network_from_checkpoint(checkpoint: Checkpoint) -> YoloNetwork:
         branch: Branch = "one2one" if any(".one2one_" in name for name in checkpoint.state) else "one2many"
         network = fuse_network(network, branch)
     state = _with_counters(checkpoint.state, network)
-    _check_complete(state, network, checkpoint.path)
+    problems = misfits(state, {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()})
+    if problems:
+        raise CheckpointError(
+            f"{checkpoint.path}: the weights do not fit the network that the file describes: {listed(problems)}"
+        )
     network.load_state_dict(state, assign=True)
     network.names = dict(checkpoint.names) or network.names
     return network.eval()
@@ -120,22 +119,6 @@ def _with_counters(state: dict[str, Tensor], network: YoloNetwork) -> dict[str, 
     """Add batch counters that a file may leave out; inference does not read them."""
     counters = (name for name in network.state_dict() if name.endswith("num_batches_tracked"))
     return {name: torch.zeros((), dtype=torch.int64) for name in counters} | state
-
-
-def _check_complete(state: dict[str, Tensor], network: YoloNetwork, path: str) -> None:
-    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    problems = [f"{name} is missing" for name in expected if name not in state]
-    problems += [f"{name} is left over" for name in state if name not in expected]
-    problems += [
-        f"{name} is {tuple(tensor.shape)} instead of {expected[name]}"
-        for name, tensor in state.items()
-        if name in expected and tuple(tensor.shape) != expected[name]
-    ]
-    if problems:
-        more = f" and {len(problems) - LISTED} more" if len(problems) > LISTED else ""
-        raise CheckpointError(
-            f"{path}: the weights do not fit the network that the file describes: {', '.join(problems[:LISTED])}{more}"
-        )
 
 
 KINDS = ("keypoints_name", "masks_name")  # attributes of heads
@@ -327,146 +310,31 @@ def _input_widths(network: YoloNetwork) -> list[int]:
     return [branch.get_parameter("0.conv.weight").shape[1] for branch in network.head.cv2.children()]
 
 
-@dataclass(kw_only=True)
-class LoadedModel:
-    """A network and what its file says about it.
-
-    Attributes:
-        network: the network, in evaluation mode.
-        schema: its keypoints; None without.
-        settings: training settings that are remembered (see `models.remembered`).
-        license: licence of the weights; None when unknown.
-    """
-
-    network: YoloNetwork
-    schema: KeypointSchema | None
-    settings: dict[str, Any] = field(default_factory=dict)
-    license: str | None = None
-
-    @property
-    def task(self) -> str:
-        """detect, segment, pose or multitask."""
-        return self.network.task
-
-    @property
-    def names(self) -> dict[int, str]:
-        """Class names by index."""
-        return self.network.names
-
-
-def build_model(name: str | Path) -> LoadedModel:
-    """Build a network with random weights from a YAML file or the name of a stock network.
-
-    Raises:
-        ModelNotFoundError: there is no such file or stock network.
-        ModelDefinitionError: the definition is wrong.
-    """
-    definition = parse_definition(_read_definition(Path(name)), name=str(name))
-    return LoadedModel(network=YoloNetwork(definition).eval(), schema=_schema_for(definition))
-
-
-def load_model(checkpoint: Checkpoint) -> LoadedModel:
-    """Rebuild the network of a checkpoint.
-
-    Raises:
-        CheckpointError: weights and definition do not fit together.
-        ModelDefinitionError: the definition names an unknown block.
-    """
-    network = network_from_checkpoint(checkpoint)
-    return LoadedModel(
-        network=network,
-        schema=checkpoint.schema or _schema_for(network.definition),
-        settings=remembered_settings(checkpoint),
-        license=checkpoint.license,
-    )
-
-
-def contents_of(model: LoadedModel, path: str | Path) -> Checkpoint:
-    """Return what a checkpoint of this model holds, to be saved under `path`."""
-    network = model.network
+def checkpoint_of(
+    network: YoloNetwork,
+    schema: KeypointSchema | None,
+    settings: Mapping[str, Any],
+    license: str | None,
+    path: str | Path,
+) -> Checkpoint:
+    """Return what a checkpoint of a network holds, to be saved under `path`."""
     return Checkpoint(
         path=str(path),
-        state={name: tensor.detach().cpu() for name, tensor in network.state_dict().items()},
+        state=tensors_of(network),
         task=network.task,
         definition=network.definition.source,
         names=dict(network.names),
-        schema=model.schema,
+        schema=schema,
         fused=is_fused(network),
-        settings=dict(model.settings),
-        license=model.license,
+        settings=dict(settings),
+        license=license,
     )
-
-
-def copy_matching(target: LoadedModel, source: LoadedModel) -> tuple[int, int]:
-    """Copy the weights whose name and shape match; return how many did, of how many.
-
-    Class names and keypoints come along where the target has only placeholders for as many.
-
-    Raises:
-        CheckpointError: only one of the two networks is fused.
-    """
-    copied = transfer_weights(target.network, source.network).copied
-    if target.network.names == {index: str(index) for index in source.network.names}:
-        target.network.names = dict(source.network.names)
-    if source.schema and target.schema == KeypointSchema.for_shape(source.schema.shape):
-        target.schema = source.schema
-    return copied, len(target.network.state_dict())
-
-
-def _read_definition(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return stock_definition(path.name if path.parent == Path() else str(path))
-    data = read_yaml(path, ModelDefinitionError)
-    if not isinstance(data, dict):
-        raise ModelDefinitionError(f"{path} is no model definition: expected keys such as nc, backbone and head")
-    return data
-
-
-def _schema_for(definition: ModelDefinition) -> KeypointSchema | None:
-    return KeypointSchema.for_shape(definition.kpt_shape) if definition.kpt_shape else None
-
-
-Body = Literal["pose", "segment"]
 
 
 DEFAULT_MASKS: Final = (32, 256)  # prototypes, hidden channels before scaling
 
 
 HEAD_BLOCKS: Final = {"Pose": "MultiTask", "Pose26": "MultiTask26"}
-
-
-def merge_weights(pose: LoadedModel, segment: LoadedModel, *, body: Body = "pose") -> LoadedModel:
-    """Put a pose and a segment network together.
-
-    Backbone, neck, boxes and classes can come from one of the two only. The branches of the other have learned to
-    read another body, so that what comes out has to be trained; it learns faster than fresh branches do.
-
-    Args:
-        pose: whose keypoint branches are taken.
-        segment: whose mask branches and prototypes are taken.
-        body: whose other layers and classes are taken.
-
-    Returns:
-        A multitask network with the keypoints of `pose`. With the body of `segment` the classes that have keypoints
-        are those that `pose` knows by name.
-
-    Raises:
-        ModelDefinitionError: the two are no pose and no segment network, or differ in family or size.
-        CheckpointError: one of the two is fused.
-    """
-    definition = multitask_definition(pose.network.definition, segment.network.definition)
-    first, last = (segment, pose) if body == "pose" else (pose, segment)
-    names = last.network.names
-    network = build_for_training(definition, names=names, kpt_shape=definition.kpt_shape, source=last.network)
-    for source in (first, last):  # what both have stays as the last one has it
-        done = transfer_weights(network, source.network)
-        LOGGER.info("Transferred %d/%d items of the %s network", done.copied, done.total, source.network.task)
-    return LoadedModel(
-        network=network.eval(),
-        schema=_schema(pose, names),
-        settings={key: value for key, value in last.settings.items() if key == "imgsz"},
-        license=" and ".join(dict.fromkeys(each.license for each in (pose, segment) if each.license)) or None,
-    )
 
 
 def multitask_definition(pose: ModelDefinition, segment: ModelDefinition) -> ModelDefinition:
@@ -503,12 +371,3 @@ def _body(definition: ModelDefinition) -> tuple[object, ...]:
     """Return everything that makes the layers before the head what they are."""
     scale = (definition.depth, definition.width, definition.max_channels, definition.scale)
     return (definition.layers[:-1], definition.head.sources, scale, definition.reg_max, definition.end2end)
-
-
-def _schema(pose: LoadedModel, names: dict[int, str]) -> KeypointSchema | None:
-    """Return the keypoints of the pose network for the classes of the merged one."""
-    if pose.schema is None or names == pose.network.names:
-        return pose.schema
-    numbers = {name: number for number, name in pose.network.names.items()}
-    own = {number: pose.schema.points_of(numbers[name]) for number, name in names.items() if name in numbers}
-    return pose.schema.for_classes({number: points for number, points in own.items() if points})

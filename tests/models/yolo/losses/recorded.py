@@ -1,14 +1,16 @@
 """The recorded losses of `train/loss_*.npz` as outputs, targets and criteria of this package."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import torch
 
 from golden.train_files import arrays
-from posekit.models.yolo.heads import HeadSpec
+from models.yolo.losses.scenes import network_of
+from posekit.config.settings import TrainSettings
 from posekit.models.yolo.layers import RealNVP
-from posekit.models.yolo.losses.criterion import LossGains, TrainedHead, head_criterion
+from posekit.models.yolo.losses.criterion import make_criterion
 from posekit.sample import Targets
 from posekit.schema.schema import COCO_PERSON
 
@@ -81,23 +83,15 @@ def criterion_of(file, case):
     task, kpt_shape, steps, gains = CASES[file, case]
     raw = inputs(file, case)[0]
     dual = "raw_o2m/boxes" in raw
-    prefix = "raw_o2m" if dual else "raw"
-    spec = HeadSpec(
-        nc=raw[f"{prefix}/scores"].shape[1],
-        reg_max=raw[f"{prefix}/boxes"].shape[1] // 4,
-        end2end=dual,
-        kpt_shape=kpt_shape,
-    )
-    head = TrainedHead(
-        task=task,
-        spec=spec,
-        branches=("one2many", "one2one") if dual else ("one2many",),
-        strides=STRIDES,
-        flow=recorded_flow(f"{case}/flow_param/", arrays(file)) if dual and task == "pose" else None,
-    )
-    criterion = head_criterion(
-        head, gains=LossGains(**gains), sigmas=sigmas_of(kpt_shape), skip_unlabelled=case == "filtered"
-    )
+    classes = raw["raw_o2m/scores" if dual else "raw/scores"].shape[1]
+    network = network_of(task, dual=dual, nc=classes, kpt_shape=kpt_shape)
+    if dual and task == "pose":
+        network.head.flow_model = recorded_flow(f"{case}/flow_param/", arrays(file))
+    settings = TrainSettings(skip_unlabelled=case == "filtered", **gains)
+    criterion = make_criterion(network, settings, sigmas_of(kpt_shape))
+    if case == "plain":  # recorded without the filter that multitask always has
+        one = criterion.branches["one2many"]
+        criterion.branches["one2many"] = replace(one, rules=replace(one.rules, skip_unlabelled=False))
     for _ in range(steps):
         criterion.end_epoch(10)
     return criterion

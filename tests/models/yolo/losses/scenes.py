@@ -1,11 +1,15 @@
-"""Small random batches: targets, raw outputs as leaves, and heads without a network."""
+"""Small random batches: targets, raw outputs as leaves, and what scores them."""
 
 import torch
 
-from posekit.models.yolo.heads import HeadSpec
+from posekit.config.settings import TrainSettings
+from posekit.models.yolo.definition import parse_definition
 from posekit.models.yolo.layers import RealNVP
-from posekit.models.yolo.losses.criterion import LossGains, TrainedHead, head_criterion
+from posekit.models.yolo.losses.criterion import make_criterion
+from posekit.models.yolo.network import silent_build
+from posekit.models.yolo.presets import SUFFIX
 from posekit.sample import Targets
+from small_networks import small_definition
 
 STRIDES = (8.0, 16.0, 32.0)
 SIDE, BATCH, CLASSES, POINTS, MASKS = 64, 2, 3, 4, 5
@@ -81,30 +85,22 @@ def raw_branch(task, dual, batch, seed, dtype):
     return raw
 
 
-def make_head(task, *, dual):
-    """Return the head that such outputs would come from."""
-    keypoints = task in ("pose", "multitask")
-    spec = HeadSpec(
-        nc=CLASSES,
-        reg_max=1 if dual else 16,
-        end2end=dual,
-        kpt_shape=(POINTS, 3) if keypoints else None,
-        masks=MASKS if task in ("segment", "multitask") else 0,
-    )
-    flow = None
+def network_of(task, *, dual, nc, kpt_shape):
+    """Return the network, without memory, that raw outputs of a task come from; dual: with two sets of branches."""
+    definition = small_definition(f"yolo{26 if dual else 11}n{SUFFIX[task]}", nc=nc, kpt_shape=kpt_shape)
+    return silent_build(parse_definition(definition))
+
+
+def make_losses(task, *, dual, sigmas=SIGMAS, class_weights=None, class_points=None, **settings):
+    """Return the criterion of such outputs."""
+    network = network_of(task, dual=dual, nc=CLASSES, kpt_shape=(POINTS, 3))
     if dual and task == "pose":
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            flow = RealNVP()
-    branches = ("one2many", "one2one") if dual else ("one2many",)
-    return TrainedHead(task=task, spec=spec, branches=branches, strides=STRIDES, flow=flow)
-
-
-def make_losses(task, *, dual, **options):
-    """Return the criterion of such a head."""
-    head = make_head(task, dual=dual)
-    sigmas = SIGMAS if head.spec.kpt_shape else None
-    return head_criterion(head, gains=options.pop("gains", LossGains()), sigmas=sigmas, **options)
+            network.head.flow_model = RealNVP()
+    return make_criterion(
+        network, TrainSettings(**settings), sigmas, class_weights=class_weights, class_points=class_points
+    )
 
 
 def leaves(outputs):
@@ -117,5 +113,5 @@ def leaves(outputs):
 
 def parameters_of(criterion):
     """Return the parameters that train with a criterion."""
-    inner = criterion.one2many if hasattr(criterion, "one2many") else criterion.criterion
-    return list(inner.rules.flow.parameters()) if inner.rules.flow is not None else []
+    flow = criterion.branches["one2many"].rules.flow
+    return [] if flow is None else list(flow.parameters())

@@ -1,4 +1,4 @@
-"""What every criterion promises, whatever the head."""
+"""What every criterion promises, whatever the head, with one set of branches and with two."""
 
 import pytest
 import torch
@@ -15,9 +15,13 @@ from models.yolo.losses.scenes import (
     make_targets,
     parameters_of,
 )
+from posekit.config.commands import TASKS_WITH_KEYPOINTS, TASKS_WITH_OUTLINES
+from posekit.config.settings import TrainSettings
 from posekit.errors import ShapeError
-from posekit.models.yolo.losses.criterion import DualCriterion, LossGains, SingleCriterion, make_criterion
+from posekit.models.yolo.losses.criterion import class_weights, make_criterion
+from posekit.models.yolo.training import YoloTraining
 from posekit.sample import Targets
+from posekit.schema.schema import KeypointSchema
 from small_networks import small_network
 
 heads = pytest.mark.parametrize(("task", "dual"), HEADS)
@@ -88,13 +92,11 @@ def test_separate_masks_that_do_not_overlap_give_the_same_losses_as_maps(task, d
 
 @heads
 def test_gains_multiply_their_terms(task, dual):
-    gains = LossGains(box=2.0, cls=3.0, dfl=5.0, pose=7.0, kobj=11.0, rle=13.0)
-    ones = LossGains(box=1.0, cls=1.0, dfl=1.0, pose=1.0, kobj=1.0, rle=1.0)
+    gains = {"box": 2.0, "cls": 3.0, "dfl": 5.0, "pose": 7.0, "kobj": 11.0, "rle": 13.0}
     outputs, targets = make_outputs(task, dual=dual), make_targets()
-    factors = {"box": 2.0, "seg": 2.0, "sem": 2.0, "cls": 3.0, "dfl": 5.0, "l1": 5.0, "pose": 7.0, "kobj": 11.0}
-    factors["rle"] = 13.0
-    plain = make_losses(task, dual=dual, gains=ones)(outputs, targets).items
-    for name, item in make_losses(task, dual=dual, gains=gains)(outputs, targets).items.items():
+    factors = gains | {"seg": 2.0, "sem": 2.0, "l1": 5.0}
+    plain = make_losses(task, dual=dual, **dict.fromkeys(gains, 1.0))(outputs, targets).items
+    for name, item in make_losses(task, dual=dual, **gains)(outputs, targets).items.items():
         torch.testing.assert_close(item, plain[name] * factors[name.removesuffix("_loss")])
 
 
@@ -138,7 +140,7 @@ def test_losses_fall_when_outputs_follow_their_gradient(task, dual):
 def test_predictions_at_the_truth_have_next_to_no_box_and_keypoint_loss():
     targets, outputs = make_targets((1, 0)), make_outputs("pose", dual=True)
     criterion = make_losses("pose", dual=True)
-    grid = criterion.one2many.match(outputs["one2many"], targets).grid
+    grid = criterion.branches["one2many"].assign(outputs["one2many"], targets).grid
     corners = (targets.boxes[0, :2] - targets.boxes[0, 2:] / 2, targets.boxes[0, :2] + targets.boxes[0, 2:] / 2)
     near, far = (corner * grid.size[0] / grid.strides[:, None] for corner in corners)  # (N, 2), cells
     points = targets.keypoints[0, :, :2] * grid.size[0] / grid.strides[:, None, None]  # (N, K, 2)
@@ -186,21 +188,20 @@ def test_class_weights_multiply_the_columns_of_the_class_loss():
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "names"),
+    ("name", "names"),
     [
-        ("yolov8n", SingleCriterion, "box cls dfl"),
-        ("yolo11n-pose", SingleCriterion, "box pose kobj cls dfl"),
-        ("yolov8n-seg", SingleCriterion, "box seg cls dfl sem"),
-        ("yolo26n", DualCriterion, "box cls l1"),
-        ("yolo26n-pose", DualCriterion, "box pose kobj cls l1 rle"),
-        ("yolo26n-seg", DualCriterion, "box seg cls l1 sem"),
+        ("yolov8n", "box cls dfl"),
+        ("yolo11n-pose", "box pose kobj cls dfl"),
+        ("yolov8n-seg", "box seg cls dfl sem"),
+        ("yolo26n", "box cls l1"),
+        ("yolo26n-pose", "box pose kobj cls l1 rle"),
+        ("yolo26n-seg", "box seg cls l1 sem"),
     ],
 )
-def test_every_network_trains_with_all_its_parameters(name, kind, names):
+def test_every_network_trains_with_all_its_parameters(name, names):
     network = small_network(name, nc=CLASSES, kpt_shape=(POINTS, 3)).train().requires_grad_(True)
     sigmas = SIGMAS if name.endswith("pose") else None
-    criterion = make_criterion(network, gains=LossGains(), sigmas=sigmas)
-    assert isinstance(criterion, kind)
+    criterion = make_criterion(network, TrainSettings(), sigmas=sigmas)
     assert criterion.names == tuple(f"{part}_loss" for part in names.split())
     losses = criterion(network(torch.rand(2, 3, 64, 64)), make_targets())
     losses.total.sum().backward()
@@ -211,8 +212,8 @@ def test_every_network_trains_with_all_its_parameters(name, kind, names):
 def test_a_network_with_one_set_of_branches_left_has_one_criterion():
     network = small_network("yolo26n-pose", nc=CLASSES, kpt_shape=(POINTS, 3))
     network.head.keep_only("one2one")
-    criterion = make_criterion(network, gains=LossGains(), sigmas=SIGMAS)
-    assert isinstance(criterion, SingleCriterion)
+    criterion = make_criterion(network, TrainSettings(), sigmas=SIGMAS)
+    assert list(criterion.branches) == ["one2one"]
     assert criterion(network(torch.rand(2, 3, 64, 64)), make_targets()).total.isfinite().all()
 
 
@@ -227,17 +228,128 @@ def test_a_criterion_without_schedule_stays_the_same():
 def test_what_does_not_fit_together_is_told():
     network = small_network("yolov8n-pose", kpt_shape=(POINTS, 3))
     with pytest.raises(ShapeError, match="4 keypoints needs 4 OKS sigmas, found 0"):
-        make_criterion(network, gains=LossGains(), sigmas=None)
+        make_criterion(network, TrainSettings(), sigmas=None)
     with pytest.raises(ShapeError, match=r"class weights must be \(1,\)"):
-        make_criterion(network, gains=LossGains(), sigmas=SIGMAS, class_weights=torch.ones(2))
-    criterion = make_criterion(network, gains=LossGains(), sigmas=SIGMAS)
+        make_criterion(network, TrainSettings(), sigmas=SIGMAS, class_weights=torch.ones(2))
+    criterion = make_criterion(network, TrainSettings(), sigmas=SIGMAS)
     with pytest.raises(ShapeError, match=r"keypoints \(4, 5, 3\), the head needs \(n, 4, 3\)"):
         criterion(network(torch.rand(2, 3, 64, 64)), make_targets(points=5))
 
 
 def test_strides_give_the_size_of_the_input():
-    matched = make_losses("detect", dual=False).criterion.match(
-        make_outputs("detect", dual=False)["one2many"], make_targets()
+    assigned = (
+        make_losses("detect", dual=False)
+        .branches["one2many"]
+        .assign(make_outputs("detect", dual=False)["one2many"], make_targets())
     )
-    assert matched.grid.size == (64.0, 64.0)
-    assert matched.grid.levels == STRIDES
+    assert assigned.grid.size == (64.0, 64.0)
+    assert assigned.grid.levels == STRIDES
+
+
+def test_the_weight_moves_from_one_to_many_to_one_to_one():
+    criterion = make_losses("detect", dual=True)
+    shares = []
+    for _ in range(10):
+        shares.append(criterion.share)
+        criterion.end_epoch(10)
+    assert shares == pytest.approx([0.8 - 0.7 * epoch / 9 for epoch in range(10)])
+    assert criterion.share == pytest.approx(0.1)  # never below
+
+
+def test_a_run_of_one_epoch_keeps_the_first_weights():
+    criterion = make_losses("detect", dual=True)
+    criterion.advance_to(0, 1)
+    assert criterion.share == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("epoch", [0, 3, 9])
+def test_a_resumed_run_has_the_weights_of_an_uninterrupted_one(epoch):
+    whole, resumed = make_losses("detect", dual=True), make_losses("detect", dual=True)
+    for _ in range(epoch):
+        whole.end_epoch(10)
+    resumed.advance_to(epoch, 10)
+    assert resumed.share == whole.share
+    resumed.end_epoch(10)
+    whole.end_epoch(10)
+    assert resumed.share == whole.share
+
+
+def test_totals_are_weighted_and_items_are_those_of_one_to_one():
+    criterion, outputs, targets = make_losses("pose", dual=True), make_outputs("pose", dual=True), make_targets()
+    many, one = (one(outputs[branch], targets) for branch, one in criterion.branches.items())
+    criterion.advance_to(5, 10)
+    losses = criterion(outputs, targets)
+    torch.testing.assert_close(losses.total, criterion.share * many.total + (1 - criterion.share) * one.total)
+    assert losses.items == one.items
+
+
+@pytest.mark.parametrize("branch", ["one2many", "one2one"])
+def test_both_branches_train_the_flow(branch):
+    outputs, criterion = make_outputs("pose", dual=True), make_losses("pose", dual=True)
+    criterion.branches[branch](outputs[branch], make_targets()).total.sum().backward()
+    assert any(parameter.grad.abs().sum() > 0 for parameter in criterion.branches["one2one"].rules.flow.parameters())
+
+
+def test_only_one_to_many_trains_the_prototypes():
+    outputs, criterion = make_outputs("multitask", dual=True), make_losses("multitask", dual=True)
+    criterion.branches["one2one"](outputs["one2one"], make_targets()).total.sum().backward()
+    assert outputs["one2many"]["proto"].grad is None
+
+
+def test_multitask_heads_learn_no_likelihood():
+    assert "rle_loss" in make_losses("pose", dual=True).names
+    assert "rle_loss" not in make_losses("multitask", dual=True).names
+
+
+def test_rare_classes_weigh_more_and_the_mean_is_1():
+    weights = class_weights(torch.tensor([100, 25, 400]), 0.5)
+    assert weights.mean().item() == pytest.approx(1)
+    assert (weights / weights[0]).tolist() == pytest.approx([1.0, 2.0, 0.5])
+
+
+def test_classes_without_objects_weigh_the_mean_of_the_others():
+    weights = class_weights(torch.tensor([10, 0, 40]), 1.0)
+    assert weights[1].item() == pytest.approx(1)
+    assert weights[0].item() == pytest.approx(4 * weights[2].item())
+
+
+def test_power_0_and_no_objects_at_all_weigh_all_classes_alike():
+    assert class_weights(torch.tensor([7, 0, 3]), 0.0).tolist() == [1.0, 1.0, 1.0]
+    assert class_weights(torch.zeros(3), 1.0).tolist() == [1.0, 1.0, 1.0]
+
+
+COCO_POINTS = 17
+INPUT, RATIO = 64, 4
+
+
+def silent_targets(count, task):
+    """Return as many objects on the first of two pictures, none of their keypoints labelled, no mask known."""
+    masks = task in TASKS_WITH_OUTLINES
+    return Targets(
+        pictures=torch.zeros(count, dtype=torch.int64),
+        classes=torch.zeros(count, dtype=torch.int64),
+        boxes=torch.full((count, 4), 0.5),
+        keypoints=torch.zeros(count, COCO_POINTS, 3) if task in TASKS_WITH_KEYPOINTS else None,
+        masks=torch.zeros((2, INPUT // RATIO, INPUT // RATIO), dtype=torch.uint8) if masks else None,
+        overlap=True,
+        semantic=torch.zeros((2, INPUT // RATIO, INPUT // RATIO)) if masks else None,
+        outlined=torch.zeros(count, dtype=torch.bool) if masks else None,
+    )
+
+
+@pytest.mark.parametrize("objects", [0, 1])
+@pytest.mark.parametrize("suffix", ["", "-seg", "-pose", "-multitask"])
+@pytest.mark.parametrize("family", ["yolov8n", "yolo11n", "yolo26n"])
+@pytest.mark.parametrize("skip", [False, True])
+def test_every_parameter_gets_a_gradient(family, suffix, objects, skip):
+    network = small_network(family + suffix)
+    schema = KeypointSchema.for_shape((COCO_POINTS, 3)) if suffix in ("-pose", "-multitask") else None
+    model = YoloTraining(network, schema, None)
+    model.freeze(None)
+    model.train()
+    settings = TrainSettings(skip_unlabelled=skip)
+    criterion = model.criterion(settings, (0.05,) * COCO_POINTS if schema else None, torch.ones(1))
+    losses = criterion(network(torch.rand(2, 3, INPUT, INPUT)), silent_targets(objects, model.task))
+    losses.total.sum().backward()
+    trained = {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
+    assert [name for name, parameter in trained.items() if parameter.grad is None] == []

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from golden.train_files import arrays
-from models.yolo.losses.recorded import CASES, PREFIXES, STRIDES, criterion_of, dense, outputs_of, sigmas_of, targets_of
-from posekit.models.yolo.heads import HeadSpec
-from posekit.models.yolo.losses.criterion import DualCriterion, LossGains, TrainedHead, head_criterion
+from models.yolo.losses.recorded import CASES, PREFIXES, criterion_of, dense, outputs_of, sigmas_of, targets_of
+from models.yolo.losses.scenes import network_of
+from posekit.config.settings import TrainSettings
+from posekit.models.yolo.losses.criterion import make_criterion
 
 LOSS = {"rtol": 1e-4, "atol": 1e-5}
 cases = pytest.mark.parametrize(("file", "case"), CASES)
@@ -37,7 +38,7 @@ def test_gradients_are_as_recorded(file, case):
 
 def gradient(criterion, outputs, where, name):
     if where == "flow/":
-        return criterion.one2many.rules.flow.get_parameter(name).grad
+        return criterion.branches["one2many"].rules.flow.get_parameter(name).grad
     raw = outputs["one2one" if where == "o2o/" else "one2many"]
     return raw["semseg" if name == "semantic" else name].grad
 
@@ -52,21 +53,19 @@ def assert_gradient(file, prefix, name, found):
 @cases
 def test_assignments_are_as_recorded(file, case):
     criterion, outputs, targets = criterion_of(file, case), outputs_of(file, case), targets_of(file, case)
-    if not isinstance(criterion, DualCriterion):
-        check_assignment(criterion.criterion, outputs["one2many"], targets, file, f"{case}/")
-        return
-    for branch, prefix in PREFIXES.items():
-        check_assignment(getattr(criterion, branch), outputs[branch], targets, file, f"{case}/{prefix}")
+    for branch, one in criterion.branches.items():
+        prefix = PREFIXES[branch] if len(criterion.branches) == 2 else ""
+        check_assignment(one, outputs[branch], targets, file, f"{case}/{prefix}")
 
 
 def check_assignment(criterion, raw, targets, file, prefix):
-    matched = criterion.match(raw, targets)
-    foreground, index = dense(matched.positives, 3, raw["boxes"].shape[2])
+    assigned = criterion.assign(raw, targets)
+    foreground, index = dense(assigned.positives, 3, raw["boxes"].shape[2])
     np.testing.assert_array_equal(foreground, arrays(file)[f"{prefix}fg_mask"])
     np.testing.assert_array_equal(index, arrays(file)[f"{prefix}target_gt_idx"])
     if f"{prefix}target_scores_sum" in arrays(file):
         np.testing.assert_allclose(
-            matched.positives.scores.sum(), arrays(file)[f"{prefix}target_scores_sum"], rtol=1e-5, atol=1e-5
+            assigned.positives.scores.sum(), arrays(file)[f"{prefix}target_scores_sum"], rtol=1e-5, atol=1e-5
         )
 
 
@@ -75,19 +74,19 @@ def test_branches_weigh_as_recorded(file, case):
     recorded, criterion = arrays(file), criterion_of(file, case)
     outputs, targets = outputs_of(file, case), targets_of(file, case)
     np.testing.assert_allclose([criterion.share, 1 - criterion.share], recorded[f"{case}/weights_o2m_o2o"], rtol=1e-5)
-    for branch in ("one2many", "one2one"):
-        losses = getattr(criterion, branch)(outputs[branch], targets)
+    for branch, one in criterion.branches.items():
+        losses = one(outputs[branch], targets)
         np.testing.assert_allclose(losses.total.detach(), recorded[f"{case}/{branch}_vec"], **LOSS)
         np.testing.assert_allclose(list(losses.items.values()), recorded[f"{case}/{branch}_items"], **LOSS)
 
 
 def test_only_objects_with_labelled_keypoints_count_when_the_others_are_skipped():
     for case in ("plain", "filtered"):
-        criterion = criterion_of("loss_multitask", case).criterion
-        matched = criterion.match(outputs_of("loss_multitask", case)["one2many"], targets_of("loss_multitask", case))
+        criterion = criterion_of("loss_multitask", case).branches["one2many"]
+        assigned = criterion.assign(outputs_of("loss_multitask", case)["one2many"], targets_of("loss_multitask", case))
         kept = np.zeros((3, 630), bool)
-        rows = matched.keypoints.rows
-        kept[matched.positives.pictures[rows], matched.positives.anchors[rows]] = True
+        rows = assigned.keypoints.rows
+        kept[assigned.positives.pictures[rows], assigned.positives.anchors[rows]] = True
         np.testing.assert_array_equal(kept, arrays("loss_multitask")[f"{case}/kpt_fg_mask"])
 
 
@@ -95,11 +94,8 @@ def test_only_objects_with_labelled_keypoints_count_when_the_others_are_skipped(
 def test_pose_alone_counts_or_skips_unlabelled_objects_as_recorded_for_both_tasks(case):
     """Assignment and keypoint terms are those of the multitask head; the recording without a filter is `plain`."""
     file = "loss_multitask"
-    head = TrainedHead(
-        task="pose", spec=HeadSpec(nc=3, reg_max=16, end2end=False, kpt_shape=(5, 3)), branches=("one2many",),
-        strides=STRIDES,
-    )  # fmt: skip
-    criterion = head_criterion(head, gains=LossGains(), sigmas=sigmas_of((5, 3)), skip_unlabelled=case == "filtered")
+    network = network_of("pose", dual=False, nc=3, kpt_shape=(5, 3))
+    criterion = make_criterion(network, TrainSettings(skip_unlabelled=case == "filtered"), sigmas_of((5, 3)))
     items = criterion(outputs_of(file, case), targets_of(file, case)).items
     recorded = dict(zip(arrays(file)[f"{case}/item_names"], arrays(file)[f"{case}/items"], strict=True))
     for name in ("pose_loss", "kobj_loss"):

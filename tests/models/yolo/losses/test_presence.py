@@ -1,6 +1,7 @@
 """What nobody knows of an object is not held against the network: missing outlines, missing keypoints, padding."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -18,9 +19,10 @@ from models.yolo.losses.scenes import (
     make_outputs,
     make_targets,
 )
-from posekit.models.yolo.losses.assign import JointOverlap, box_overlap, inside_boxes
-from posekit.models.yolo.losses.criterion import LossGains, make_criterion
-from posekit.models.yolo.losses.objects import Grid, Pairs, Predictions, pack_objects
+from posekit.config.settings import TrainSettings
+from posekit.models.yolo.losses.assign import box_overlap, inside_boxes, joint_overlap
+from posekit.models.yolo.losses.criterion import make_criterion
+from posekit.models.yolo.losses.objects import Decoded, Grid, Pairs, pack_objects
 from posekit.models.yolo.losses.terms import known_pixels, semantic_loss
 from small_networks import small_network
 
@@ -72,7 +74,7 @@ def test_objects_without_keypoints_send_no_gradient_into_keypoints(dual):
 @pytest.mark.parametrize("family", ["yolo11n", "yolo26n"])
 def test_only_multitask_networks_are_silent_about_objects_without_keypoints(family, name, counts):
     network = small_network(f"{family}-{name}", nc=CLASSES, kpt_shape=(POINTS, 3)).train()
-    criterion = make_criterion(network, gains=LossGains(), sigmas=SIGMAS)
+    criterion = make_criterion(network, TrainSettings(), sigmas=SIGMAS)
     targets = without_keypoints(make_targets(COUNTS), torch.ones(4, dtype=torch.bool))
     items = criterion(network(torch.rand(BATCH, 3, SIDE, SIDE)), targets).items
     assert (float(items["kobj_loss"]) > 0) == counts
@@ -121,7 +123,7 @@ def test_overlap_is_the_mean_of_both_tasks_as_far_as_they_are_known():
     anchors = len(grid.points)
     objects = pack_objects(targets, BATCH, (SIDE, SIDE), torch.float32)
     near = torch.rand(BATCH, anchors, 2, generator=generator) * SIDE / 2
-    predictions = Predictions(
+    decoded = Decoded(
         scores=torch.rand(BATCH, CLASSES, anchors, generator=generator),
         boxes=torch.cat((near, near + SIDE / 2), 2),
         keypoints=torch.rand(BATCH, anchors, POINTS, 2, generator=generator) * SIDE,
@@ -129,14 +131,14 @@ def test_overlap_is_the_mean_of_both_tasks_as_far_as_they_are_known():
         prototypes=torch.randn(BATCH, MASKS, SIDE // 4, SIDE // 4, generator=generator),
     )
     pairs = Pairs.where(inside_boxes(objects, grid))
-    measure = JointOverlap(sigmas=SIGMAS, shortlist=anchors)
-    boxes = box_overlap(pairs, objects, predictions)
+    measure = partial(joint_overlap, sigmas=SIGMAS, shortlist=anchors)
+    boxes = box_overlap(pairs, objects, decoded)
     nothing = torch.zeros(4, dtype=torch.bool)
     silent = without_keypoints(without_masks(targets, ~nothing), ~nothing)
     silent = pack_objects(silent, BATCH, (SIDE, SIDE), torch.float32)
-    torch.testing.assert_close(measure(pairs, silent, predictions), boxes)
+    torch.testing.assert_close(measure(pairs, silent, decoded), boxes)
     whole, without = (
-        measure(pairs, pack_objects(each, BATCH, (SIDE, SIDE), torch.float32), predictions)
+        measure(pairs, pack_objects(each, BATCH, (SIDE, SIDE), torch.float32), decoded)
         for each in (targets, without_masks(targets, ~nothing))
     )
     labelled = (objects.keypoints[..., 2] > 0).any(2)[pairs.pictures, pairs.slots]

@@ -8,7 +8,7 @@ import torch
 
 from posekit import YOLO
 from posekit.config.settings import ValSettings
-from posekit.models.yolo.inference import YoloInference, YoloValidation
+from posekit.models.yolo.inference import YoloInference
 from posekit.results.drawing import draw_results
 from posekit.sample import Sample
 from posekit.schema.schema import KeypointSchema
@@ -62,9 +62,9 @@ def test_classes_have_their_own_points_and_the_others_are_zeros(weights, picture
     samples, settings = [Sample(image=picture)], ValSettings(imgsz=128, conf=0.001, max_det=3000, iou=1.0)
     found = []
     for points in (None, schema):
-        model = YoloValidation(YoloInference(network, points, device=torch.device("cpu")))
-        batch = model.place(samples, (96, 128))
-        found += model.detect(model.run(batch, settings), batch, settings, (24, 32))
+        model = YoloInference(network, points, device=torch.device("cpu"))
+        batch = model.placing.place(samples, (96, 128))
+        found += model.detect(model.run(batch, settings), batch, settings, "prototypes")
     whole, result = found
     assert len(result) == len(whole)
     classes = result.classes.tolist()

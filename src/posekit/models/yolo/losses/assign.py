@@ -1,19 +1,24 @@
 """Task-aligned assignment: which anchor points learn which object (Feng et al. 2021, arXiv:2108.07755)."""
 
-import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
 from posekit.errors import ShapeError
-from posekit.models.yolo.losses.objects import Grid, MaskPixels, Objects, Pairs, Predictions, alignment
+from posekit.log import LOGGER
+from posekit.models.yolo.losses.objects import Decoded, Grid, MaskPixels, Objects, Pairs, alignment
 
 # An object is learned by levels whose cells are 1/2 to 1/12 of its side (square root of the box area).
 FEWEST_CELLS, MOST_CELLS = 2, 12
+EPS: Final = 1e-9
+CIOU_EPS: Final = 1e-7
+AREA_SHARE: Final = 0.53  # of a box that its object covers, on average; the published networks were trained with it
+PIXELS_PER_CHUNK: Final = 2**22  # mask pixels held at once: up to 120 MiB with their coordinates
+TIE_BREAK: Final = 1e-9  # lifts candidate pairs above all others
 
 
 def inside_boxes(objects: Objects, grid: Grid) -> Tensor:
@@ -47,11 +52,8 @@ def inside_boxes_at_fitting_levels(objects: Objects, grid: Grid) -> Tensor:
     return torch.where(fitting.any(2, keepdim=True), fitting, inside)
 
 
-CIOU_EPS = 1e-7
-
-
 def complete_iou(first: Tensor, second: Tensor) -> Tensor:
-    """Return the CIoU (...,) of corner boxes (..., 4), pair by pair, in any unit.
+    """Return the complete IoU (...,) of corner boxes (..., 4), pair by pair (Zheng et al. 2020, arXiv:1911.08287).
 
     At most 1; negative for boxes far apart. The weight of the aspect-ratio term carries no gradient.
     """
@@ -73,164 +75,104 @@ def complete_iou(first: Tensor, second: Tensor) -> Tensor:
     return iou - (distance / diagonal + aspect * weight)
 
 
-PIXELS_PER_CHUNK = 2**22  # mask pixels held at once: up to 120 MiB with their coordinates
-
-
-TIE_BREAK = 1e-9  # lifts candidate pairs above all others
-
-
-def mask_overlap(pairs: Pairs, metric: Tensor, objects: Objects, predictions: Predictions, shortlist: int) -> Tensor:
+def mask_overlap(pairs: Pairs, metric: Tensor, objects: Objects, decoded: Decoded, shortlist: int) -> Tensor:
     """Return the IoU (P,) of predicted and true masks, at the size of the prototypes.
 
-    Args:
-        pairs: candidate pairs.
-        metric: (P,) how promising each is.
-        objects: with masks.
-        predictions: with mask coefficients and prototypes.
-        shortlist: pairs per object, the most promising, that are compared; the others get 0.
+    Only the pairs that are most promising by `metric` (P,) are compared, `shortlist` per object; the others get 0.
     """
-    prototypes = predictions.prototypes
-    if predictions.coefficients is None or prototypes is None:
+    prototypes = decoded.prototypes
+    if decoded.coefficients is None or prototypes is None:
         raise ShapeError("mask overlaps need a head with mask coefficients and prototypes")
     masks = objects.require_masks().resized((prototypes.shape[2], prototypes.shape[3]))
     areas = masks.areas()
     overlap = torch.zeros_like(metric)
     step = max(PIXELS_PER_CHUNK // prototypes[0, 0].numel(), 1)
-    rows = _shortlisted(pairs, metric, objects, predictions, shortlist)
+    rows = _shortlisted(pairs, metric, objects, decoded, shortlist)
     counts = pairs.pictures[rows].bincount(minlength=len(prototypes)).tolist()
     for picture, of_picture in enumerate(torch.split(rows, counts)):
         for some in torch.split(of_picture, step):
             slots, anchors = pairs.slots[some], pairs.anchors[some]
-            boxes = predictions.boxes[picture, anchors] / predictions.prototype_stride
+            boxes = decoded.boxes[picture, anchors] / decoded.prototype_stride
             pixels = MaskPixels.inside(boxes, masks.size)
-            found = pixels.logits(predictions.coefficients[picture, anchors], prototypes[picture]) > 0
+            found = pixels.logits(decoded.coefficients[picture, anchors], prototypes[picture]) > 0
             true = masks.at(picture, slots, pixels)
             overlap[some] = mask_iou(found, true, pixels, areas[picture, slots]).to(overlap)
     return overlap
 
 
 def mask_iou(found: Tensor, true: Tensor, pixels: MaskPixels, areas: Tensor) -> Tensor:
-    """Return the IoU (k,) of k predicted masks with their true ones.
+    """Return the IoU (k,) of k predicted masks, cropped to their boxes, with their true ones.
 
-    Args:
-        found: (T,) bool, pixels of the predicted masks within their boxes.
-        true: (T,) bool, pixels of the true masks within the same boxes.
-        pixels: which pixels they are.
-        areas: (k,) pixels of the true masks, in and out of the boxes.
+    `found` and `true` (T,) bool tell which `pixels` of the boxes belong to the masks; `areas` (k,) count the pixels of
+    the true masks, in and out of the boxes.
     """
     predicted = pixels.owners[found].bincount(minlength=len(areas))
     shared = pixels.owners[found & true].bincount(minlength=len(areas))
     return shared / (predicted + areas - shared).clamp(min=1)
 
 
-def _shortlisted(pairs: Pairs, metric: Tensor, objects: Objects, predictions: Predictions, shortlist: int) -> Tensor:
+def _shortlisted(pairs: Pairs, metric: Tensor, objects: Objects, decoded: Decoded, shortlist: int) -> Tensor:
     """Return the rows (R,) of the most promising pairs of each object."""
-    shape = (*objects.labels.shape, predictions.boxes.shape[1])
+    shape = (*objects.labels.shape, decoded.boxes.shape[1])
     best = pairs.spread(metric + TIE_BREAK, shape).topk(min(shortlist, shape[2]), 2).indices
     listed = torch.zeros(shape, dtype=torch.bool, device=metric.device).scatter_(2, best, True)
     return listed[pairs.pictures, pairs.slots, pairs.anchors].nonzero()[:, 0]
 
 
-AREA_SHARE = 0.53  # of a box that its object covers, on average; the published networks were trained with it
+# A measure of how well predictions cover objects: the overlap (P,) in 0 ... 1 of each pair.
+Overlap = Callable[[Pairs, Objects, Decoded], Tensor]
 
 
-class Overlap(Protocol):
-    """A measure of how well predictions cover objects."""
-
-    def __call__(self, pairs: Pairs, objects: Objects, predictions: Predictions) -> Tensor:
-        """Return the overlap (P,) in 0 ... 1 of each pair."""
-        ...
-
-
-def box_overlap(pairs: Pairs, objects: Objects, predictions: Predictions) -> Tensor:
+def box_overlap(pairs: Pairs, objects: Objects, decoded: Decoded) -> Tensor:
     """Return the complete IoU (P,) of boxes, 0 where it is negative."""
     true = objects.boxes[pairs.pictures, pairs.slots]
-    return complete_iou(true, predictions.boxes[pairs.pictures, pairs.anchors]).clamp(min=0)
+    return complete_iou(true, decoded.boxes[pairs.pictures, pairs.anchors]).clamp(min=0)
 
 
-@dataclass(frozen=True, kw_only=True)
-class KeypointOverlap:
-    """Object keypoint similarity; complete IoU of the boxes for objects without labelled keypoints.
-
-    Attributes:
-        sigmas: OKS sigma of each of the K keypoints.
-    """
-
-    sigmas: tuple[float, ...]
-
-    def __call__(self, pairs: Pairs, objects: Objects, predictions: Predictions) -> Tensor:
-        """Return the overlap (P,) of each pair."""
-        similarity, labelled = keypoint_similarity(pairs, objects, predictions, self.sigmas)
-        return torch.where(labelled, similarity, box_overlap(pairs, objects, predictions))
+def keypoint_overlap(pairs: Pairs, objects: Objects, decoded: Decoded, sigmas: tuple[float, ...]) -> Tensor:
+    """Return the OKS (P,), or the complete IoU of the boxes for objects without labelled keypoints."""
+    similarity, labelled = keypoint_similarity(pairs, objects, decoded, sigmas)
+    return torch.where(labelled, similarity, box_overlap(pairs, objects, decoded))
 
 
-@dataclass(frozen=True, kw_only=True)
-class BoxAndMaskOverlap:
-    """Mean of the complete IoU of boxes and the IoU of masks.
-
-    Attributes:
-        shortlist: pairs per object, the best by box, whose masks are compared; the others count as apart.
-    """
-
-    shortlist: int
-
-    def __call__(self, pairs: Pairs, objects: Objects, predictions: Predictions) -> Tensor:
-        """Return the overlap (P,) of each pair."""
-        boxes = box_overlap(pairs, objects, predictions)
-        return (boxes + self.masks(pairs, boxes, objects, predictions)) / 2
-
-    def masks(self, pairs: Pairs, boxes: Tensor, objects: Objects, predictions: Predictions) -> Tensor:
-        """Return the IoU (P,) of masks, given that of boxes."""
-        metric = alignment(pairs, boxes, objects, predictions)
-        return mask_overlap(pairs, metric, objects, predictions, self.shortlist)
+def box_and_mask_overlap(pairs: Pairs, objects: Objects, decoded: Decoded, shortlist: int) -> Tensor:
+    """Return the mean (P,) of the complete IoU of boxes and the IoU of masks; for `shortlist` see `mask_overlap`."""
+    boxes = box_overlap(pairs, objects, decoded)
+    masks = mask_overlap(pairs, alignment(pairs, boxes, objects, decoded), objects, decoded, shortlist)
+    return (boxes + masks) / 2
 
 
-@dataclass(frozen=True, kw_only=True)
-class JointOverlap:
-    """Mean of the overlaps of both single tasks; that of segmentation alone where no keypoint is labelled.
+def joint_overlap(
+    pairs: Pairs, objects: Objects, decoded: Decoded, sigmas: tuple[float, ...], shortlist: int
+) -> Tensor:
+    """Return the mean (P,) of the overlaps of both single tasks; segmentation alone where no keypoint is labelled.
 
     That of segmentation is the mean of boxes and masks, or that of boxes where no mask is known.
-
-    Attributes:
-        sigmas: OKS sigma of each of the K keypoints.
-        shortlist: see `BoxAndMaskOverlap`.
     """
-
-    sigmas: tuple[float, ...]
-    shortlist: int
-
-    def __call__(self, pairs: Pairs, objects: Objects, predictions: Predictions) -> Tensor:
-        """Return the overlap (P,) of each pair."""
-        boxes = box_overlap(pairs, objects, predictions)
-        masks = BoxAndMaskOverlap(shortlist=self.shortlist).masks(pairs, boxes, objects, predictions)
-        keypoints, labelled = keypoint_similarity(pairs, objects, predictions, self.sigmas)
-        outlined = objects.are_outlined(pairs.pictures, pairs.slots)
-        shapes = torch.where(outlined, (boxes + masks) / 2, boxes)
-        return torch.where(labelled, (shapes + keypoints) / 2, shapes)
+    boxes = box_overlap(pairs, objects, decoded)
+    masks = mask_overlap(pairs, alignment(pairs, boxes, objects, decoded), objects, decoded, shortlist)
+    keypoints, labelled = keypoint_similarity(pairs, objects, decoded, sigmas)
+    outlined = objects.are_outlined(pairs.pictures, pairs.slots)
+    shapes = torch.where(outlined, (boxes + masks) / 2, boxes)
+    return torch.where(labelled, (shapes + keypoints) / 2, shapes)
 
 
 def keypoint_similarity(
-    pairs: Pairs, objects: Objects, predictions: Predictions, sigmas: tuple[float, ...]
+    pairs: Pairs, objects: Objects, decoded: Decoded, sigmas: tuple[float, ...]
 ) -> tuple[Tensor, Tensor]:
     """Return the OKS (P,) of each pair, and whether its object has a labelled keypoint, (P,) bool."""
-    if predictions.keypoints is None:
+    if decoded.keypoints is None:
         raise ShapeError("keypoint overlaps need a head with keypoints")
     true = objects.require_keypoints()[pairs.pictures, pairs.slots]  # (P, K, 3)
     near, far = objects.boxes[pairs.pictures, pairs.slots].chunk(2, 1)
     area = (far - near).prod(1) * AREA_SHARE + 1e-9  # (P,)
     spread = (2 * true.new_tensor(sigmas)).square() * 2  # (K,)
-    found = predictions.keypoints[pairs.pictures, pairs.anchors]
+    found = decoded.keypoints[pairs.pictures, pairs.anchors]
     distance = (found - true[..., :2]).square().sum(2)  # (P, K)
     labelled = true[..., 2] > 0
     similarity = torch.exp(-distance / (spread * area[:, None])) * labelled
     counts = labelled.sum(1)
     return similarity.sum(1) / counts.clamp(min=1), counts > 0
-
-
-LOGGER = logging.getLogger("posekit")
-
-
-EPS = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,9 +196,8 @@ class Positives:
 
     def take(self, rows: Tensor) -> "Positives":
         """Return those with the given indices (Q,), or where a mask (P,) is true."""
-        return Positives(
-            pictures=self.pictures[rows], anchors=self.anchors[rows], slots=self.slots[rows], scores=self.scores[rows]
-        )
+        parts: dict[str, Any] = {name: part[rows] for name, part in vars(self).items()}
+        return Positives(**parts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,7 +208,7 @@ class Assigner:
         topk: anchor points per object before conflicts are settled.
         kept: anchor points per object in the end.
         overlap: how overlap is measured.
-        candidates: which anchor points may stand for which objects.
+        candidates: which anchor points may stand for which objects, (B, M, N) bool.
     """
 
     topk: int = 10
@@ -276,25 +217,26 @@ class Assigner:
     candidates: Callable[[Objects, Grid], Tensor] = inside_boxes
 
     @torch.no_grad()
-    def __call__(self, objects: Objects, predictions: Predictions, grid: Grid) -> Positives:
+    def __call__(self, objects: Objects, decoded: Decoded, grid: Grid) -> Positives:
         """Assign the objects of B pictures; picture by picture when the device has not enough memory for all."""
         try:
-            return self._assign(objects, predictions, grid)
+            return self._assign(objects, decoded, grid)
         except torch.OutOfMemoryError:
             LOGGER.debug("not enough device memory to assign a batch at once: going picture by picture")
         parts = []
         for picture in range(len(objects.labels)):
             one = slice(picture, picture + 1)
-            parts.append(self._assign(objects.take(one), predictions.take(one), grid))
+            parts.append(self._assign(objects.take(one), decoded.take(one), grid))
         return _joined(parts)
 
-    def _assign(self, objects: Objects, predictions: Predictions, grid: Grid) -> Positives:
+    def _assign(self, objects: Objects, decoded: Decoded, grid: Grid) -> Positives:
         if objects.labels.shape[1] == 0:
-            return _none(predictions.scores)
+            nothing = torch.zeros(0, dtype=torch.int64, device=decoded.scores.device)
+            return Positives(pictures=nothing, anchors=nothing, slots=nothing, scores=decoded.scores.new_zeros(0))
         candidates = self.candidates(objects, grid)
         pairs = Pairs.where(candidates)
-        overlap = self.overlap(pairs, objects, predictions)
-        metric = alignment(pairs, overlap, objects, predictions)
+        overlap = self.overlap(pairs, objects, decoded)
+        metric = alignment(pairs, overlap, objects, decoded)
         overlaps = pairs.spread(overlap, candidates.shape)
         metrics = pairs.spread(metric, candidates.shape)
         owners = _settle(_best(metrics, candidates, self.topk), overlaps)
@@ -356,11 +298,6 @@ def _soft_scores(won: Pairs, metrics: Tensor, overlaps: Tensor) -> Tensor:
     best_metric = zeros.scatter_reduce(0, objects, metric, "amax")[objects]
     best_overlap = zeros.scatter_reduce(0, objects, overlap, "amax")[objects]
     return metric * best_overlap / (best_metric + EPS)
-
-
-def _none(like: Tensor) -> Positives:
-    nothing = torch.zeros(0, dtype=torch.int64, device=like.device)
-    return Positives(pictures=nothing, anchors=nothing, slots=nothing, scores=like.new_zeros(0))
 
 
 def _joined(parts: list[Positives]) -> Positives:

@@ -1,8 +1,8 @@
-"""The labelled objects of a batch, sorted into slots per picture."""
+"""What the losses compare: the labelled objects of a batch in slots per picture, their masks, and decoded outputs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from posekit.sample import Targets
 
 @dataclass(frozen=True, kw_only=True)
 class MaskPixels:
-    """The T pixels inside k boxes of one picture, box after box.
+    """The T pixels inside k boxes of one picture, box after box: most of a map need not be looked at.
 
     Attributes:
         owners: (T,) int64 which of the boxes.
@@ -95,30 +95,30 @@ class IndexMaps:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(h, w) of the masks."""
+        """See `InstanceMasks`."""
         return self.maps.shape[1], self.maps.shape[2]
 
     def at(self, picture: int, slots: Tensor, pixels: MaskPixels) -> Tensor:
-        """Return which pixels (T,) of a picture belong to the object in slots (k,) that is asked for, (T,) bool."""
+        """See `InstanceMasks`."""
         return self.maps[picture, pixels.rows, pixels.columns] == slots[pixels.owners] + 1
 
     def areas(self) -> Tensor:
-        """Return the pixels of each object, (B, M) int64."""
+        """See `InstanceMasks`."""
         values, batch = self.slots + 1, len(self.maps)
         firsts = torch.arange(batch, device=self.maps.device)[:, None] * values
         counts = (self.maps.flatten(1).long() + firsts).flatten().bincount(minlength=batch * values)
         return counts.view(batch, values)[:, 1:]
 
     def covered(self) -> Tensor:
-        """Return where there is any object: (B, h, w) bool."""
+        """See `InstanceMasks`."""
         return self.maps > 0
 
     def resized(self, size: tuple[int, int]) -> "IndexMaps":
-        """Return the maps at another size (h, w), each pixel from its nearest."""
+        """See `InstanceMasks`."""
         return IndexMaps(maps=resize_nearest(self.maps, size), slots=self.slots)
 
     def take(self, pictures: slice) -> "IndexMaps":
-        """Return the maps of some of the pictures."""
+        """See `InstanceMasks`."""
         return IndexMaps(maps=self.maps[pictures], slots=self.slots)
 
 
@@ -138,30 +138,30 @@ class MaskStack:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(h, w) of the masks."""
+        """See `InstanceMasks`."""
         return self.stack.shape[1], self.stack.shape[2]
 
     def at(self, picture: int, slots: Tensor, pixels: MaskPixels) -> Tensor:
-        """Return which pixels (T,) of a picture belong to the object in slots (k,) that is asked for, (T,) bool."""
+        """See `InstanceMasks`."""
         return self.stack[self.rows[picture, slots][pixels.owners], pixels.rows, pixels.columns] > 0.5
 
     def areas(self) -> Tensor:
-        """Return the pixels of each object, (B, M) int64."""
+        """See `InstanceMasks`."""
         return (self.stack > 0.5).sum((1, 2))[self.rows] * self.valid
 
     def covered(self) -> Tensor:
-        """Return where there is any object: (B, h, w) bool."""
+        """See `InstanceMasks`."""
         pictures, slots = self.valid.nonzero(as_tuple=True)
         cover = self.stack.new_zeros((len(self.rows), *self.size))
         cover.index_add_(0, pictures, (self.stack[self.rows[pictures, slots]] > 0.5).to(cover))
         return cover > 0
 
     def resized(self, size: tuple[int, int]) -> "MaskStack":
-        """Return the masks at another size (h, w), each pixel from its nearest."""
+        """See `InstanceMasks`."""
         return MaskStack(stack=resize_nearest(self.stack, size), rows=self.rows, valid=self.valid)
 
     def take(self, pictures: slice) -> "MaskStack":
-        """Return the masks of some of the pictures."""
+        """See `InstanceMasks`."""
         return MaskStack(stack=self.stack, rows=self.rows[pictures], valid=self.valid[pictures])
 
 
@@ -199,15 +199,8 @@ class Objects:
 
     def take(self, pictures: slice) -> "Objects":
         """Return the objects of some of the pictures."""
-        return Objects(
-            labels=self.labels[pictures],
-            boxes=self.boxes[pictures],
-            valid=self.valid[pictures],
-            keypoints=None if self.keypoints is None else self.keypoints[pictures],
-            masks=None if self.masks is None else self.masks.take(pictures),
-            semantic=None if self.semantic is None else self.semantic[pictures],
-            outlined=None if self.outlined is None else self.outlined[pictures],
-        )
+        parts: dict[str, Any] = {name: part[pictures] for name, part in vars(self).items() if isinstance(part, Tensor)}
+        return replace(self, **parts, masks=None if self.masks is None else self.masks.take(pictures))
 
     def are_outlined(self, pictures: Tensor, slots: Tensor) -> Tensor:
         """Return whether the masks of the objects in slots (P,) of pictures (P,) are known, (P,) bool."""
@@ -216,35 +209,20 @@ class Objects:
         return self.outlined[pictures, slots]
 
     def require_keypoints(self) -> Tensor:
-        """Return the keypoints (B, M, K, 3).
-
-        Raises:
-            ShapeError: the targets of a batch have none.
-        """
+        """Return the keypoints (B, M, K, 3), or raise a ShapeError where the targets of a batch have none."""
         if self.keypoints is None:
             raise ShapeError("keypoint losses need targets with keypoints (n, K, 3), found none")
         return self.keypoints
 
     def require_masks(self) -> InstanceMasks:
-        """Return the masks.
-
-        Raises:
-            ShapeError: the targets of a batch have none.
-        """
+        """Return the masks, or raise a ShapeError where the targets of a batch have none."""
         if self.masks is None:
             raise ShapeError("mask losses need targets with masks, found none")
         return self.masks
 
 
 def pack_objects(targets: Targets, batch: int, size: tuple[float, float], dtype: torch.dtype) -> Objects:
-    """Sort the targets of a batch into slots.
-
-    Args:
-        targets: n objects; fractions of the network input.
-        batch: number of pictures B.
-        size: (H, W) of the network input in pixels.
-        dtype: floating-point type of the result.
-    """
+    """Sort the targets of a batch of B pictures, fractions of a network input (H, W), into slots."""
     pictures = targets.pictures.long()
     slots, most = _slots(pictures, batch)
     scale = targets.boxes.new_tensor((size[1], size[0], size[1], size[0]), dtype=dtype)
@@ -254,12 +232,18 @@ def pack_objects(targets: Targets, batch: int, size: tuple[float, float], dtype:
     if targets.keypoints is not None:
         scale = targets.boxes.new_tensor((size[1], size[0], 1.0), dtype=dtype)
         keypoints = _packed(targets.keypoints.to(dtype) * scale, pictures, slots, (batch, most))
+    masks: InstanceMasks | None = None
+    if targets.masks is not None and targets.overlap:
+        masks = IndexMaps(maps=targets.masks, slots=most)
+    elif targets.masks is not None:
+        rows = torch.arange(len(pictures), device=pictures.device)
+        masks = MaskStack(stack=targets.masks, rows=_packed(rows, pictures, slots, (batch, most)), valid=valid)
     return Objects(
         labels=_packed(targets.classes.long(), pictures, slots, (batch, most)),
         boxes=boxes,
         valid=valid,
         keypoints=keypoints,
-        masks=_masks(targets, pictures, slots, valid),
+        masks=masks,
         semantic=targets.semantic,
         outlined=None if targets.outlined is None else _packed(targets.outlined, pictures, slots, (batch, most)),
     )
@@ -280,17 +264,6 @@ def _packed(values: Tensor, pictures: Tensor, slots: Tensor, shape: tuple[int, i
     packed = values.new_zeros((*shape, *values.shape[1:]))
     packed[pictures, slots] = values
     return packed
-
-
-def _masks(targets: Targets, pictures: Tensor, slots: Tensor, valid: Tensor) -> InstanceMasks | None:
-    if targets.masks is None:
-        return None
-    if targets.overlap:
-        return IndexMaps(maps=targets.masks, slots=valid.shape[1])
-    rows = torch.arange(len(pictures), device=pictures.device)
-    return MaskStack(
-        stack=targets.masks, rows=_packed(rows, pictures, slots, (valid.shape[0], valid.shape[1])), valid=valid
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -329,11 +302,8 @@ class Grid:
         return AnchorPoints(points=self.points.T, strides=self.strides)
 
 
-ALPHA, BETA = 0.5, 6.0  # exponents of class score and overlap
-
-
 @dataclass(frozen=True, kw_only=True)
-class Predictions:
+class Decoded:
     """Decoded outputs without gradient, in pixels of the network input.
 
     Attributes:
@@ -353,7 +323,7 @@ class Predictions:
     prototype_stride: float = 4.0
 
     @classmethod
-    def of(cls, raw: BranchOutputs, grid: Grid, rule: DecodeRule) -> "Predictions":
+    def of(cls, raw: BranchOutputs, grid: Grid, rule: DecodeRule) -> "Decoded":
         """Decode raw outputs (float32 or float64)."""
         keypoints = coefficients = prototypes = None
         stride = 4.0
@@ -372,16 +342,10 @@ class Predictions:
             prototype_stride=stride,
         )
 
-    def take(self, pictures: slice) -> "Predictions":
-        """Return the predictions of some of the pictures."""
-        return replace(
-            self,
-            scores=self.scores[pictures],
-            boxes=self.boxes[pictures],
-            keypoints=None if self.keypoints is None else self.keypoints[pictures],
-            coefficients=None if self.coefficients is None else self.coefficients[pictures],
-            prototypes=None if self.prototypes is None else self.prototypes[pictures],
-        )
+    def take(self, pictures: slice) -> "Decoded":
+        """Return the outputs of some of the pictures."""
+        parts: dict[str, Any] = {name: part[pictures] for name, part in vars(self).items() if isinstance(part, Tensor)}
+        return replace(self, **parts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -411,11 +375,14 @@ class Pairs:
         return dense
 
 
-def alignment(pairs: Pairs, overlap: Tensor, objects: Objects, predictions: Predictions) -> Tensor:
+ALPHA, BETA = 0.5, 6.0  # exponents of class score and overlap
+
+
+def alignment(pairs: Pairs, overlap: Tensor, objects: Objects, decoded: Decoded) -> Tensor:
     """Return how well anchor points fit objects, (P,): class score and overlap (P,), each to its exponent.
 
     This is the metric of task-aligned assignment (Feng et al. 2021, arXiv:2108.07755).
     """
     labels = objects.labels[pairs.pictures, pairs.slots]
-    scores = predictions.scores[pairs.pictures, labels, pairs.anchors]
+    scores = decoded.scores[pairs.pictures, labels, pairs.anchors]
     return scores.pow(ALPHA) * overlap.pow(BETA)

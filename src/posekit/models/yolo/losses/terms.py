@@ -1,17 +1,24 @@
-"""One branch's outputs beside the objects they should have found: what every loss term is computed from."""
+"""The loss terms, and what they are computed of: one branch's outputs beside the objects they should have found."""
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, interpolate, one_hot
 
-from posekit.models.yolo.decode import DecodeRule
+from posekit.models.yolo.decode import DecodeRule, expected_distances, keypoint_places
 from posekit.models.yolo.heads import BranchOutputs
 from posekit.models.yolo.layers import RealNVP
 from posekit.models.yolo.losses.assign import Positives, complete_iou
 from posekit.models.yolo.losses.objects import Grid, MaskPixels, Objects, resize_nearest
+
+BIN_MARGIN: Final = 0.01  # keeps the upper of the two bins around a distance within range
+EPS: Final = 1e-9
+MAX_ERROR: Final = 100.0  # of keypoints, in spreads
+# COCO's 17 points: shoulders to ankles are harder than faces.
+COCO_WEIGHTS: Final = (1.0,) * 7 + (1.2, 1.2, 1.5, 1.5, 1.0, 1.0, 1.2, 1.2, 1.5, 1.5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +43,7 @@ class LossRules:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MatchedKeypoints:
+class AssignedKeypoints:
     """Keypoints of the Q positives that count for keypoint terms, predicted beside true, in cells.
 
     Attributes:
@@ -59,7 +66,7 @@ class MatchedKeypoints:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Matched:
+class Assigned:
     """Raw outputs (float32 or float64), true objects, and which anchor points learn which object.
 
     With no positives every quantity below is empty, and sums over it are 0 and still connected to the graph.
@@ -97,7 +104,7 @@ class Matched:
         return self.gather(self.raw["boxes"]).view(len(self.positives), 4, self.rules.decode.reg_max)
 
     @cached_property
-    def keypoints(self) -> MatchedKeypoints:
+    def keypoints(self) -> AssignedKeypoints:
         """Keypoints of the positives, predicted beside true."""
         rule, positives = self.rules.decode, self.positives
         points, dims = rule.kpt_shape or (0, 0)
@@ -108,9 +115,9 @@ class Matched:
         raw = self.gather(self.raw["kpts"])[rows].view(-1, points, dims)
         strides = self.strides[rows]  # (Q, 1)
         near, far = (self.true_boxes[rows] / strides).chunk(2, 1)
-        return MatchedKeypoints(
+        return AssignedKeypoints(
             rows=rows,
-            found=raw[..., :2] * rule.keypoint_gain + (self.points[rows, None] + rule.keypoint_shift),
+            found=keypoint_places(raw[..., :2], self.points[rows, None], rule),
             visibility=raw[..., 2] if dims == 3 else None,
             true=true[rows, :, :2] / strides[:, None],
             labelled=labelled[rows],
@@ -131,48 +138,43 @@ class Matched:
         return values[self.positives.pictures, :, self.positives.anchors]
 
 
-BIN_MARGIN = 0.01  # keeps the upper of the two bins around a distance within range
-
-
-def class_term(matched: Matched) -> Tensor:
+def class_term(assigned: Assigned) -> Tensor:
     """Return the binary cross-entropy of all class scores with the scores to aim at."""
-    logits, positives = matched.raw["scores"], matched.positives
-    labels = matched.objects.labels[positives.pictures, positives.slots]
+    logits, positives = assigned.raw["scores"], assigned.positives
+    labels = assigned.objects.labels[positives.pictures, positives.slots]
     target = torch.zeros_like(logits)
     target[positives.pictures, labels, positives.anchors] = positives.scores
-    weights = matched.rules.class_weights
+    weights = assigned.rules.class_weights
     factors = None if weights is None else weights.to(logits)[:, None]  # (nc, 1)
-    return binary_cross_entropy_with_logits(logits, target, factors, reduction="sum") / matched.weight_sum
+    return binary_cross_entropy_with_logits(logits, target, factors, reduction="sum") / assigned.weight_sum
 
 
-def box_term(matched: Matched) -> Tensor:
+def box_term(assigned: Assigned) -> Tensor:
     """Return 1 - CIoU of the boxes, weighted by score, in cells."""
-    near, far = _distances(matched.box_bins).chunk(2, 1)
-    found = torch.cat((matched.points - near, matched.points + far), 1)
-    overlap = complete_iou(found, matched.true_boxes / matched.strides)
-    return ((1 - overlap) * matched.positives.scores).sum() / matched.weight_sum
+    near, far = expected_distances(assigned.box_bins[..., None])[..., 0].chunk(2, 1)
+    found = torch.cat((assigned.points - near, assigned.points + far), 1)
+    overlap = complete_iou(found, assigned.true_boxes / assigned.strides)
+    return ((1 - overlap) * assigned.positives.scores).sum() / assigned.weight_sum
 
 
-def dfl_term(matched: Matched) -> Tensor:
+def dfl_term(assigned: Assigned) -> Tensor:
     """Return the distribution focal loss of the four distances, weighted by score."""
-    loss = distribution_focal_loss(matched.box_bins, _true_distances(matched)).mean(1)
-    return (loss * matched.positives.scores).sum() / matched.weight_sum
+    loss = distribution_focal_loss(assigned.box_bins, _true_distances(assigned)).mean(1)
+    return (loss * assigned.positives.scores).sum() / assigned.weight_sum
 
 
-def l1_term(matched: Matched) -> Tensor:
+def l1_term(assigned: Assigned) -> Tensor:
     """Return the L1 loss of the four distances as fractions of the input, weighted by score."""
-    height, width = matched.grid.size
-    scale = matched.strides / matched.points.new_tensor((width, height, width, height))  # (P, 4)
-    error = (matched.box_bins[:, :, 0] - _true_distances(matched)) * scale
-    return (error.abs().mean(1) * matched.positives.scores).sum() / matched.weight_sum
+    height, width = assigned.grid.size
+    scale = assigned.strides / assigned.points.new_tensor((width, height, width, height))  # (P, 4)
+    error = (assigned.box_bins[:, :, 0] - _true_distances(assigned)) * scale
+    return (error.abs().mean(1) * assigned.positives.scores).sum() / assigned.weight_sum
 
 
 def distribution_focal_loss(bins: Tensor, target: Tensor) -> Tensor:
-    """Return the cross-entropy (..., ) of bins with the two around each distance (Li et al. 2020, arXiv:2006.04388).
+    """Return the cross-entropy (...) of bins with the two around each distance (Li et al. 2020, arXiv:2006.04388).
 
-    Args:
-        bins: (..., reg_max) logits.
-        target: (...) distances in cells; clamped to what the bins can say.
+    `bins` (..., reg_max) are logits, `target` (...) distances in cells; clamped to what the bins can say.
     """
     target = target.clamp(0, bins.shape[-1] - 1 - BIN_MARGIN)
     lower = target.floor()
@@ -183,32 +185,22 @@ def distribution_focal_loss(bins: Tensor, target: Tensor) -> Tensor:
     return -((1 - share) * below + share * above)
 
 
-def _distances(bins: Tensor) -> Tensor:
-    """Return the distances (P, 4) in cells that bins (P, 4, reg_max) stand for."""
-    if bins.shape[2] == 1:
-        return bins[:, :, 0]
-    return bins.softmax(2) @ torch.arange(bins.shape[2], device=bins.device, dtype=bins.dtype)
-
-
-def _true_distances(matched: Matched) -> Tensor:
+def _true_distances(assigned: Assigned) -> Tensor:
     """Return the distances (P, 4) from anchor points to the sides of the true boxes, in cells."""
-    near, far = (matched.true_boxes / matched.strides).chunk(2, 1)
-    return torch.cat((matched.points - near, far - matched.points), 1)
+    near, far = (assigned.true_boxes / assigned.strides).chunk(2, 1)
+    return torch.cat((assigned.points - near, far - assigned.points), 1)
 
 
-EPS = 1e-9
-
-
-def location_term(matched: Matched) -> Tensor:
+def location_term(assigned: Assigned) -> Tensor:
     """Return the OKS loss of labelled keypoints."""
-    keypoints = matched.keypoints
-    sigmas = keypoints.found.new_tensor(matched.rules.sigmas)
+    keypoints = assigned.keypoints
+    sigmas = keypoints.found.new_tensor(assigned.rules.sigmas)
     return location_loss(keypoints.found, keypoints.true, keypoints.labelled, keypoints.areas, sigmas)
 
 
-def visibility_term(matched: Matched) -> Tensor:
+def visibility_term(assigned: Assigned) -> Tensor:
     """Return the binary cross-entropy of visibility logits with whether keypoints are labelled; 0 without logits."""
-    keypoints = matched.keypoints
+    keypoints = assigned.keypoints
     if keypoints.visibility is None:
         return keypoints.found[:0].sum()
     target, owned = keypoints.labelled.to(keypoints.visibility), keypoints.owned.to(keypoints.visibility)
@@ -233,36 +225,25 @@ def location_loss(found: Tensor, true: Tensor, labelled: Tensor, areas: Tensor, 
     return (share * -(-error).expm1()).sum() / max(len(found), 1)
 
 
-MAX_ERROR = 100.0  # spreads
-
-
-# COCO's 17 points: shoulders to ankles are harder than faces.
-COCO_WEIGHTS = (1.0,) * 7 + (1.2, 1.2, 1.5, 1.5, 1.0, 1.0, 1.2, 1.2, 1.5, 1.5)
-
-
-def flow_term(matched: Matched) -> Tensor:
+def flow_term(assigned: Assigned) -> Tensor:
     """Return how unlikely the flow finds the errors of labelled keypoints; 0 outside training."""
-    keypoints, flow = matched.keypoints, matched.rules.flow
-    if flow is None or "kpts_sigma" not in matched.raw:
+    keypoints, flow = assigned.keypoints, assigned.rules.flow
+    if flow is None or "kpts_sigma" not in assigned.raw:
         return keypoints.found[:0].sum()
-    spread = matched.gather(matched.raw["kpts_sigma"])[keypoints.rows].view_as(keypoints.found)
+    spread = assigned.gather(assigned.raw["kpts_sigma"])[keypoints.rows].view_as(keypoints.found)
     objects, points = keypoints.labelled.nonzero(as_tuple=True)
     sigma = spread[objects, points].sigmoid()  # (n, 2)
     sigma = sigma.clamp(min=torch.finfo(sigma.dtype).tiny)
     error = (keypoints.found[objects, points] - keypoints.true[objects, points]) / (sigma + EPS)
     finite = error.isfinite().all(1)
-    weights = keypoint_weights(matched.rules.decode.kpt_shape, error)[points]
+    weights = keypoint_weights(assigned.rules.decode.kpt_shape, error)[points]
     return residual_likelihood(flow, error[finite], sigma[finite], weights[finite])
 
 
 def residual_likelihood(flow: RealNVP, error: Tensor, sigma: Tensor, weights: Tensor) -> Tensor:
-    """Return the weighted mean negative log-likelihood of errors, at least 0.
+    """Return the weighted mean negative log-likelihood of errors, at least 0 (Li et al. 2021, arXiv:2107.11291).
 
-    Args:
-        flow: log density of errors.
-        error: (n, 2) errors of x and y in spreads.
-        sigma: (n, 2) the spreads.
-        weights: (n,) weights of the points.
+    `error` (n, 2) are errors of x and y in spreads `sigma` (n, 2), `weights` (n,) those of the points.
     """
     error = error.clamp(-MAX_ERROR, MAX_ERROR)
     log_phi = flow.log_prob(error)[:, None]
@@ -277,17 +258,17 @@ def keypoint_weights(kpt_shape: tuple[int, int] | None, like: Tensor) -> Tensor:
     return like.new_tensor(COCO_WEIGHTS if kpt_shape == (17, 3) else (1.0,) * points)
 
 
-def mask_term(matched: Matched) -> Tensor:
+def mask_term(assigned: Assigned) -> Tensor:
     """Return the mean mask loss of the positives of all pictures whose objects have a known mask."""
-    masks = matched.objects.require_masks()
-    outlined = matched.objects.are_outlined(matched.positives.pictures, matched.positives.slots)
-    positives, true_boxes = matched.positives.take(outlined), matched.true_boxes[outlined]
-    height, width = matched.grid.size
+    masks = assigned.objects.require_masks()
+    outlined = assigned.objects.are_outlined(assigned.positives.pictures, assigned.positives.slots)
+    positives, true_boxes = assigned.positives.take(outlined), assigned.true_boxes[outlined]
+    height, width = assigned.grid.size
     to_map = true_boxes.new_tensor((masks.size[1] / width, masks.size[0] / height)).repeat(2)
     near, far = true_boxes.chunk(2, 1)
     areas = (far - near).prod(1) / (width * height)
-    coefficients = matched.gather(matched.raw["mask_coefficient"])[outlined]
-    prototypes = _at_size(matched.raw["proto"], masks.size)
+    coefficients = assigned.gather(assigned.raw["mask_coefficient"])[outlined]
+    prototypes = _at_size(assigned.raw["proto"], masks.size)
     counts = positives.pictures.bincount(minlength=len(prototypes)).tolist()
     by_picture = (torch.split(values, counts) for values in (coefficients, true_boxes * to_map, areas))
     slots = torch.split(positives.slots, counts)
@@ -324,40 +305,29 @@ def _at_size(prototypes: Tensor, size: tuple[int, int]) -> Tensor:
     return interpolate(prototypes, size, mode="bilinear", align_corners=False)
 
 
-def semantic_term(matched: Matched) -> Tensor:
+def semantic_term(assigned: Assigned) -> Tensor:
     """Return the loss of the semantic logits; 0 for heads without, outside training, and without positives."""
-    logits, classes = matched.raw.get("semseg"), matched.objects.semantic
-    if logits is None or classes is None or len(matched.positives) == 0:
-        connected = matched.raw["scores"] if logits is None else logits
+    logits, classes = assigned.raw.get("semseg"), assigned.objects.semantic
+    if logits is None or classes is None or len(assigned.positives) == 0:
+        connected = assigned.raw["scores"] if logits is None else logits
         return connected.flatten()[:0].sum()
     size = (logits.shape[2], logits.shape[3])
-    covered = resize_nearest(matched.objects.require_masks().covered(), size)
+    covered = resize_nearest(assigned.objects.require_masks().covered(), size)
     target = semantic_target(resize_nearest(classes, size), covered, logits)
-    return semantic_loss(logits, target, known_pixels(matched.objects, covered, matched.grid.size))
+    return semantic_loss(logits, target, known_pixels(assigned.objects, covered, assigned.grid.size))
 
 
 def semantic_target(classes: Tensor, covered: Tensor, logits: Tensor) -> Tensor:
-    """Return one-hot classes like logits (B, nc, h, w), zero where nothing is covered.
-
-    Args:
-        classes: (B, h, w) class of each pixel.
-        covered: (B, h, w) bool, where there is an object.
-        logits: (B, nc, h, w), for number of classes and type.
-    """
+    """Return classes (B, h, w) one-hot like logits (B, nc, h, w), zero where no object covers them, (B, h, w) bool."""
     known = (classes * covered).long()
     return (one_hot(known, logits.shape[1]).permute(0, 3, 1, 2) * covered[:, None]).to(logits)
 
 
 def known_pixels(objects: Objects, covered: Tensor, size: tuple[float, float]) -> Tensor | None:
-    """Return where the classes of pixels are known: not inside boxes of objects whose mask nobody knows.
+    """Return where the classes of pixels are known, (B, h, w) bool; None when all are.
 
-    Args:
-        objects: the objects.
-        covered: (B, h, w) bool, where there is a known mask.
-        size: (H, W) of the network input in pixels.
-
-    Returns:
-        (B, h, w) bool; None when all are known.
+    Unknown are pixels inside boxes of objects whose mask nobody knows, but for those with a known mask (`covered`,
+    (B, h, w) bool). The network input has `size` (H, W) pixels.
     """
     if objects.outlined is None or bool((objects.outlined | ~objects.valid).all()):
         return None
@@ -373,12 +343,9 @@ def known_pixels(objects: Objects, covered: Tensor, size: tuple[float, float]) -
 
 
 def semantic_loss(logits: Tensor, target: Tensor, known: Tensor | None = None) -> Tensor:
-    """Return the mean of cross-entropy and Dice loss of logits with a target, both (B, nc, h, w).
+    """Return the mean of cross-entropy and Dice loss of logits with a target of 0 and 1, both (B, nc, h, w).
 
-    Args:
-        logits: of each class and pixel.
-        target: 0 or 1.
-        known: (B, h, w) bool, the pixels that count; None for all.
+    Of the pixels `known` (B, h, w) bool count; all where it is None.
     """
     probabilities = logits.sigmoid()
     entropy = binary_cross_entropy_with_logits(logits, target, reduction="none")
