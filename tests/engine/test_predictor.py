@@ -1,11 +1,17 @@
-"""The loop itself: what a run leaves behind, and how runs follow each other."""
+"""The prediction loop: what a run opens, reads ahead, leaves behind and shows, and how runs follow each other."""
 
+import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from posekit.config.settings import PredictSettings
-from posekit.engine.predictor import DEFAULT_SOURCE, Predictor, open_run, results_list
+from posekit.data.figures.scene import FigureSource
+from posekit.engine.predictor import DEFAULT_SOURCE, Display, Predictor, open_run, prepared_batches, results_list
+from posekit.errors import DisplayError
+from posekit.io.open_source import open_source
+from posekit.viz.window import LiveWindow
 
 
 @pytest.fixture
@@ -80,3 +86,72 @@ def test_only_lists_of_frames_come_with_a_warning(gallery, video, caplog):
     assert caplog.text == ""
     results_list(iter(()), run_over(video).source)
     assert "use stream=True" in caplog.text
+
+
+@pytest.mark.parametrize("source", ["figures", "figures:2:5", None])
+def test_figures_are_made_scenes_also_when_nothing_is_named(here, source):
+    assert isinstance(open_run(PredictSettings(), source).source, FigureSource)
+
+
+def test_a_folder_of_that_name_is_preferred(here, gallery):
+    gallery.rename(here / "figures")
+    assert not isinstance(open_run(PredictSettings(), "figures").source, FigureSource)
+
+
+@pytest.fixture
+def inference(pose_model, picture):
+    pose_model(picture, verbose=False)
+    return pose_model.predictor.model, pose_model.predictor.args
+
+
+@pytest.fixture
+def open_batches(inference, tmp_path):
+    return lambda source, **options: prepared_batches(open_source(source, download_dir=tmp_path, **options), *inference)
+
+
+def background():
+    return [thread for thread in threading.enumerate() if thread.name == "posekit prefetch"]
+
+
+def test_every_picture_comes_once_in_order_with_its_time(open_batches, gallery):
+    with open_batches(gallery, batch=2) as batches:
+        ready = list(batches)
+    names = [[sample.path.rpartition("/")[2] for sample in one.batch.samples] for one in ready]
+    assert names == [["p0.png", "p1.png"], ["p2.png"]]
+    assert [tuple(one.batch.images.shape) for one in ready] == [(2, 3, 96, 128), (1, 3, 96, 128)]
+    assert min(one.milliseconds for one in ready) > 0
+
+
+def test_several_pictures_are_read_in_the_background_until_the_context_ends(open_batches, video):
+    with open_batches(video) as batches:
+        next(iter(batches))
+        assert len(background()) == 1
+    assert background() == []
+
+
+def test_a_single_picture_needs_no_thread(open_batches, picture):
+    with open_batches(picture) as batches:
+        assert len(list(batches)) == 1
+        assert background() == []
+
+
+PICTURE = np.zeros((20, 30, 3), np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def _no_screen(monkeypatch):
+    for variable in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+
+
+@pytest.mark.parametrize("moving", [False, True])
+def test_without_a_screen_nothing_can_be_shown(moving):
+    with Display() as display, pytest.raises(DisplayError, match="save"):
+        display.show(PICTURE, moving=moving)
+    assert not display.stopped
+
+
+def test_a_window_that_cannot_be_opened_says_what_to_do_instead():
+    with pytest.raises(DisplayError, match="save"):
+        LiveWindow("posekit")

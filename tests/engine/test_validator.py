@@ -1,4 +1,4 @@
-"""The validation loop: what it measures, leaves behind and says, on drawn people and a small network."""
+"""The validation loop: what it takes, measures, leaves behind and says, on drawn people and a small network."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ from posekit.config.settings import ValSettings
 from posekit.data.figures.backdrop import SceneSettings
 from posekit.data.figures.dataset import write_coco_dataset, write_yolo_dataset
 from posekit.engine.scoring import truth_of
-from posekit.engine.validation_run import open_validation
+from posekit.engine.validation_run import find_remembered, open_validation
 from posekit.engine.validator import Validator
 from posekit.errors import DatasetError
 from posekit.metrics.coco import coco_metrics_dict, coco_scores
@@ -210,3 +210,35 @@ class Oracle:
                 )
             )
         return found
+
+
+@pytest.fixture
+def said(caplog):
+    caplog.set_level(logging.WARNING, "posekit")
+    return caplog
+
+
+@pytest.mark.parametrize("data", [None, "", 5])
+def test_a_model_that_remembers_nothing_says_nothing(data, said):
+    assert find_remembered(data) is None
+    assert not said.records
+
+
+def test_a_file_that_is_here_is_taken_and_named(tmp_path, said):
+    file = tmp_path / "mine.yaml"
+    file.touch()
+    assert find_remembered(str(file)) == str(file)
+    assert f"taking {file}, which the model was trained on" in said.text
+
+
+@pytest.mark.parametrize(
+    "data", ["coco-pose.yaml", "coco-pose", "/elsewhere/coco-pose.yaml", r"C:\sets\coco-pose.yaml"]
+)
+def test_a_built_in_set_is_found_by_its_name_wherever_it_was(data, said):
+    assert str(find_remembered(data)).startswith("coco-pose")
+
+
+@pytest.mark.parametrize("data", ["mine.yaml", "/elsewhere/mine.yaml"])
+def test_what_is_not_here_is_not_taken(data, said):
+    assert find_remembered(data) is None
+    assert f"trained on {data}, which is not here" in said.text

@@ -86,7 +86,7 @@ def cut_objects(sample: Sample, frame: Frame) -> Sample:
     near, far = np.array(frame[:2], np.float32), np.array(frame[2:], np.float32)
     keypoints, polygons = sample.keypoints, sample.polygons
     if keypoints is not None:
-        keypoints = cut_keypoints(keypoints, near, far)
+        keypoints = _cut_keypoints(keypoints, near, far)
     if polygons is not None:
         rows = join_points(polygons).clip(near[:, None], far[:, None])
         polygons = split_points(rows, polygons)
@@ -94,11 +94,8 @@ def cut_objects(sample: Sample, frame: Frame) -> Sample:
     return replace(sample, boxes=boxes, keypoints=keypoints, polygons=polygons)
 
 
-def cut_keypoints(keypoints: Floats, near: Floats, far: Floats) -> Floats:
-    """Return keypoints (N, K, 3) of which those outside the rectangle near..far lie on it, with visibility 0.
-
-    Points that are nowhere (NaN) count as outside.
-    """
+def _cut_keypoints(keypoints: Floats, near: Floats, far: Floats) -> Floats:
+    """Return keypoints of which those outside near..far, or nowhere (NaN), lie on its edge, with visibility 0."""
     places = keypoints[..., :2]
     inside = ((places >= near) & (places <= far)).all(-1)
     if inside.all():
@@ -130,15 +127,12 @@ def _joined_polygons(samples: Sequence[Sample]) -> tuple[Floats, ...] | None:
 
 
 def keep_candidates(before: Floats, after: Floats, *, least_area: float) -> NDArray[np.bool_]:
-    """Tell which boxes keep enough of themselves.
+    """Tell (N,) which boxes keep sides longer than 2 pixels, an aspect ratio under 100, and enough of their area.
 
     Args:
         before: (N, 4) corners in pixels, at the scale of `after`.
         after: (N, 4) corners in pixels, cut to the picture; NaN for a box that is nowhere.
         least_area: share of the area that must remain.
-
-    Returns:
-        (N,) bool: sides longer than 2 pixels, aspect ratio under 100, share of the area above `least_area`.
     """
     old, new = before[:, 2:] - before[:, :2], after[:, 2:] - after[:, :2]
     shorter, longer = new.min(1), new.max(1)
@@ -242,12 +236,8 @@ def move_objects(sample: Sample, move: PointMap) -> Sample:
 def settle_objects(sample: Sample, before: Floats) -> Sample:
     """Fit moved objects into their new picture: boxes tightened to outlines, all cut, and remnants left out.
 
-    Args:
-        sample: moved objects, and the picture (H, W) that they are in now.
-        before: (N, 4) their boxes before, at the new scale; what is left of one says whether the object stays.
-
-    Returns:
-        The objects that stay. Keypoints outside the picture are unlabelled, and lie on its edge.
+    What is left of the (N, 4) boxes before, at the new scale, says whether an object stays. Keypoints outside the
+    picture are unlabelled, and lie on its edge.
     """
     height, width = sample.size
     cut = cut_objects(_tightened(sample), (0, 0, width, height))

@@ -235,15 +235,7 @@ def change_colours(sample: Sample, gains: tuple[float, float, float]) -> Sample:
 
 
 def shift_colours(image: Picture, gains: tuple[float, float, float]) -> Picture:
-    """Turn the hue and scale saturation and brightness.
-
-    Args:
-        image: (H, W, 3) uint8 BGR.
-        gains: hue as a share of the circle; saturation and brightness as shares added to 1.
-
-    Returns:
-        (H, W, 3) uint8 BGR, a new array.
-    """
+    """Return the picture with its hue turned by a share of the circle, saturation and brightness scaled by 1 + gain."""
     hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV)
     hsv = cv2.LUT(hsv, _tables(gains), dst=hsv)
     return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR, dst=hsv), np.uint8)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from posekit.checkpoint.archive import TensorReader
-from posekit.checkpoint.record import Checkpoint, checked_shape, plain_value
+from posekit.checkpoint.record import Checkpoint, plain_value
 from posekit.checkpoint.unpickle import Stub, TensorRef
 from posekit.errors import CheckpointError, SchemaError
 from posekit.schema.schema import COCO_PERSON, KeypointSchema
@@ -114,7 +114,7 @@ def _shape(network: Stub, definition: Mapping[str, Any]) -> tuple[int, int] | No
     for candidate in candidates:
         match candidate:
             case [int(count), int(dims)]:
-                return checked_shape(count, dims)
+                return count, dims
     return None
 
 

@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-# Most points that a file may declare for one object.
-MAX_KEYPOINTS = 10_000
-
-
 _REMEMBERED = ("imgsz", "data", "task", "single_cls")
 
 
@@ -66,13 +62,6 @@ class Checkpoint:
             LOGGER.warning("%s: its input size imgsz=%r makes no sense, and is ignored", self.path, settings["imgsz"])
             del settings["imgsz"]
         return settings
-
-
-def checked_shape(count: int, dims: int) -> tuple[int, int]:
-    """Return (K, D) unless the file declares an absurd number of points."""
-    if count > MAX_KEYPOINTS:
-        raise CheckpointError(f"kpt_shape declares more than {MAX_KEYPOINTS} points")
-    return count, dims
 
 
 # Deepest nesting of containers that is copied.
@@ -270,11 +259,7 @@ def _schema(stored: Mapping[str, Any] | None) -> KeypointSchema | None:
     if stored is None:
         return None
     try:
-        count, dims = stored["kpt_shape"]
-        checked_shape(int(count), int(dims))
         return KeypointSchema.from_dict(stored)
-    except CheckpointError:
-        raise
     except (SchemaError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise CheckpointError(f"the keypoint schema of the file contradicts itself: {error}") from error
 

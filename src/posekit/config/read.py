@@ -170,10 +170,13 @@ def _known_in_file(owner: type[Settings], values: Mapping[str, Any]) -> dict[str
 
 
 def _refuse_unknown(owner: type[Settings], values: Mapping[str, Any]) -> None:
-    own, others = settings_of(owner), modes_by_key().keys() | settings_of(CommandSettings).keys()
-    defaults = {key: write_value(value) for key, value in defaults_of(owner).items() if value is not MISSING}
+    own = settings_of(owner)
+    if values.keys() <= own.keys():
+        return
+    others = modes_by_key().keys() | settings_of(CommandSettings).keys()
     unknown = [key for key in values if key not in own and key not in others]
     if unknown:
+        defaults = {key: write_value(value) for key, value in defaults_of(owner).items() if value is not MISSING}
         raise UnknownSettingError(
             "; ".join(
                 f"'{key}' is not a setting of {owner.command}"

@@ -1,6 +1,7 @@
 """Everything that is counted while a validation runs, and put together at its end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,55 +32,6 @@ from posekit.sample import Batch, Floats, Sample, Targets
 
 # The COCO protocol that measures each part.
 PROTOCOL_OF_PART = {"box": "bbox", "seg": "segm", "pose": "keypoints"}
-
-
-class CocoScoring:
-    """Collects predictions where there is a COCO truth; it never stops a run.
-
-    Attributes:
-        category_ids: COCO category id of each class number; None where COCO's numbers play no part.
-    """
-
-    def __init__(self, run: ValidationRun, task: str) -> None:
-        self.category_ids: dict[int, int] | None = None
-        self._collector: CocoCollector | None = None
-        kinds = [PROTOCOL_OF_PART[kind.name] for kind in kinds_of(task)]
-        try:
-            truth = _truth(run, masks="segm" in kinds)
-            if truth is not None:
-                self.category_ids = _category_ids(truth, run.split.names)
-                sigmas = None if run.sigmas is None else run.sigmas.values
-                self._collector = CocoCollector(truth, kinds, sigmas=sigmas, category_ids=self.category_ids)
-        except (DatasetError, DatasetNotFoundError) as error:
-            self._give_up(error)
-
-    @property
-    def active(self) -> bool:
-        """Whether predictions are collected."""
-        return self._collector is not None
-
-    def add(self, path: str, detected: Arrays) -> None:
-        """Add the detections of one picture, in its own pixels."""
-        if self._collector is None:
-            return
-        try:
-            self._collector.add(path, detected)
-        except DatasetError as error:
-            self._give_up(error)
-
-    def scores(self) -> dict[str, float]:
-        """Return the COCO scores of all processes by key; empty without a COCO truth."""
-        parts = distributed.gather(None if self._collector is None else self._collector.kept())
-        if self._collector is None:
-            return {}
-        for kept in parts:
-            if kept is not None:
-                self._collector.merge(kept)
-        return coco_metrics_dict(self._collector.scores())
-
-    def _give_up(self, error: Exception) -> None:
-        LOGGER.warning("no COCO scores: %s", error)
-        self._collector = None
 
 
 def _truth(run: ValidationRun, *, masks: bool) -> CocoTruth | None:
@@ -193,8 +145,10 @@ def _original(found: Arrays, letterbox: Letterbox) -> Arrays:
 class Scorer:
     """Scores batch by batch; keeps a few bytes per detection, and nothing of the pictures.
 
+    A COCO truth that cannot be used never stops a run: a warning says so, and there are no COCO scores.
+
     Attributes:
-        coco: the COCO-exact scores, where there is a COCO truth.
+        category_ids: COCO category id of each class number; None where COCO's numbers play no part.
     """
 
     def __init__(self, run: ValidationRun, model: Model) -> None:
@@ -205,19 +159,33 @@ class Scorer:
         schema = run.split.schema
         if run.sigmas is not None and schema is not None and model.task in TASKS_WITH_KEYPOINTS:
             self._keypoints = PerKeypoint(schema, run.sigmas.values)
-        self.coco = CocoScoring(run, model.task)
+        self.category_ids: dict[int, int] | None = None
+        self._collector: CocoCollector | None = None
+        kinds = [PROTOCOL_OF_PART[kind.name] for kind in kinds_of(model.task)]
+        with self._unless_unusable():
+            truth = _truth(run, masks="segm" in kinds)
+            if truth is not None:
+                ids = self.category_ids = _category_ids(truth, run.split.names)
+                sigmas = None if run.sigmas is None else run.sigmas.values
+                self._collector = CocoCollector(truth, kinds, sigmas=sigmas, category_ids=ids)
+
+    @property
+    def collects(self) -> bool:
+        """Whether detections in pixels of the original pictures are collected for COCO scores."""
+        return self._collector is not None
 
     def add(self, scored: ScoredBatch, originals: Sequence[Arrays] | None) -> None:
-        """Count a batch; the detections in pixels of the original pictures are used where there is a COCO truth."""
+        """Count a batch, and its detections in pixels of the original pictures where they are collected."""
         paths = [sample.path for sample in scored.batch.samples]
         names = [Path(path).relative_to(self._folder).as_posix() for path in paths]
         self._evaluator.add(scored.truths, scored.founds, names, scored.positions)
         if self._keypoints is not None:
             for truth, found in zip(scored.truths, scored.founds, strict=True):
                 self._keypoints.add(truth, found, matched_pairs(truth, found))
-        if self.coco.active and originals is not None:
-            for path, detected in zip(paths, originals, strict=True):
-                self.coco.add(path, detected)
+        with self._unless_unusable():
+            for path, detected in zip(paths, originals or (), strict=False):
+                if self._collector is not None:
+                    self._collector.add(path, detected)
 
     def metrics(self) -> Metrics:
         """Return the numbers of all processes."""
@@ -230,8 +198,21 @@ class Scorer:
             if tables[0] is not None and table is not None:
                 tables[0].merge(table)
         metrics.keypoints = tables[0]
-        metrics.coco = self.coco.scores()
+        collected = distributed.gather(None if self._collector is None else self._collector.kept())
+        if self._collector is not None:
+            for kept in collected:
+                if kept is not None:
+                    self._collector.merge(kept)
+            metrics.coco = coco_metrics_dict(self._collector.scores())
         return metrics
+
+    @contextmanager
+    def _unless_unusable(self) -> Iterator[None]:
+        try:
+            yield
+        except (DatasetError, DatasetNotFoundError) as error:
+            LOGGER.warning("no COCO scores: %s", error)
+            self._collector = None
 
 
 def targets_of(truths: Sequence[Truth], shape: tuple[int, int], *, overlap: bool) -> Targets:

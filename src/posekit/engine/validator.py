@@ -73,7 +73,7 @@ class Validator:
         self._reset()
         call_all(self.callbacks, "on_val_start", self)
         scorer = Scorer(run, self.model)
-        with ValidationWriter(run, self.model, scorer.coco.category_ids) as writer:
+        with ValidationWriter(run, self.model, scorer.category_ids) as writer:
             self._score_all(run, scorer, writer)
             metrics = scorer.metrics()
             self.losses = self._mean_losses()
@@ -102,7 +102,7 @@ class Validator:
             for ready in batches:
                 call_all(self.callbacks, "on_val_batch_start", self)
                 scored = self._score(ready)
-                originals = scored.originals() if scorer.coco.active or writer.needs_originals else None
+                originals = scored.originals() if scorer.collects or writer.needs_originals else None
                 scorer.add(scored, originals)
                 writer.write(scored, originals)
                 advance(len(scored.founds))

@@ -101,11 +101,7 @@ DNG_VERSION_TAG = 50706
 
 
 def tiff_tags(data: bytes) -> frozenset[int]:
-    """Return the tag numbers in the first directory of a (classic, not Big) TIFF.
-
-    Raises:
-        UnreadableImageError: the file ends before its directory does. Pillow would warn about each missing tag.
-    """
+    """Return the tag numbers in the first directory of a (classic, not Big) TIFF; Pillow would warn of a cut one."""
     order = "<" if data[:2] == b"II" else ">"
     try:
         (offset,) = struct.unpack_from(f"{order}I", data, 4)
@@ -242,9 +238,7 @@ def picture_size(path: str) -> tuple[int, int]:
     """Return (h, w) of a picture in pixels after EXIF rotation.
 
     Raises:
-        SourceNotFoundError: there is no such file.
-        UnreadableImageError: it holds no picture, a damaged one, or one with a side under `MIN_SIDE` pixels.
-        MissingExtraError: HEIC or DNG without the package that reads it.
+        UnreadableImageError: a side has under `MIN_SIDE` pixels; and whatever `read_image` raises.
     """
     height, width = _size_from_header(path) or read_image(Path(path)).shape[:2]
     if min(height, width) < MIN_SIDE:

@@ -75,7 +75,7 @@ class Source(ABC):
 
 
 @contextmanager
-def skip_unreadable(count: int) -> Iterator[None]:
+def _skip_unreadable(count: int) -> Iterator[None]:
     """Turn the error of a file that cannot be read into a warning, unless it is the only one of `count`."""
     try:
         yield
@@ -85,8 +85,7 @@ def skip_unreadable(count: int) -> Iterator[None]:
         LOGGER.warning("%s; skipped", error)
 
 
-def nothing_read(count: int) -> UnreadableImageError:
-    """Return the error for a source of several files, none of which could be read."""
+def _nothing_read(count: int) -> UnreadableImageError:
     return UnreadableImageError(f"none of the {count} pictures or videos can be read: see the warnings above")
 
 
@@ -129,12 +128,12 @@ class FileSource(Source):
         """Yield everything that can be read, file by file."""
         came = 0
         for index, entry in enumerate(self._entries, start=1):
-            with skip_unreadable(self.count), closing(self._read(entry, index)) as samples:
+            with _skip_unreadable(self.count), closing(self._read(entry, index)) as samples:
                 for sample in samples:
                     came += 1
                     yield sample
         if not came:
-            raise nothing_read(self.count)
+            raise _nothing_read(self.count)
 
     def _read(self, entry: Path | str, index: int) -> Generator[Sample, None, None]:
         path = entry if isinstance(entry, Path) else download_media(entry, self._download_dir)
@@ -167,10 +166,10 @@ class MemorySource(Source):
     def _batches(self) -> Generator[list[Sample], None, None]:
         batch = []
         for index, picture in enumerate(self._pictures):
-            with skip_unreadable(self.count):
+            with _skip_unreadable(self.count):
                 batch.append(self._read(picture, index))
         if not batch:
-            raise nothing_read(self.count)
+            raise _nothing_read(self.count)
         yield batch
 
     def _read(self, picture: InMemory | Path | str, index: int) -> Sample:
@@ -211,14 +210,10 @@ def read_rgb(image: Any) -> Picture | Floats:
     """Return a picture as (H, W, 3) BGR: uint8, or float32 in 0 ... 255 where floats were given.
 
     Args:
-        image: a path, URL or PIL image, as `MemorySource` takes them; what `from_rgb` takes.
+        image: a path, URL or PIL image, as `MemorySource` takes them; an array or a tensor, as `from_rgb` takes them.
 
     Raises:
-        SourceNotFoundError: there is no such file.
         SourceTypeError: another kind of object.
-        SourceValueError: another shape, or values outside [0, 1].
-        UnreadableImageError: the picture cannot be decoded.
-        DownloadError: the picture cannot be fetched.
     """
     if is_tensor(image) or isinstance(image, np.ndarray):
         return from_rgb(image)

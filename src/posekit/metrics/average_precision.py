@@ -18,12 +18,7 @@ SMOOTHING = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Envelope:
-    """Precision that is reached at a recall or beyond it, as a falling line.
-
-    Attributes:
-        recall: (n + 3,) rising from 0 to 1.
-        precision: (n + 3,) falling to 0.
-    """
+    """Precision that is reached at a recall or beyond it: recall (n + 3,) from 0 to 1, precision (n + 3,) down to 0."""
 
     recall: Doubles
     precision: Doubles
@@ -57,10 +52,7 @@ def grid() -> Doubles:
 
 
 def over_confidence(values: Doubles, scores: Doubles, above: float) -> Doubles:
-    """Return (1000,) precision or recall over confidence, from (n,) values after detections of falling (n,) scores.
-
-    `above` is the value above the highest score.
-    """
+    """Return (1000,) the (n,) values after detections of falling scores over confidence; `above` the highest score."""
     return np.interp(-grid(), -scores, values, left=above)
 
 

@@ -45,7 +45,7 @@ class BaseTensor:
 
     def __getitem__(self, index: Index) -> "Self":
         """Return the chosen rows; an int gives an object with one row."""
-        return type(self)(self.data[index_for(self.data, index)], self.orig_shape)
+        return type(self)(self.data[_index_for(self.data, index)], self.orig_shape)
 
     def __iter__(self) -> "Iterator[Self]":
         return (self[i] for i in range(len(self)))
@@ -75,14 +75,14 @@ def as_numpy(data: Array) -> NDArray[Any]:
     return data.detach().cpu().numpy() if isinstance(data, Tensor) else data
 
 
-def row_like(data: Array, values: Sequence[float]) -> Array:
+def _row_like(data: Array, values: Sequence[float]) -> Array:
     """Return `values` as a 1-D float32 row of the same kind, and on the same device, as `data`."""
     if isinstance(data, Tensor):
         return torch.tensor(values, dtype=torch.float32, device=data.device)
     return np.array(values, np.float32)
 
 
-def index_for(data: Array, index: Index) -> Any:
+def _index_for(data: Array, index: Index) -> Any:
     """Return an index in the kind that `data` understands: masks may come from either library."""
     if isinstance(index, Tensor) and not isinstance(data, Tensor):
         return index.cpu().numpy()
@@ -161,7 +161,7 @@ class Boxes(BaseTensor):
 
     def _width_height_twice(self) -> Array:
         height, width = self.orig_shape
-        return row_like(self.data, (width, height, width, height))
+        return _row_like(self.data, (width, height, width, height))
 
 
 def _centre_size(corners: Array) -> Array:
@@ -198,7 +198,7 @@ class Keypoints(BaseTensor):
     def xyn(self) -> Array:
         """(N, K, 2) x, y divided by the picture's width and height."""
         height, width = self.orig_shape
-        return self.xy / row_like(self.data, (width, height))
+        return self.xy / _row_like(self.data, (width, height))
 
     @property
     def conf(self) -> Array | None:

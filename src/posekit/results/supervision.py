@@ -22,7 +22,7 @@ def results_to_detections(results: "Results", conf: float) -> Any:
 
     detections = sv.Detections.from_ultralytics(results)
     if results.keypoints is not None:
-        visible = drawable_points(results.keypoints, conf)[..., None].astype(np.float32) * 2
+        visible = _drawable_points(results.keypoints, conf)[..., None].astype(np.float32) * 2
         detections.data["keypoints"] = np.concatenate([as_numpy(results.keypoints.xy), visible], axis=2)
         if results.keypoints.conf is not None:
             detections.data["keypoints_confidence"] = as_numpy(results.keypoints.conf)
@@ -37,11 +37,11 @@ def results_to_keypoints(results: "Results", conf: float) -> Any:
         return sv.KeyPoints.empty()
     keypoints = sv.KeyPoints.from_ultralytics(results)
     if not keypoints.is_empty():
-        keypoints.visible = drawable_points(results.keypoints, conf)
+        keypoints.visible = _drawable_points(results.keypoints, conf)
     return keypoints
 
 
-def drawable_points(keypoints: Keypoints, conf: float) -> NDArray[np.bool_]:
+def _drawable_points(keypoints: Keypoints, conf: float) -> NDArray[np.bool_]:
     """Return (N, K) bool: confidence reaches `conf`, or, without confidences, the point is not at (0, 0)."""
     if keypoints.conf is None:
         drawable: NDArray[np.bool_] = np.any(as_numpy(keypoints.xy) != 0, axis=2)

@@ -45,7 +45,7 @@ class Scene:
 ALPHA = 0.5
 
 
-def tint_masks(picture: Picture, masks: NDArray[np.uint8], colors: list[Color], edge_width: int) -> None:
+def _tint_masks(picture: Picture, masks: NDArray[np.uint8], colors: list[Color], edge_width: int) -> None:
     """Blend N masks (N, h, w) into `picture` in place; where they overlap the earlier one is on top.
 
     Masks are letterboxed or at the size of the picture; `edge_width` is of their outlines, pixels.
@@ -55,7 +55,7 @@ def tint_masks(picture: Picture, masks: NDArray[np.uint8], colors: list[Color], 
     tint = picture.copy()
     outlines = []
     for mask, color in zip(masks[::-1], colors[::-1], strict=True):
-        full = mask_at_size(mask, picture.shape[:2])
+        full = _mask_at_size(mask, picture.shape[:2])
         contours, _ = cv2.findContours(full.view(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
         cv2.drawContours(tint, contours, -1, color, cv2.FILLED)
         outlines.append((contours, color))
@@ -64,7 +64,7 @@ def tint_masks(picture: Picture, masks: NDArray[np.uint8], colors: list[Color], 
         cv2.drawContours(picture, contours, -1, color, edge_width, cv2.LINE_AA)
 
 
-def mask_at_size(mask: NDArray[np.uint8], size_hw: tuple[int, int]) -> NDArray[np.bool_]:
+def _mask_at_size(mask: NDArray[np.uint8], size_hw: tuple[int, int]) -> NDArray[np.bool_]:
     """Return an (h, w) mask as (H, W) bool: the letterbox padding cut off, the rest resized."""
     if mask.shape == size_hw:
         return mask.astype(bool)
@@ -172,7 +172,7 @@ _SHIFT = 4  # OpenCV takes coordinates as whole numbers of 1/16 pixel
 FARTHEST = 2**15  # its whole numbers overflow far outside the picture
 
 
-def visible_points(keypoints: NDArray[np.float32], kpt_conf: float) -> NDArray[np.bool_]:
+def _visible_points(keypoints: NDArray[np.float32], kpt_conf: float) -> NDArray[np.bool_]:
     """Return (..., K) bool: which points are drawn; never those that are not finite.
 
     (..., K, 3) x y confidence are drawn from confidence `kpt_conf` on, and above 0; (..., K, 2) x y unless at (0, 0).
@@ -185,7 +185,7 @@ def visible_points(keypoints: NDArray[np.float32], kpt_conf: float) -> NDArray[n
     return chosen
 
 
-def draw_pose(
+def _draw_pose(
     picture: Picture,
     points: NDArray[np.float32],
     visible: NDArray[np.bool_],
@@ -193,15 +193,9 @@ def draw_pose(
     point_colors: Sequence[Color],
     radius: float,
 ) -> None:
-    """Draw the limbs and, over them, the dots of one object into `picture` in place.
+    """Draw the limbs, where both ends are visible, and over them the dots of one object in place.
 
-    Args:
-        picture: (H, W, 3) uint8 BGR.
-        points: (K, 2) x, y in pixels.
-        visible: (K,) bool, which points are drawn; a limb needs both ends.
-        limbs: 0-based pairs of points with the colour of each limb.
-        point_colors: K colours.
-        radius: of dots on a large object, pixels.
+    Points are (K, 2) x, y and visible (K,); the radius is that of dots on a large object.
     """
     if not visible.any():
         return
@@ -239,7 +233,7 @@ def draw_scene(picture: Picture, scene: Scene, options: DrawOptions) -> Picture:
     line_width = max(round(options.line_width or line_width_for(height, width)), 1)
     colors = list(scene.colors or map(color_of, scene.color_numbers.tolist()))
     if scene.masks is not None:
-        tint_masks(picture, scene.masks, colors, max(line_width // 2, 1))
+        _tint_masks(picture, scene.masks, colors, max(line_width // 2, 1))
     boxes = None if scene.boxes is None else np.nan_to_num(scene.boxes).clip(-FARTHEST, FARTHEST)
     if boxes is not None:
         _draw_boxes(picture, boxes, colors, scene.dashed, line_width)
@@ -300,14 +294,14 @@ def _draw_poses(picture: Picture, scene: Scene, colors: list[Color], options: Dr
         return
     schema = scene.schema or KeypointSchema(shape=(keypoints.shape[1], keypoints.shape[2]))
     palette = pose_colors(schema)
-    visible = visible_points(keypoints, options.kpt_conf)
+    visible = _visible_points(keypoints, options.kpt_conf)
     radius = picture_radius(options.kpt_radius, *picture.shape[:2])
     for i in range(len(keypoints) - 1, -1, -1):
         one_color = scene.one_color_poses or scene.colors is not None
         limb_colors = (colors[i],) * len(schema.skeleton) if one_color else palette.limbs
         limbs = list(zip(schema.skeleton, limb_colors, strict=True)) if options.kpt_line else []
         point_colors = palette.points if scene.colors is None else (colors[i],) * schema.count
-        draw_pose(picture, keypoints[i, :, :2], visible[i], limbs, point_colors, radius)
+        _draw_pose(picture, keypoints[i, :, :2], visible[i], limbs, point_colors, radius)
 
 
 def _font_sizes(boxes: NDArray[np.float32], options: DrawOptions, height: int, width: int) -> list[int]:

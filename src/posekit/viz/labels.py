@@ -21,7 +21,7 @@ Place = tuple[int, int, int, int]  # x, y, width, height in pixels
 
 
 @lru_cache(maxsize=16)
-def load_font(name: str, size: int) -> Font:
+def _load_font(name: str, size: int) -> Font:
     """Load a TrueType file or an installed font at a height in pixels.
 
     The default name is no demand: it stands for DejaVu Sans Bold, so that pictures look the same on every machine.
@@ -65,7 +65,7 @@ def draw_labels(
         boxes: (N, 4) corners, pixels.
         labels: N texts.
         colors: N plate colours.
-        font: see `load_font`.
+        font: see `_load_font`.
         font_sizes: N heights of the text, pixels.
         txt_color: black or white takes over where it would not be readable on the plate.
         line_width: of the boxes, so that plates sit flush with their outer edge.
@@ -79,7 +79,7 @@ def draw_labels(
 @lru_cache(maxsize=512)
 def text_plate(text: str, font: str, font_size: int) -> NDArray[np.float32]:
     """Return (h, w) ink from 0 (plate) to 1 (text), with a margin around the text."""
-    loaded = load_font(font, font_size)
+    loaded = _load_font(font, font_size)
     pad_x, pad_y = max(round(font_size * 0.3), 2), max(round(font_size * 0.18), 1)
     # The height is the font's own, not the text's, so that all labels of a picture are equally high.
     left, top, right, bottom = loaded.getbbox(text)

@@ -83,7 +83,7 @@ def _write_title(band: Picture, title: str, middle: tuple[int, int], width: int)
     write_ink(band, ink, corner, INK)
 
 
-def scaled_scene(scene: Scene, scale: float) -> Scene:
+def _scaled_scene(scene: Scene, scale: float) -> Scene:
     """Return the scene for a picture enlarged by `scale`; masks stay, as drawing fits them to the picture."""
     boxes, keypoints = scene.boxes, scene.keypoints
     with np.errstate(over="ignore"):  # what is too large for a number becomes infinite
@@ -118,7 +118,7 @@ def _drawn_to_fit(picture: Picture, scene: Scene, height: int, width: int) -> Pi
     scale = min(height / picture.shape[0], width / picture.shape[1])
     size = (min(max(round(picture.shape[1] * scale), 1), width), min(max(round(picture.shape[0] * scale), 1), height))
     resized = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    return draw_scene(np.asarray(resized, np.uint8), scaled_scene(scene, scale), DrawOptions())
+    return draw_scene(np.asarray(resized, np.uint8), _scaled_scene(scene, scale), DrawOptions())
 
 
 # Cyan, magenta, yellow and white stay apart for colour-blind eyes; labels are dashed besides, finds are not.
@@ -186,7 +186,7 @@ def draw_verdict(picture: Picture, verdict: Verdict) -> Picture:
     scale = max(LEAST_SIDE / max(picture.shape[:2]), 1.0)
     size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
     enlarged = picture if scale == 1 else cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC)
-    scene = scaled_scene(_verdict_scene(verdict), scale)
+    scene = _scaled_scene(_verdict_scene(verdict), scale)
     drawn = draw_scene(np.asarray(enlarged, np.uint8), scene, DrawOptions(kpt_radius=4))
     entries = (
         (f"true positive: {verdict.correct.sum()}", TRUE_POSITIVE, False),

@@ -16,17 +16,17 @@ from posekit.sample import Floats, Picture
 SUBPIXEL_BITS = 4
 
 
-def fixed_point(points: Vector) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+def _fixed_point(points: Vector) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
     """Return picture points (N, 2) as OpenCV's fixed-point integers, with pixel centres at whole numbers."""
     return np.rint((points - 0.5) * (1 << SUBPIXEL_BITS)).astype(np.int32)
 
 
-def fill_polygon(picture: Picture, points: Vector, color: Floats) -> None:
+def _fill_polygon(picture: Picture, points: Vector, color: Floats) -> None:
     """Fill the polygon (N, 2), in pixels, with a BGR colour, in place."""
-    cv2.fillPoly(picture, [fixed_point(points)], color.tolist(), cv2.LINE_AA, SUBPIXEL_BITS)
+    cv2.fillPoly(picture, [_fixed_point(points)], color.tolist(), cv2.LINE_AA, SUBPIXEL_BITS)
 
 
-def draw_box(picture: Picture, view: View, low: Vector, high: Vector, color: Floats) -> None:
+def _draw_box(picture: Picture, view: View, low: Vector, high: Vector, color: Floats) -> None:
     """Draw the axis-parallel box from `low` to `high` (3,), in the view's body frame and units, in place."""
     corners = np.array([low, high])
     for axis, end in itertools.product(range(3), range(2)):
@@ -38,7 +38,7 @@ def draw_box(picture: Picture, view: View, low: Vector, high: Vector, color: Flo
         face = _face(corners, axis, end)
         # Faces differ in brightness: the top most, then the more they face the camera.
         light = 1.0 if axis == 1 else 0.5 + 0.4 * facing
-        fill_polygon(picture, view.project(face)[:, :2], color * np.float32(light))
+        _fill_polygon(picture, view.project(face)[:, :2], color * np.float32(light))
 
 
 def _face(corners: Vector, axis: int, end: int) -> Vector:
@@ -56,20 +56,20 @@ Size = tuple[int, int]
 Texture = Callable[[Rng, Size], Picture]
 
 
-def random_color(rng: Rng) -> Floats:
+def _random_color(rng: Rng) -> Floats:
     """Return one BGR colour (3,) in 0..255: greyish more often than bright."""
     grey = rng.uniform(25, 235)
     return np.clip(grey + rng.normal(0, rng.choice([6, 14, 34]), 3), 5, 250).astype(np.float32)
 
 
-def two_colors(rng: Rng) -> tuple[Floats, Floats]:
+def _two_colors(rng: Rng) -> tuple[Floats, Floats]:
     """Return two related BGR colours (3,)."""
-    first = random_color(rng)
+    first = _random_color(rng)
     second = np.clip(first * rng.uniform(0.6, 1.45) + rng.normal(0, 18, 3), 5, 250)
     return first, second.astype(np.float32)
 
 
-def mix(weight: Floats, first: Floats, second: Floats) -> Picture:
+def _mix(weight: Floats, first: Floats, second: Floats) -> Picture:
     """Return the (H, W, 3) uint8 blend of two BGR colours by a weight (H, W) in [0, 1]."""
     level = np.clip(weight * 255, 0, 255).astype(np.uint8)
     ramp = np.linspace(first, second, 256).astype(np.uint8)
@@ -86,20 +86,20 @@ def _grid(size: Size) -> tuple[Floats, Floats]:
     return x[None], y[:, None]
 
 
-def plain(rng: Rng, size: Size) -> Picture:
+def _plain(rng: Rng, size: Size) -> Picture:
     """One colour."""
-    return np.full((*size, 3), random_color(rng), np.uint8)
+    return np.full((*size, 3), _random_color(rng), np.uint8)
 
 
-def gradient(rng: Rng, size: Size) -> Picture:
+def _gradient(rng: Rng, size: Size) -> Picture:
     """A slope between two colours in any direction."""
     x, y = _grid(size)
     angle = rng.uniform(0, 2 * np.pi)
     slope = x * np.float32(np.cos(angle)) + y * np.float32(np.sin(angle))
-    return mix((slope - slope.min()) / max(float(np.ptp(slope)), 1e-6), *two_colors(rng))
+    return _mix((slope - slope.min()) / max(float(np.ptp(slope)), 1e-6), *_two_colors(rng))
 
 
-def clouds(rng: Rng, size: Size) -> Picture:
+def _clouds(rng: Rng, size: Size) -> Picture:
     """Noise of several scales, smooth to rough."""
     height, width = size
     field = np.zeros(size, np.float32)
@@ -110,54 +110,54 @@ def clouds(rng: Rng, size: Size) -> Picture:
         octave = rng.uniform(-1, 1, (rows, columns)).astype(np.float32)
         field += np.float32(strength) * cv2.resize(octave, (width, height), interpolation=cv2.INTER_LINEAR)
         strength, cells = strength * roughness, cells * 2.6
-    return mix(field * np.float32(0.35) + np.float32(0.5), *two_colors(rng))
+    return _mix(field * np.float32(0.35) + np.float32(0.5), *_two_colors(rng))
 
 
-def stripes(rng: Rng, size: Size) -> Picture:
+def _stripes(rng: Rng, size: Size) -> Picture:
     """Parallel stripes, hard or soft."""
     x, y = _grid(size)
     angle = rng.choice([0, np.pi / 2, rng.uniform(0, np.pi)])
     waves = np.float32(2 * np.pi * rng.uniform(3, 16))
     wave = np.sin((x * np.float32(np.cos(angle)) + y * np.float32(np.sin(angle))) * waves)
-    return mix(wave * np.float32(rng.choice([0.5, 4])) + np.float32(0.5), *two_colors(rng))
+    return _mix(wave * np.float32(rng.choice([0.5, 4])) + np.float32(0.5), *_two_colors(rng))
 
 
-def tiles(rng: Rng, size: Size) -> Picture:
+def _tiles(rng: Rng, size: Size) -> Picture:
     """A chequered or grouted grid."""
     x, y = _grid(size)
     cells = rng.uniform(3, 12)
     columns, rows = x * np.float32(cells), y * np.float32(cells * rng.choice([1, 1.6]))
     if rng.random() < 0.5:
-        return mix(((np.floor(columns) + np.floor(rows)) % 2).astype(np.float32), *two_colors(rng))
+        return _mix(((np.floor(columns) + np.floor(rows)) % 2).astype(np.float32), *_two_colors(rng))
     joint = np.float32(rng.uniform(0.03, 0.1))
-    return mix(((columns % 1 < joint) | (rows % 1 < joint)).astype(np.float32), *two_colors(rng))
+    return _mix(((columns % 1 < joint) | (rows % 1 < joint)).astype(np.float32), *_two_colors(rng))
 
 
-def bricks(rng: Rng, size: Size) -> Picture:
+def _bricks(rng: Rng, size: Size) -> Picture:
     """Rows of bricks, each row shifted by half a brick."""
     x, y = _grid(size)
     rows = y * np.float32(rng.uniform(7, 18))
     columns = x * np.float32(rng.uniform(3, 7)) + (np.floor(rows) % 2) * np.float32(0.5)
-    return mix(((columns % 1 < 0.06) | (rows % 1 < 0.13)).astype(np.float32), *two_colors(rng))
+    return _mix(((columns % 1 < 0.06) | (rows % 1 < 0.13)).astype(np.float32), *_two_colors(rng))
 
 
-def planks(rng: Rng, size: Size) -> Picture:
+def _planks(rng: Rng, size: Size) -> Picture:
     """A floor of boards or slabs that run towards a vanishing point at the top edge."""
     x, y = _grid(size)
     distance = 1 / (y + np.float32(0.12))
     across = (x - np.float32(rng.uniform(0, size[1] / min(size)))) * distance * np.float32(rng.uniform(1, 4))
     along = np.log(distance) * np.float32(rng.uniform(2, 6))
     if rng.random() < 0.4:
-        return mix(((np.floor(across) + np.floor(along)) % 2).astype(np.float32), *two_colors(rng))
+        return _mix(((np.floor(across) + np.floor(along)) % 2).astype(np.float32), *_two_colors(rng))
     shade = np.sin(np.floor(across) * np.float32(12.9)) * np.float32(0.5) + np.float32(0.5)
-    return mix(np.broadcast_to(shade, size) * (across % 1 > 0.05), *two_colors(rng))
+    return _mix(np.broadcast_to(shade, size) * (across % 1 > 0.05), *_two_colors(rng))
 
 
-WALLS: tuple[Texture, ...] = (plain, gradient, gradient, clouds, clouds, stripes, tiles, bricks)
-FLOORS: tuple[Texture, ...] = (plain, gradient, clouds, clouds, planks, planks, tiles)
+WALLS: tuple[Texture, ...] = (_plain, _gradient, _gradient, _clouds, _clouds, _stripes, _tiles, _bricks)
+FLOORS: tuple[Texture, ...] = (_plain, _gradient, _clouds, _clouds, _planks, _planks, _tiles)
 
 
-def draw_clutter(rng: Rng, picture: Picture, count: int, horizon: float) -> None:
+def _draw_clutter(rng: Rng, picture: Picture, count: int, horizon: float) -> None:
     """Draw `count` random things in place, standing on or hanging above the `horizon` (a pixel row)."""
     for _ in range(count):
         THINGS[int(rng.integers(len(THINGS)))](rng, picture, horizon)
@@ -175,8 +175,8 @@ def _furniture(rng: Rng, picture: Picture, horizon: float) -> None:
     x, y, unit = _spot(rng, picture, horizon)
     view = View(yaw=rng.uniform(-0.8, 0.8), pitch=rng.uniform(0.1, 0.4), roll=0.0, scale=unit, x=x, y=y)
     half = np.array([rng.uniform(0.06, 0.35), rng.uniform(0.1, 0.6), rng.uniform(0.06, 0.25)])
-    color = random_color(rng)
-    draw_box(picture, view, half * (-1, 0, -1), half, color)
+    color = _random_color(rng)
+    _draw_box(picture, view, half * (-1, 0, -1), half, color)
     shelves = int(rng.integers(0, 4))
     for level in np.linspace(0, 1, shelves + 2)[1:-1]:
         line = np.array([[-half[0], half[1] * level, half[2]], [half[0], half[1] * level, half[2]]])
@@ -187,21 +187,21 @@ def _table(rng: Rng, picture: Picture, horizon: float) -> None:
     x, y, unit = _spot(rng, picture, horizon)
     view = View(yaw=rng.uniform(-0.8, 0.8), pitch=rng.uniform(0.1, 0.35), roll=0.0, scale=unit, x=x, y=y)
     wide, high, deep = rng.uniform(0.15, 0.45), rng.uniform(0.25, 0.5), rng.uniform(0.1, 0.25)
-    color = random_color(rng)
+    color = _random_color(rng)
     leg = np.array([0.02, 0.0, 0.02])
     for sx, sz in ((-1, -1), (1, -1), (-1, 1), (1, 1)):
         foot = np.array([sx * wide * 0.9, 0.0, sz * deep * 0.9])
-        draw_box(picture, view, foot - leg, foot + leg + (0, high, 0), color * np.float32(0.75))
-    draw_box(picture, view, np.array([-wide, high, -deep]), np.array([wide, high + 0.04, deep]), color)
+        _draw_box(picture, view, foot - leg, foot + leg + (0, high, 0), color * np.float32(0.75))
+    _draw_box(picture, view, np.array([-wide, high, -deep]), np.array([wide, high + 0.04, deep]), color)
 
 
 def _line(picture: Picture, ends: Vector, width: float, color: Floats) -> None:
-    (x0, y0), (x1, y1) = fixed_point(ends).tolist()
+    (x0, y0), (x1, y1) = _fixed_point(ends).tolist()
     cv2.line(picture, (x0, y0), (x1, y1), color.tolist(), max(round(width), 1), cv2.LINE_AA, SUBPIXEL_BITS)
 
 
 def _disc(picture: Picture, x: float, y: float, radii: tuple[float, float], color: Floats) -> None:
-    (center,) = fixed_point(np.array([[x, y]])).tolist()
+    (center,) = _fixed_point(np.array([[x, y]])).tolist()
     axes = tuple(round(max(radius, 0.5) * (1 << SUBPIXEL_BITS)) for radius in radii)
     cv2.ellipse(picture, center, axes, 0, 0, 360, color.tolist(), -1, cv2.LINE_AA, SUBPIXEL_BITS)
 
@@ -209,12 +209,12 @@ def _disc(picture: Picture, x: float, y: float, radii: tuple[float, float], colo
 def _pole(rng: Rng, picture: Picture, horizon: float) -> None:
     """A lamp post or a hat stand: as slim and as tall as a person."""
     x, y, unit = _spot(rng, picture, horizon)
-    high, color = rng.uniform(0.5, 1.4) * unit, random_color(rng)
+    high, color = rng.uniform(0.5, 1.4) * unit, _random_color(rng)
     width = unit * rng.uniform(0.012, 0.05)
     _line(picture, np.array([[x, y], [x, y - high]]), width, color)
     if rng.random() < 0.6:
         radius = unit * rng.uniform(0.03, 0.09)
-        _disc(picture, x, y - high, (radius, radius * rng.uniform(0.7, 1.3)), random_color(rng))
+        _disc(picture, x, y - high, (radius, radius * rng.uniform(0.7, 1.3)), _random_color(rng))
 
 
 def _tree(rng: Rng, picture: Picture, horizon: float) -> None:
@@ -235,10 +235,10 @@ def _frame(rng: Rng, picture: Picture, horizon: float) -> None:
     centre = np.array([rng.uniform(0, 1) * width, rng.uniform(0.1, 0.9) * max(horizon, 0.3 * height)])
     half = rng.uniform(0.05, 0.2, 2) * min(height, width)
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
-    fill_polygon(picture, centre + corners * half, random_color(rng))
-    fill_polygon(picture, centre + corners * half * rng.uniform(0.75, 0.93), random_color(rng))
+    _fill_polygon(picture, centre + corners * half, _random_color(rng))
+    _fill_polygon(picture, centre + corners * half * rng.uniform(0.75, 0.93), _random_color(rng))
     if rng.random() < 0.5:
-        _line(picture, centre + half * [[0, -1], [0, 1]], half[0] * 0.08, random_color(rng))
+        _line(picture, centre + half * [[0, -1], [0, 1]], half[0] * 0.08, _random_color(rng))
 
 
 def _polygon(rng: Rng, picture: Picture, horizon: float) -> None:
@@ -247,12 +247,12 @@ def _polygon(rng: Rng, picture: Picture, horizon: float) -> None:
     angles = np.sort(rng.uniform(0, 2 * np.pi, corners))
     reach = rng.uniform(0.04, 0.3) * min(height, width) * rng.uniform(0.5, 1, corners)
     outline = np.stack([np.cos(angles) * reach, np.sin(angles) * reach], 1)
-    fill_polygon(picture, rng.uniform(0, 1, 2) * (width, height) + outline, random_color(rng))
+    _fill_polygon(picture, rng.uniform(0, 1, 2) * (width, height) + outline, _random_color(rng))
 
 
 def _ball(rng: Rng, picture: Picture, horizon: float) -> None:
     x, y, unit = _spot(rng, picture, horizon)
-    radius, color = unit * rng.uniform(0.03, 0.12), random_color(rng)
+    radius, color = unit * rng.uniform(0.03, 0.12), _random_color(rng)
     for share, tone in ((1.0, 0.6), (0.85, 0.8), (0.6, 1.0), (0.3, 1.15)):
         shift = (1 - share) * 0.35 * radius
         tint = np.minimum(color * np.float32(tone), 255).astype(np.float32)
@@ -315,7 +315,7 @@ def make_backdrop(rng: np.random.Generator, settings: SceneSettings, horizon: fl
     if rng.random() < 0.8 and settings.size[0] - row >= 2:
         picture[row:] = floor(rng, (settings.size[0] - row, settings.size[1]))
     low, high = settings.clutter
-    draw_clutter(rng, picture, int(rng.integers(low, high + 1)), horizon)
+    _draw_clutter(rng, picture, int(rng.integers(low, high + 1)), horizon)
     sigma = float(rng.choice([0.0, rng.uniform(0.001, 0.012)], p=[0.4, 0.6])) * min(settings.size)
     return blurred(picture, sigma)
 
@@ -337,7 +337,7 @@ NEAR_GROUND = 0.22
 def draw_ground(rng: np.random.Generator, picture: Picture, figures: Sequence[Figure], light: Light) -> Picture:
     """Return the picture with seats and shadows of the figures on it; the figures are drawn later."""
     for figure in figures:
-        seat_color = random_color(rng)
+        seat_color = _random_color(rng)
         if figure.pose.seated:
             _draw_seat(picture, figure, seat_color)
     return _shaded(picture, figures, light, strength=float(rng.uniform(0.2, 0.6)))
@@ -347,7 +347,7 @@ def _draw_seat(picture: Picture, figure: Figure, color: np.ndarray[tuple[int, ..
     body = figure.skeleton.proportions
     top = float(figure.skeleton.points["pelvis"][1]) - 0.075 * body.girth
     low, high = np.array([-0.15, 0.0, -0.14]), np.array([0.15, max(top, 0.02), 0.12])
-    draw_box(picture, figure.view, low, high, color)
+    _draw_box(picture, figure.view, low, high, color)
 
 
 def _shaded(picture: Picture, figures: Sequence[Figure], light: Light, strength: float) -> Picture:

@@ -84,14 +84,14 @@ def _upright(rng: np.random.Generator, arms: Angles, legs: Angles, lean: float =
     )
 
 
-def standing(rng: np.random.Generator) -> Pose:
+def _standing(rng: np.random.Generator) -> Pose:
     """Feet on the ground, arms hanging."""
     apart = rng.uniform(1, 10)
     legs = _legs(rng, (2, apart, -8, 5), (2, apart, -8, 5))
     return _upright(rng, _arms(rng, (2, 9, 5, 14), (2, 9, 5, 14)), legs)
 
 
-def walking(rng: np.random.Generator) -> Pose:
+def _walking(rng: np.random.Generator) -> Pose:
     """Left leg ahead, arms swinging against the legs."""
     step = rng.uniform(0.4, 1.0)
     legs = _legs(rng, (26 * step, 2, -4, 8), (-20 * step, 2, -4, 26 * step))
@@ -99,62 +99,62 @@ def walking(rng: np.random.Generator) -> Pose:
     return _upright(rng, arms, legs, lean=3)
 
 
-def running(rng: np.random.Generator) -> Pose:
+def _running(rng: np.random.Generator) -> Pose:
     """Left knee high, right leg trailing, elbows bent."""
     legs = _legs(rng, (62, 2, 0, 72), (-22, 2, 0, 62), (12, 3, 4, 20))
     arms = _arms(rng, (-48, 14, 10, 85), (38, 10, 25, 92), (12, 6, 10, 14))
     return replace(_upright(rng, arms, legs, lean=10), lift=float(rng.uniform(0, 0.06)))
 
 
-def sitting(rng: np.random.Generator) -> Pose:
+def _sitting(rng: np.random.Generator) -> Pose:
     """On a seat, hands near the lap or on the knees."""
     legs = _legs(rng, (85, 9, 0, 82), (85, 9, 0, 82), (5, 6, 6, 12))
     arms = _arms(rng, (32, 10, 25, 55), (32, 10, 25, 55), (14, 6, 14, 20))
     return replace(_upright(rng, arms, legs), spine=_draw(rng, (8, 0, 0), (9, 4, 8)), seated=True)
 
 
-def arms_raised(rng: np.random.Generator) -> Pose:
+def _arms_raised(rng: np.random.Generator) -> Pose:
     """Both arms up."""
-    return _upright(rng, _arms(rng, (165, 18, 0, 20), (165, 18, 0, 20), (14, 12, 15, 22)), standing(rng).legs)
+    return _upright(rng, _arms(rng, (165, 18, 0, 20), (165, 18, 0, 20), (14, 12, 15, 22)), _standing(rng).legs)
 
 
-def arms_spread(rng: np.random.Generator) -> Pose:
+def _arms_spread(rng: np.random.Generator) -> Pose:
     """Both arms out to the sides."""
     arms = _arms(rng, (4, 82, -5, 16), (4, 82, -5, 16), (8, 18, 25, 14))
     return _upright(rng, arms, _legs(rng, (3, 14, -8, 5), (3, 14, -8, 5)))
 
 
-def waving(rng: np.random.Generator) -> Pose:
+def _waving(rng: np.random.Generator) -> Pose:
     """Left hand beside or above the head, the other arm hanging."""
     arms = _arms(rng, (10, 100, -85, 70), (2, 9, 5, 16), (10, 18, 12, 22))
-    return _upright(rng, arms, standing(rng).legs)
+    return _upright(rng, arms, _standing(rng).legs)
 
 
-def reaching(rng: np.random.Generator) -> Pose:
+def _reaching(rng: np.random.Generator) -> Pose:
     """Left arm stretched forward."""
     arms = _arms(rng, (85, 10, 5, 14), (4, 12, 8, 30), (22, 14, 14, 12))
-    return _upright(rng, arms, standing(rng).legs, lean=4)
+    return _upright(rng, arms, _standing(rng).legs, lean=4)
 
 
-def hands_on_hips(rng: np.random.Generator) -> Pose:
+def _hands_on_hips(rng: np.random.Generator) -> Pose:
     """Elbows out, hands at the waist."""
     arms = _arms(rng, (-14, 42, 68, 92), (-14, 42, 68, 92), (5, 5, 6, 6))
-    return _upright(rng, arms, standing(rng).legs)
+    return _upright(rng, arms, _standing(rng).legs)
 
 
-def arms_crossed(rng: np.random.Generator) -> Pose:
+def _arms_crossed(rng: np.random.Generator) -> Pose:
     """Forearms in front of the chest."""
     arms = _arms(rng, (26, 8, 72, 100), (30, 8, 72, 108), (4, 4, 6, 6))
-    return _upright(rng, arms, standing(rng).legs)
+    return _upright(rng, arms, _standing(rng).legs)
 
 
-def phoning(rng: np.random.Generator) -> Pose:
+def _phoning(rng: np.random.Generator) -> Pose:
     """Left hand at the ear."""
     arms = _arms(rng, (48, 30, -5, 138), (4, 10, 8, 30), (10, 8, 10, 5))
-    return _upright(rng, arms, standing(rng).legs)
+    return _upright(rng, arms, _standing(rng).legs)
 
 
-def bending(rng: np.random.Generator) -> Pose:
+def _bending(rng: np.random.Generator) -> Pose:
     """Hips and back bent forward, arms hanging to the ground."""
     hinge, back = rng.uniform(15, 55), rng.uniform(20, 45)
     drop = hinge + back - 10
@@ -167,7 +167,7 @@ def bending(rng: np.random.Generator) -> Pose:
     )
 
 
-def squatting(rng: np.random.Generator) -> Pose:
+def _squatting(rng: np.random.Generator) -> Pose:
     """Knees deeply bent, arms forward."""
     depth = rng.uniform(0.6, 1.0)
     legs = _legs(rng, (105 * depth, 16, -12, 125 * depth), (105 * depth, 16, -12, 125 * depth), (4, 5, 5, 5))
@@ -175,14 +175,14 @@ def squatting(rng: np.random.Generator) -> Pose:
     return replace(_upright(rng, arms, legs, lean=18), spine=_draw(rng, (22, 0, 0), (7, 4, 6)))
 
 
-def jumping(rng: np.random.Generator) -> Pose:
+def _jumping(rng: np.random.Generator) -> Pose:
     """Off the ground, limbs flung apart."""
     arms = _arms(rng, (60, 70, 0, 25), (60, 70, 0, 25), (40, 30, 20, 20))
     legs = _legs(rng, (10, 20, -8, 35), (10, 20, -8, 35), (28, 10, 8, 28))
     return replace(_upright(rng, arms, legs), lift=float(rng.uniform(0.04, 0.2)))
 
 
-def lying(rng: np.random.Generator) -> Pose:
+def _lying(rng: np.random.Generator) -> Pose:
     """On the back, the belly or a side."""
     pitch, roll = ((-90, 0), (90, 0), (0, 90))[int(rng.integers(3))]
     return Pose(
@@ -195,9 +195,9 @@ def lying(rng: np.random.Generator) -> Pose:
 
 
 POSES: tuple[tuple[float, Callable[[np.random.Generator], Pose]], ...] = (
-    (0.18, standing), (0.17, walking), (0.10, running), (0.12, sitting), (0.06, arms_raised), (0.04, arms_spread),
-    (0.06, waving), (0.06, reaching), (0.05, hands_on_hips), (0.03, arms_crossed), (0.03, phoning), (0.05, bending),
-    (0.04, squatting), (0.05, jumping), (0.03, lying),
+    (0.18, _standing), (0.17, _walking), (0.10, _running), (0.12, _sitting), (0.06, _arms_raised),
+    (0.04, _arms_spread), (0.06, _waving), (0.06, _reaching), (0.05, _hands_on_hips), (0.03, _arms_crossed),
+    (0.03, _phoning), (0.05, _bending), (0.04, _squatting), (0.05, _jumping), (0.03, _lying),
 )  # fmt: skip
 
 SIDES = (("left", 1.0), ("right", -1.0))

@@ -125,7 +125,7 @@ PUPIL = Paint(base=(28.0, 30.0, 34.0))
 Offset = tuple[float, float, float]
 
 
-def head_parts(skeleton: Skeleton, looks: Looks) -> list[Part]:
+def _head_parts(skeleton: Skeleton, looks: Looks) -> list[Part]:
     """Return the head in the figure's body frame."""
     # A hat presses high hair flat.
     cut = looks.hair_cut if looks.hat_kind == "none" else UNDER_HAT.get(looks.hair_cut, looks.hair_cut)
@@ -279,7 +279,7 @@ THIGH: Widths = (0.06, 0.06, 0.051, 0.041)
 SHIN: Widths = (0.039, 0.043, 0.035, 0.024)
 
 
-def arm_parts(skeleton: Skeleton, looks: Looks) -> list[Part]:
+def _arm_parts(skeleton: Skeleton, looks: Looks) -> list[Part]:
     """Return both arms with hands, sleeved by `looks.sleeve`."""
     parts: list[Part] = []
     for side, sign in SIDES:
@@ -290,7 +290,7 @@ def arm_parts(skeleton: Skeleton, looks: Looks) -> list[Part]:
     return parts
 
 
-def leg_parts(skeleton: Skeleton, looks: Looks) -> list[Part]:
+def _leg_parts(skeleton: Skeleton, looks: Looks) -> list[Part]:
     """Return both legs with feet: in trousers by `looks.trouser`, bare under a skirt."""
     parts: list[Part] = []
     for side, _ in SIDES:
@@ -365,7 +365,7 @@ def _foot(skeleton: Skeleton, side: str, shoes: Paint) -> Part:
 EASE = 0.006
 
 
-def trunk_parts(skeleton: Skeleton, looks: Looks) -> list[Part]:
+def _trunk_parts(skeleton: Skeleton, looks: Looks) -> list[Part]:
     """Return chest, belly, pelvis and neck in the figure's body frame, clothed."""
     parts = [_neck(skeleton, looks.skin), _collar(skeleton, looks.top), _chest(skeleton, looks.top)]
     belly, pelvis = _belly(skeleton, looks.top), _pelvis(skeleton, looks.bottom)
@@ -374,7 +374,7 @@ def trunk_parts(skeleton: Skeleton, looks: Looks) -> list[Part]:
     return [*parts, clothed(belly, looks.top, EASE), pelvis]
 
 
-def skirt_parts(skeleton: Skeleton, looks: Looks) -> list[Part]:
+def _skirt_parts(skeleton: Skeleton, looks: Looks) -> list[Part]:
     """Return the skirt: a cone from the hips down between the thighs."""
     points, body, pelvis = skeleton.points, skeleton.proportions, skeleton.frames["pelvis"]
     share = 0.55 + 0.45 * looks.trouser
@@ -484,13 +484,13 @@ class Figure:
 
     def parts(self) -> list[Part]:
         """Return all solid pieces in the figure's body frame."""
-        skirt = skirt_parts(self.skeleton, self.looks) if self.looks.skirt else []
+        skirt = _skirt_parts(self.skeleton, self.looks) if self.looks.skirt else []
         return [
-            *leg_parts(self.skeleton, self.looks),
+            *_leg_parts(self.skeleton, self.looks),
             *skirt,
-            *trunk_parts(self.skeleton, self.looks),
-            *arm_parts(self.skeleton, self.looks),
-            *head_parts(self.skeleton, self.looks),
+            *_trunk_parts(self.skeleton, self.looks),
+            *_arm_parts(self.skeleton, self.looks),
+            *_head_parts(self.skeleton, self.looks),
         ]
 
 

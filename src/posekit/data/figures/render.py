@@ -66,7 +66,7 @@ class Outline(NamedTuple):
     paint: Paint
 
 
-def outline_parts(parts: Sequence[Part], view: View, light: Light) -> list[Outline]:
+def _outline_parts(parts: Sequence[Part], view: View, light: Light) -> list[Outline]:
     """Return the outlines of parts that are thick enough to be seen, from far to near."""
     ends = view.project(np.array([(part.start, part.end) for part in parts]))  # (P, 2, 3)
     start, step = ends[:, 0], ends[:, 1] - ends[:, 0]
@@ -162,7 +162,7 @@ def draw_layer(parts: Sequence[Part], view: View, light: Light, size: tuple[int,
 
     Parts are in the figure's body frame, `size` is (H, W) of the picture. None when the figure lies outside of it.
     """
-    outlines = outline_parts(parts, view, light)
+    outlines = _outline_parts(parts, view, light)
     if not outlines:
         return None
     extents = np.array([outline.extent for outline in outlines])

@@ -7,7 +7,7 @@ The eight values of a keypoint (their names are in `decode`):
 | 0, 1 | x, y as fractions of the picture |
 | 2 | logit of being findable (labelled at all) |
 | 3 | logit of being visible |
-| 4, 5, 6 | logarithm of l11, l21, logarithm of l22 of the precision's Cholesky factor |
+| 4, 5, 6 | log l11, l21, log l22: with L = [[l11, 0], [l21, l22]] the precision, inverse of the covariance, is L L^T |
 | 7 | what the keypoint adds to the logit of its class |
 """
 

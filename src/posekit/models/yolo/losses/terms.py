@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, interpolate, one_hot
 
-from posekit.models.yolo.decode import DecodeRule, expected_distances, keypoint_places
+from posekit.models.yolo.decode import DecodeRule, keypoint_places
 from posekit.models.yolo.heads import BranchOutputs
 from posekit.models.yolo.layers import RealNVP
 from posekit.models.yolo.losses.assign import Positives, complete_iou
@@ -151,7 +151,7 @@ def class_term(assigned: Assigned) -> Tensor:
 
 def box_term(assigned: Assigned) -> Tensor:
     """Return 1 - CIoU of the boxes, weighted by score, in cells."""
-    near, far = expected_distances(assigned.box_bins[..., None])[..., 0].chunk(2, 1)
+    near, far = _distances(assigned.box_bins).chunk(2, 1)
     found = torch.cat((assigned.points - near, assigned.points + far), 1)
     overlap = complete_iou(found, assigned.true_boxes / assigned.strides)
     return ((1 - overlap) * assigned.positives.scores).sum() / assigned.weight_sum
@@ -183,6 +183,16 @@ def distribution_focal_loss(bins: Tensor, target: Tensor) -> Tensor:
     index = lower.long()[..., None]
     below, above = log_p.gather(-1, index)[..., 0], log_p.gather(-1, index + 1)[..., 0]
     return -((1 - share) * below + share * above)
+
+
+def _distances(bins: Tensor) -> Tensor:
+    """Return the distances (P, 4) in cells that bins (P, 4, reg_max) stand for.
+
+    It is `decode.expected_distances` with the bins last: the gradient of that one has other last digits.
+    """
+    if bins.shape[2] == 1:
+        return bins[:, :, 0]
+    return bins.softmax(2) @ torch.arange(bins.shape[2], device=bins.device, dtype=bins.dtype)
 
 
 def _true_distances(assigned: Assigned) -> Tensor:

@@ -1,12 +1,14 @@
-"""From raw outputs to detections: gathering first and decoding all afterwards agree."""
+"""From raw outputs to detections: gathering first and decoding all afterwards agree; augmentation is as recorded."""
 
+import numpy as np
 import pytest
 import torch
 
-from golden.networks import golden_input
+from golden.networks import FOLDER, assert_recorded, golden_input, golden_network
 from posekit.models.yolo.decode import (
     DecodeRule,
     anchor_points,
+    augmented_predictions,
     decode_dense,
     detect_dense,
     detect_one2many,
@@ -55,3 +57,15 @@ def test_detections_keep_what_was_asked_for(choice):
     assert torch.equal(found.scores, found.scores.sort(descending=True).values)
     assert choice.classes is None or set(found.classes.tolist()) <= set(choice.classes)
     assert (len(found.boxes) == 0) == (choice.conf == 0.999)
+
+
+def test_augmented_predictions_equal_the_recording():
+    network = golden_network("yolov8n")
+    rule = DecodeRule.of(network.head.spec)
+
+    def predict(images):
+        return decode_dense(network(images)["one2many"], rule, network.strides)
+
+    with torch.no_grad(), np.load(FOLDER / "models" / "yolov8n_tta.npz") as file:
+        joined = augmented_predictions(predict, golden_input(128, 160), network.max_stride, len(network.strides))
+        assert_recorded(file, "decoded", joined, absolute=1e-3, relative=1e-4)

@@ -1,9 +1,11 @@
+"""What is frozen, and what learns faster."""
+
 import logging
 
 import pytest
 
 from posekit.errors import SettingError
-from posekit.models.yolo.training import YoloTraining
+from posekit.models.yolo.training import YoloTraining, fast_parameters
 from small_networks import small_network
 
 
@@ -70,3 +72,11 @@ def test_what_was_frozen_elsewhere_is_trained_with_a_warning(caplog):
 def test_layers_that_do_not_exist_or_all_of_them_are_refused(freeze):
     with pytest.raises(SettingError, match="freeze="):
         freeze_layers(small_network("yolov8n-pose"), freeze)
+
+
+def test_class_branches_of_the_head_are_boosted_and_nothing_that_shares_their_name():
+    names = fast_parameters(small_network("yolo26n-seg"))
+    assert {name.split(".")[2] for name in names} == {"cv3", "one2one_cv3", "proto"}
+    assert {name.split(".")[3] for name in names if ".proto." in name} == {"semseg"}
+    assert {name.split(".")[1] for name in names} == {"23"}
+    assert "model.23.cv3.0.2.bias" in names
