@@ -35,10 +35,11 @@ from posekit.results.detected import Detected
 from posekit.schema.schema import KeypointSchema
 from posekit.tasks import TRAINERS
 
-VISIBLE_FROM = 0.5
-
-
-VISIBLE = 2
+VISIBLE_FROM: Final = 0.5
+VISIBLE: Final = 2
+NAMES: Final = {"dataset_dir": "data", "batch_size": "batch", "lr": "lr0", "num_workers": "workers"}
+DETECTION: Final = "detection"  # the published detection weights of a model's size, as the start of training
+PREVIEW_WEIGHTS: Final = "rf-detr-keypoint-preview-xlarge.pth"
 
 
 def to_supervision(found: Detected[Tensor], size: tuple[int, int], names: dict[int, str]) -> Any:
@@ -75,9 +76,6 @@ def to_supervision(found: Detected[Tensor], size: tuple[int, int], names: dict[i
     )
 
 
-NAMES: Final = {"dataset_dir": "data", "batch_size": "batch", "lr": "lr0", "num_workers": "workers"}
-
-
 def settings_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings for arguments of either name; ``output_dir`` becomes the folder of the run.
 
@@ -99,15 +97,6 @@ def settings_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
             raise SettingError(f"grad_accum_steps={steps!r} must be a number of batches, 1 or more")
         settings["nbs"] = settings.get("batch", SETTINGS["batch"]) * steps
     return settings
-
-
-DETECTION: Final = "detection"
-
-
-"""The published detection weights of a model's size, as the start of training."""
-
-
-PREVIEW_WEIGHTS: Final = "rf-detr-keypoint-preview-xlarge.pth"
 
 
 class RFDETR:
@@ -147,7 +136,7 @@ class RFDETR:
 
         Returns:
             One `supervision.Detections` per picture, best first, in pixels of the picture (see
-            `models.rfdetr.supervision`); a list for a list.
+            `to_supervision`); a list for a list.
 
         Raises:
             SettingError: the threshold is outside 0 ... 1.
@@ -165,7 +154,7 @@ class RFDETR:
         Args:
             **arguments: ``data`` (or ``dataset_dir``), ``epochs`` and other settings of `TrainSettings`;
                 ``batch_size``, ``grad_accum_steps``, ``lr``, ``num_workers`` and ``output_dir`` are understood, too.
-                What is not given is as in `models.rfdetr.recipe`.
+                What is not given is as in `posekit.models.rfdetr.training`.
 
         Returns:
             The numbers of the best weights.

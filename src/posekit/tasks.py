@@ -336,7 +336,7 @@ class DetectionTrainer:
         self._running, self.loss_names = progress, progress.loss_names
 
     def get_dataset(self) -> dict[str, Any]:
-        """Return the data set in plain values: `posekit.data.dataset_dict.dataset_dict` says which.
+        """Return the data set in plain values: `posekit.data.description.dataset_dict` says which.
 
         Raises:
             DatasetNotFoundError, DatasetError, DatasetTypeError, DatasetKeyError, SchemaError: it cannot be used.

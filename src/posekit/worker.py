@@ -1,4 +1,4 @@
-"""One of several processes that `posekit.engine.launch.job` has started, from its first to its last line."""
+"""One of several processes that `posekit.engine.launch` has started, from its first to its last line."""
 
 import os
 import shutil

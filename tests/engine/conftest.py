@@ -1,5 +1,7 @@
 """Trainings that take a second: a quarter of a nano network on drawn people of 64 pixels."""
 
+from contextlib import contextmanager
+
 import pytest
 import torch
 import yaml
@@ -41,21 +43,21 @@ def outlines(tmp_path_factory):
     return data
 
 
-@pytest.fixture
-def definition(tmp_path):
+@pytest.fixture(scope="session")
+def definition(tmp_path_factory):
     """Return a function that gives the definition file of a small network."""
 
     def write(name="yolov8n-pose", **changes):
-        path = tmp_path / f"{name}.yaml"
+        path = tmp_path_factory.mktemp("definition") / f"{name}.yaml"
         path.write_text(yaml.safe_dump(small_definition(name, **changes)))
         return path
 
     return write
 
 
-@pytest.fixture
-def train(here, definition, people):
-    """Return a function that trains a small network, and gives its trainer."""
+@pytest.fixture(scope="session")
+def any_training(definition, people):
+    """Return a function that trains a small network in the working folder, and gives its trainer."""
 
     def run(network="yolov8n-pose", *, model=None, callbacks=(), **settings):
         yolo = YOLO(model or definition(network))
@@ -66,3 +68,26 @@ def train(here, definition, people):
         return yolo.trainer
 
     return run
+
+
+@pytest.fixture
+def train(here, any_training):
+    """The same in an empty folder, for a user without settings."""
+    return any_training
+
+
+@pytest.fixture(scope="session")
+def elsewhere(tmp_path_factory):
+    """Return a context in a folder of its own, for what several tests look at."""
+
+    @contextmanager
+    def enter(name):
+        folder, threads = tmp_path_factory.mktemp(name), torch.get_num_threads()
+        torch.set_num_threads(1)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            patch.setenv("POSEKIT_CONFIG_DIR", str(folder / "config"))
+            yield folder
+        torch.set_num_threads(threads)
+
+    return enter

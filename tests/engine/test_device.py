@@ -83,9 +83,9 @@ print(layers())
 
 @pytest.mark.skipif(sys.platform != "linux", reason="it is about glibc")
 def test_choosing_the_processor_spares_page_faults():
-    kept = _faults("select_device('cpu')")
-    assert kept < 200
-    assert _faults("") > 4 * max(kept, 50)  # else the test proves nothing
+    if _faults("") < 800:
+        pytest.skip("here the heap happens to lie so that freed memory stays anyway")
+    assert _faults("select_device('cpu')") < 200
 
 
 def _faults(choice):

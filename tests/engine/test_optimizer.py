@@ -32,7 +32,7 @@ from posekit.engine.optimizer import (
     warmup_length,
 )
 from posekit.errors import SettingError
-from posekit.models.yolo.training import fast_parameters
+from posekit.models.yolo.family import fast_parameters
 from small_networks import small_network
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden/train/optimizer.npz")

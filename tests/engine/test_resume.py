@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -56,6 +57,28 @@ def interrupt(train, event, epoch, **settings):
     return last[0]
 
 
+@pytest.fixture(scope="module")
+def in_peace(any_training, elsewhere):
+    """What a run that was not interrupted comes to."""
+    with elsewhere("peace"):
+        return last_states(any_training, **LONGER)[1]
+
+
+@pytest.fixture(scope="module")
+def halfway(any_training, elsewhere):
+    """A folder of runs whose only one was interrupted after its second epoch."""
+    with elsewhere("halfway") as folder:
+        interrupt(any_training, "on_fit_epoch_end", 1, **LONGER)
+        return folder / "runs"
+
+
+@pytest.fixture
+def begun(halfway, here):
+    """The last checkpoint of that run, in a copy of its own."""
+    shutil.copytree(halfway, here / "runs")
+    return Path("runs/pose/train/weights/last.pt")
+
+
 @pytest.mark.parametrize(
     ("network", "event", "epoch", "settings"),
     [
@@ -73,64 +96,55 @@ def test_a_resumed_run_ends_like_one_that_was_not_interrupted(train, network, ev
     assert different(resumed, whole) == []
 
 
-def test_a_run_interrupted_twice_ends_like_one_that_was_not(train):
-    _, whole = last_states(train, **LONGER)
+def test_a_run_interrupted_twice_ends_like_one_that_was_not(train, in_peace):
     last = interrupt(train, "on_train_batch_start", 1, **LONGER)
     interrupt(train, "on_train_batch_start", 2, model=last, resume=True)
     _, resumed = last_states(train, resume=str(last))
-    assert different(resumed, whole) == []
+    assert different(resumed, in_peace) == []
 
 
-def test_more_epochs_may_be_asked_for(train):
+def test_more_epochs_may_be_asked_for_but_not_fewer_than_are_done(train, begun):
     """The schedule is that of the longer run from then on; what is done is done."""
-    last = interrupt(train, "on_fit_epoch_end", 1, **LONGER)
-    trainer, (state, table, *_) = last_states(train, model=last, resume=True, epochs=5)
+    with pytest.raises(SettingError, match="has 2 epochs behind it already; name a larger number"):
+        train(model=begun, resume=True, epochs=1)
+    trainer, (state, table, *_) = last_states(train, model=begun, resume=True, epochs=5)
     assert [row["epoch"] for row in table] == [1, 2, 3, 4, 5]
     assert state["epoch"] == 4
     assert yaml.safe_load((trainer.save_dir / "args.yaml").read_text())["epochs"] == 5
-    with pytest.raises(SettingError, match="has 2 epochs behind it already; name a larger number"):
-        train(model=interrupt(train, "on_fit_epoch_end", 1, **LONGER), resume=True, epochs=1)
 
 
-def test_the_optimiser_of_a_run_stays_when_more_epochs_would_choose_another(train):
-    last = interrupt(train, "on_fit_epoch_end", 1, **LONGER)
+def test_the_optimiser_of_a_run_stays_when_more_epochs_would_choose_another(train, begun):
     epochs = []
 
     def stop(trainer):
         epochs.append(trainer.epochs)
         trainer.stop = True
 
-    trainer = train(model=last, resume=True, epochs=20_000, callbacks={"on_train_epoch_start": stop})
+    trainer = train(model=begun, resume=True, epochs=20_000, callbacks={"on_train_epoch_start": stop})
     assert epochs == [20_000]
     assert trainer.learner.choice.name == "AdamW"
 
 
-def test_a_finished_run_is_not_resumed_by_its_file(train):
+def test_a_finished_run_is_not_resumed_by_its_file_and_its_model_begins_a_new_one(train, caplog):
     trainer = train(epochs=1)
     with pytest.raises(SettingError, match="this run was finished, or the file was not written by a training"):
         train(resume=str(trainer.last))
-
-
-def test_a_finished_model_begins_a_new_run(train, caplog):
-    trainer = train(epochs=1)
     again = train(model=trainer.last, resume=True, epochs=1)
     assert again.save_dir.name == "train2"
     assert "is of a finished run: starting a new one" in caplog.text
 
 
-def test_a_run_interrupted_in_its_final_evaluation_is_finished(train):
+def test_a_run_interrupted_in_its_final_evaluation_is_finished(train, in_peace):
     """All epochs are done, and the files not yet made plain."""
-    _, whole = last_states(train, **LONGER)
     last = interrupt(train, "on_fit_epoch_end", EPOCHS - 1, **LONGER)
     trainer = train(model=last, resume=True)
     assert read_checkpoint(trainer.last).training == {}
-    assert different(read_checkpoint(trainer.last).state, whole[2]) == []
-    assert different(read_checkpoint(trainer.best).state, whole[3]) == []
+    assert different(read_checkpoint(trainer.last).state, in_peace[2]) == []
+    assert different(read_checkpoint(trainer.best).state, in_peace[3]) == []
 
 
-def test_a_run_that_patience_had_ended_is_not_trained_any_further(train):
-    last = interrupt(train, "on_fit_epoch_end", 1, **LONGER)
-    trainer = train(model=last, resume=True, patience=1, callbacks={"on_pretrain_routine_end": mark_first_as_best})
+def test_a_run_that_patience_had_ended_is_not_trained_any_further(train, begun):
+    trainer = train(model=begun, resume=True, patience=1, callbacks={"on_pretrain_routine_end": mark_first_as_best})
     assert len(read_results(trainer.csv)) == 2
 
 
@@ -138,9 +152,8 @@ def mark_first_as_best(trainer):
     trainer.stopping.best_fitness, trainer.stopping.best_epoch = 0.5, 1
 
 
-def test_what_may_not_change_stays_with_a_warning(train, caplog):
-    last = interrupt(train, "on_fit_epoch_end", 0, **LONGER)
-    trainer = train(model=last, resume=True, lr0=0.5, patience=7)
+def test_what_may_not_change_stays_with_a_warning(train, begun, caplog):
+    trainer = train(model=begun, resume=True, lr0=0.5, patience=7)
     assert trainer.run.settings.lr0 == 0.01  # args hold what auto chose
     assert trainer.args.patience == 7
     assert "resume=True does not change lr0: the run goes on as it began" in caplog.text
@@ -153,18 +166,16 @@ def test_there_must_be_something_to_resume(train, definition):
         train(resume="nowhere/last.pt")
 
 
-def test_a_damaged_checkpoint_is_refused(train):
-    last = interrupt(train, "on_fit_epoch_end", 0, **LONGER)
-    last.write_bytes(last.read_bytes()[:5000])
+def test_a_damaged_checkpoint_is_refused(train, begun):
+    begun.write_bytes(begun.read_bytes()[:5000])
     with pytest.raises(CheckpointError):
-        train(resume=str(last))
+        train(resume=str(begun))
 
 
-def test_half_written_files_of_a_killed_process_are_removed(train):
-    last = interrupt(train, "on_fit_epoch_end", 0, **LONGER)
-    left = last.with_name(".last.pt.0123456789ab.tmp")
-    shutil.copy(last, left)
-    train(model=last, resume=True)
+def test_half_written_files_of_a_killed_process_are_removed(train, begun):
+    left = begun.with_name(".last.pt.0123456789ab.tmp")
+    shutil.copy(begun, left)
+    train(model=begun, resume=True)
     assert not left.exists()
 
 

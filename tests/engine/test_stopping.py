@@ -108,7 +108,7 @@ def test_without_a_limit_time_is_never_over():
 def test_time_before_an_interruption_counts():
     assert Clock(1, spent=3601).is_over()
     assert not Clock(1, spent=3000).is_over()
-    assert Clock(None, spent=50).seconds == pytest.approx(50, abs=1)
+    assert Clock(None, spent=50).seconds >= 50
 
 
 @pytest.mark.parametrize(("spent", "done", "epochs"), [(900, 1, 4), (900, 3, 12), (1000, 2, 8), (7200, 5, 5)])

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from torch import nn
 
 from posekit.checkpoint.checkpoint import read_checkpoint
 from posekit.config.settings import TrainSettings
@@ -45,9 +44,10 @@ def test_the_same_seed_gives_the_same_weights_and_another_one_others(train):
     assert not same(first, train(nbs=4, seed=1))
 
 
-@pytest.mark.parametrize("settings", [{"workers": 3}, {"cache": "ram"}, {"cache": "disk"}])
-def test_how_pictures_are_read_does_not_change_what_is_learned(train, settings):
-    assert same(train(nbs=4), train(nbs=4, **settings))
+def test_how_pictures_are_read_does_not_change_what_is_learned(train):
+    plain = train(nbs=4)
+    for settings in ({"workers": 3}, {"cache": "ram"}, {"cache": "disk"}):
+        assert same(plain, train(nbs=4, **settings)), settings
 
 
 @pytest.mark.parametrize("network", ["yolov8n-pose", "yolo26n-pose"])
@@ -119,7 +119,7 @@ def test_multi_scale_changes_the_input_size_of_batches(train):
             lambda module, inputs: sizes.add(tuple(inputs[0].shape[2:])) if module.training else None
         )
 
-    train(epochs=6, multi_scale=0.5, val=False, callbacks={"on_train_start": watch})
+    train(epochs=6, multi_scale=0.5, val=False, save=False, callbacks={"on_train_start": watch})
     assert sizes == {(32, 32), (64, 64), (96, 96)}
 
 
@@ -160,7 +160,14 @@ def test_every_optimiser_moves_the_weights(train, optimizer):
         moved.append(trainer.model.get_parameter("model.0.conv.weight").detach().clone())
 
     trainer = train(
-        optimizer=optimizer, lr0=0.001, epochs=1, nbs=4, val=False, save=False, callbacks={"on_train_start": before}
+        optimizer=optimizer,
+        lr0=0.001,
+        epochs=1,
+        fraction=4,
+        nbs=4,
+        val=False,
+        save=False,
+        callbacks={"on_train_start": before},
     )
     assert trainer.learner.choice.name == optimizer
     assert not torch.equal(moved[0], final_weights(trainer)["model.0.conv.weight"])
@@ -214,16 +221,6 @@ def test_mosaic_ends_before_the_last_epochs(train):
     with_mosaic, without = (train(**settings, **chosen) for chosen in ({"close_mosaic": 1}, {"mosaic": 0.0}))
     ours, theirs = ([row["train/box_loss"] for row in read_results(trainer.csv)] for trainer in (with_mosaic, without))
     assert [one == other for one, other in zip(ours, theirs, strict=True)] == [False, False, True]
-
-
-def test_batch_norms_of_the_network_train_again_after_validation(train):
-    modes = []
-
-    def note(trainer):
-        modes.append(all(module.training for module in trainer.model.modules() if isinstance(module, nn.BatchNorm2d)))
-
-    train(epochs=2, callbacks={"on_train_batch_start": note})
-    assert all(modes)
 
 
 @pytest.mark.parametrize("setting", [{"compile": True}, {"distill_model": "teacher.pt"}])

@@ -100,31 +100,9 @@ def train_in_turn(model, data):
     return gradients, learner.network.state_dict()
 
 
-@pytest.mark.parametrize(("network", "one_sided"), [("yolo26n-pose", False), ("yolov8n-pose", True)])
-def test_two_processes_learn_what_one_learns_from_their_batches_in_turn(here, weights, tmp_path, network, one_sided):
-    """With resting batch norms, whose statistics each process has for itself; also when one of them has no objects."""
-    model = weights(network)
-    people = write_yolo_dataset(tmp_path / "data", train=10, val=2, settings=SceneSettings(size=(64, 64)))
-    if one_sided:
-        paths = sorted((people.parent / "labels/train").iterdir())
-        for index in np.random.default_rng((0, 0)).permutation(10)[1::2]:
-            paths[index].write_text("")
-    first, second = train_as_pair(model, people, tmp_path, here)
-    gradients, alone = train_in_turn(model, people)
-    assert len(gradients) == len(first["gradients"]) == 3
-    for ours, theirs in zip(first["gradients"], gradients, strict=True):
-        assert ours.keys() == theirs.keys()
-        for key, gradient in ours.items():
-            assert torch.allclose(gradient, theirs[key], rtol=1e-3, atol=1e-4 * float(theirs[key].norm())), key
-    for key, tensor in first["weights"].items():
-        assert torch.equal(tensor, second["weights"][key]), key
-        assert torch.allclose(tensor.float(), alone[key].float(), rtol=1e-4, atol=1e-5), key
-    assert first["fitness"] == second["fitness"]
-    assert [len(each["rows"]) for each in (first, second)] == [1, 0]
-
-
-def test_processes_without_objects_or_without_labelled_keypoints_cause_no_trouble(here, weights, people, tmp_path):
-    """Two thirds of the pictures have no objects, one in six has objects without labelled keypoints."""
+@pytest.fixture
+def sparse(tmp_path):
+    """Two thirds of twelve pictures have no objects, two have objects without labelled keypoints."""
     data = write_yolo_dataset(
         tmp_path / "sparse", train=12, val=2, settings=SceneSettings(size=(64, 64), people=(1, 1))
     )
@@ -133,10 +111,38 @@ def test_processes_without_objects_or_without_labelled_keypoints_cause_no_troubl
         unlabelled = "".join(" ".join([*row[:5], *["0"] * 51]) + "\n" for row in rows)
         if number % 6:
             path.write_text(unlabelled if number % 6 == 1 else "")
-    first, second = train_as_pair(weights("yolo26n-pose"), data, tmp_path, here)
+    return data
+
+
+@pytest.fixture
+def one_sided(tmp_path):
+    """One of two processes has no objects."""
+    data = write_yolo_dataset(tmp_path / "one_sided", train=10, val=2, settings=SceneSettings(size=(64, 64)))
+    paths = sorted((data.parent / "labels/train").iterdir())
+    for index in np.random.default_rng((0, 0)).permutation(10)[1::2]:
+        paths[index].write_text("")
+    return data
+
+
+@pytest.mark.parametrize(("network", "pictures"), [("yolo26n-pose", "sparse"), ("yolov8n-pose", "one_sided")])
+def test_two_processes_learn_what_one_learns_from_their_batches_in_turn(
+    here, weights, tmp_path, request, network, pictures
+):
+    """With resting batch norms, whose statistics each process has for itself."""
+    model, data = weights(network), request.getfixturevalue(pictures)
+    first, second = train_as_pair(model, data, tmp_path, here)
+    gradients, alone = train_in_turn(model, data)
+    assert len(gradients) == len(first["gradients"]) == 3
+    for ours, theirs in zip(first["gradients"], gradients, strict=True):
+        assert ours.keys() == theirs.keys()
+        for key, gradient in ours.items():
+            assert torch.allclose(gradient, theirs[key], rtol=1e-3, atol=1e-4 * float(theirs[key].norm())), key
     for key, tensor in first["weights"].items():
         assert torch.isfinite(tensor).all()
         assert torch.equal(tensor, second["weights"][key]), key
+        assert torch.allclose(tensor.float(), alone[key].float(), rtol=1e-4, atol=1e-5), key
+    assert first["fitness"] == second["fitness"]
+    assert [len(each["rows"]) for each in (first, second)] == [1, 0]
 
 
 INTERRUPTED_PAIR = """

@@ -136,17 +136,7 @@ def run_convert(command: Command) -> None:
         raise UnknownSettingError("convert needs source=FILE or FOLDER, the annotations to convert")
     from posekit.data.convert.convert import convert_labels
 
-    converted = convert_labels(
-        str(source),
-        settings.out,
-        form=settings.form,
-        to=settings.to,
-        task=command.settings.task,
-        names=settings.names,
-        images=settings.images,
-        pictures=settings.pictures,
-        class_numbers=settings.class_numbers,
-    )
+    converted = convert_labels(str(source), task=command.settings.task, **vars(settings))
     if settings.form is None:
         LOGGER.info("%s is %s (form=%s)", source, converted.form.title, converted.form.name)
     _warn(converted.written.problems)
@@ -158,17 +148,9 @@ def run_merge(command: Command) -> None:
     settings = build(MergeSettings, command.values)
     from posekit.data.convert.merge_kpt_seg import merge_kpt_seg
 
-    shape = settings.kpt_shape
-    merged = merge_kpt_seg(
-        settings.kpt,
-        settings.seg,
-        settings.out,
-        kpt_shape=None if shape is None else (shape[0], shape[1]),
-        iou=settings.iou,
-        layout=settings.layout,
-    )
+    merged = merge_kpt_seg(**vars(settings))
     _warn(merged.problems)
-    say_answer(_merge_summary(merged, told=shape is None))
+    say_answer(_merge_summary(merged, told=settings.kpt_shape is None))
 
 
 def _warn(problems: "Sequence[Problem]") -> None:
@@ -309,11 +291,7 @@ def write_figures(command: Command) -> None:
     say_answer(f"{settings.train} training and {settings.val} validation pictures written to {settings.out}")
 
 
-MODE_HANDLERS: Final[dict[str, Callable[[Command], None]]] = {
-    "train": run_train,
-    "predict": run_predict,
-    "val": run_val,
-}
+MODE_HANDLERS: Final = {"train": run_train, "predict": run_predict, "val": run_val}
 
 
 @dataclass(frozen=True)

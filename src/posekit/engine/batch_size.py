@@ -28,13 +28,7 @@ OBJECTS: Final = 4  # a made-up picture has so many times the objects of the ful
 
 @dataclass(frozen=True, kw_only=True)
 class MemoryProfile:
-    """How much memory training takes.
-
-    Attributes:
-        sizes: batch sizes that fit, rising.
-        memory: bytes that each took at its peak.
-        failed: the smallest size that did not fit; None when all did.
-    """
+    """Batch sizes that fit, rising, the bytes that each took at its peak, and the smallest that failed, if any."""
 
     sizes: tuple[int, ...]
     memory: tuple[int, ...]
@@ -51,8 +45,7 @@ def automatic_batch(
         device: where to train; without CUDA nothing is measured and `DEFAULT_BATCH` is taken.
         images: pictures of the training set.
         world_size: processes that train together.
-        step: takes one training step with a made-up batch of the given size, at the largest input size and with
-            more objects than usual; its weights and gradients are the caller's to throw away.
+        step: takes one training step with a batch of the given size; what it changes is the caller's to throw away.
 
     Raises:
         SettingError: several processes train together.

@@ -35,13 +35,7 @@ CHANGEABLE: Final = frozenset(
 
 
 class Keeper:
-    """Writes and reads the checkpoints of one training.
-
-    Args:
-        folder: ``weights`` in the run folder.
-        model: makes the contents of files.
-        settings: training settings, plain values.
-    """
+    """Writes and reads the checkpoints of one training in a folder; `settings` are plain values."""
 
     def __init__(self, folder: Path, model: Trainable, settings: Mapping[str, Any]) -> None:
         self._folder = folder
@@ -214,10 +208,7 @@ def resumed(
 ) -> tuple[TrainSettings, Path | None]:
     """Return the settings of a run and the checkpoint to resume, None for a new run.
 
-    Args:
-        settings: all settings of the call.
-        given: those that the user gave.
-        model_path: file that the model was loaded from, which ``resume=True`` means.
+    `given` are those of the settings that the user gave; ``resume=True`` means `model_path`, the file of the model.
 
     Raises:
         SettingError: there is nothing to resume from.

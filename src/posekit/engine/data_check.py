@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -36,6 +37,9 @@ from posekit.viz.chart_style import DARK, LIGHT, Look
 from posekit.viz.dataset_charts import box_size_chart, class_count_chart, mean_pose_chart, visibility_chart
 from posekit.viz.draw import DrawOptions, Scene, draw_scene
 from posekit.viz.report import Chart, ReportPage, Table, save_report
+
+MARGIN: Final = 0.4  # around the object of an example, in shares of its longer side
+LISTED_PROBLEMS: Final = 500
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -146,19 +150,8 @@ def _reading(splits: Mapping[str, Split]) -> list[Finding]:
     return [finding("problems", count, severity=severity, pictures=corrupt, objects=dropped)]
 
 
-# Examples show the object with so much around it, in shares of its longer side.
-MARGIN = 0.4
-
-
-LISTED_PROBLEMS = 500
-
-
 def write_report(check: DataCheck, path: Path) -> None:
-    """Write the report of a data check as one HTML file.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
+    """Write the report of a data check as one HTML file."""
     save_report(
         ReportPage(
             title=f"Data check: {Path(check.description.source).stem}",
@@ -264,16 +257,19 @@ def _tables(check: DataCheck) -> list[Table]:
     header = (
         "split", "pictures", "without objects", "objects", "with keypoints", "pictures left out", "objects left out"
     )  # fmt: skip
-    tables = [
-        Table(
-            title="Splits",
-            header=header,
-            rows=[
-                (s.name, s.pictures, s.background, s.objects, s.with_keypoints, s.corrupt, s.dropped)
-                for s in check.statistics.splits
-            ],
+    rows = [
+        (
+            split.name,
+            split.pictures,
+            split.background,
+            split.objects,
+            split.with_keypoints,
+            split.corrupt,
+            split.dropped,
         )
+        for split in check.statistics.splits
     ]
+    tables = [Table(title="Splits", header=header, rows=rows)]
     if check.schema is not None and check.sigmas is not None:
         tables.append(_keypoint_table(check, check.schema, check.sigmas.values))
     if check.problems:

@@ -26,7 +26,12 @@ def select_device(device: str | None) -> torch.device:
     Raises:
         SettingError: there is no such device here.
     """
-    chosen = _best_device() if device is None else _named_device(device)
+    if device is not None:
+        chosen = _named_device(device)
+    elif torch.cuda.is_available():
+        chosen = torch.device("cuda", 0)
+    else:
+        chosen = torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     if chosen.type == "cpu":
         keep_freed_memory()
     return chosen
@@ -78,17 +83,8 @@ def _cuda_device(setting: str, number: str) -> torch.device:
     count = torch.cuda.device_count()
     if not count:
         raise SettingError(f"device={setting}: PyTorch {torch.__version__} sees no CUDA device here; use device=cpu")
-    index = _idlest_cuda() if number == "-1" else int(number)
+    idlest = max(range(count), key=lambda each: torch.cuda.mem_get_info(each)[0]) if number == "-1" else 0
+    index = idlest if number == "-1" else int(number)
     if index >= count:
         raise SettingError(f"device={setting}: CUDA devices here are 0 to {count - 1}")
     return torch.device("cuda", index)
-
-
-def _best_device() -> torch.device:
-    if torch.cuda.is_available():
-        return torch.device("cuda", 0)
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-def _idlest_cuda() -> int:
-    return max(range(torch.cuda.device_count()), key=lambda index: torch.cuda.mem_get_info(index)[0])

@@ -191,14 +191,10 @@ def _end(processes: "Sequence[subprocess.Popen[bytes]]") -> None:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Job:
-    """What several processes are to do.
+    """What several processes are to do: train or val, with all settings of that mode as plain values by name.
 
-    Attributes:
-        mode: train or val.
-        task: of the model.
-        settings: all settings of the mode by name, plain values.
-        trained: whether the weights of the model are worth starting a training from.
-        log_level: of the messages that the first process shows.
+    `trained` says whether the weights of the model are worth starting a training from, `log_level` which messages the
+    first process shows.
     """
 
     mode: str

@@ -44,11 +44,6 @@ class ModelEma:
 
     Whole-number tensors (the counters of batch norms) stay as they were when the average began.
 
-    Args:
-        model: the network, not wrapped; it is copied.
-        decay: share of the old average that late updates keep.
-        ramp: updates over which that share grows.
-
     Attributes:
         model: the average as a network, in evaluation mode and without gradients; floating tensors are float32.
         updates: how many updates it has seen.

@@ -18,14 +18,9 @@ MUON_WEIGHT: Final = 0.2  # length of the orthogonalised step, relative to the l
 def orthogonalise(matrices: Sequence[Tensor]) -> list[Tensor]:
     """Return for each matrix U S V^T about U V^T: singular values end up between 0.7 and 1.2.
 
-    Matrices of one shape are computed together. The iteration needs few digits: accelerators compute it in
-    bfloat16. Processors compute it in float32, as those without bfloat16 instructions are 15 times slower with it.
-
-    Args:
-        matrices: (rows, columns) each, of one device; not changed.
-
-    Returns:
-        As many matrices, of the same shapes and types.
+    Matrices (rows, columns) of one shape are computed together, on one device; shapes and types stay. The iteration
+    needs few digits: accelerators compute it in bfloat16. Processors compute it in float32, as those without bfloat16
+    instructions are 15 times slower with it.
     """
     alike: dict[tuple[torch.Size, torch.dtype], list[int]] = defaultdict(list)
     for index, matrix in enumerate(matrices):

@@ -57,10 +57,7 @@ def planned_iterations(images: int, *, batch: int, nbs: int, epochs: int) -> int
 def choose_optimizer(settings: OptimizerSettings, *, classes: int, iterations: int) -> OptimizerChoice:
     """Return the optimiser of the settings; ``auto`` ignores their `lr0`, `momentum` and `warmup_bias_lr`.
 
-    Args:
-        settings: the user's settings.
-        classes: number of classes of the data set; the rate for AdamW falls with it.
-        iterations: see `planned_iterations`.
+    It decides by the `planned_iterations`; the rate for AdamW falls with the number of classes.
     """
     if settings.optimizer != "auto":
         return OptimizerChoice(

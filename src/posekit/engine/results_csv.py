@@ -11,17 +11,9 @@ Row = dict[str, float]
 
 
 class ResultsCsv:
-    """The results of a run, as rows in memory and as a file that is replaced with every row.
+    """The results of a run: one row per epoch, values by column, in memory and in a file that is replaced with each.
 
     A file that is already there is replaced too: rows of epochs beyond the one that a run was resumed from vanish.
-
-    Args:
-        path: the file.
-        rows: rows of earlier epochs.
-
-    Attributes:
-        path: the file.
-        rows: one per epoch, values by column.
     """
 
     def __init__(self, path: str | Path, rows: Iterable[Mapping[str, float]] = ()) -> None:

@@ -14,12 +14,7 @@ ATTEMPTS: Final = 3  # at an epoch, after the first
 
 
 class Clock:
-    """Counts the seconds of a run, those before an interruption included.
-
-    Args:
-        hours: how long the run may take; None for any time.
-        spent: seconds before the interruption.
-    """
+    """Counts the seconds of a run that may take some hours, or any time; those before an interruption are `spent`."""
 
     def __init__(self, hours: float | None, spent: float = 0.0) -> None:
         self._limit = None if hours is None else hours * SECONDS_PER_HOUR

@@ -61,11 +61,6 @@ class TrainingRun:
 def open_training(settings: TrainSettings, task: str, build: Build) -> TrainingRun:
     """Read the data set that the settings name, and build the network for it.
 
-    Args:
-        settings: the user's settings.
-        task: of the network.
-        build: makes the network.
-
     Raises:
         NotInThisReleaseError: a setting asks for something that this release lacks.
         MissingExtraError, SettingError, SettingTypeError: `augmentations` cannot be used.

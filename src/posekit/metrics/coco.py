@@ -9,11 +9,12 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from posekit.data.coco.fields import Key
 from posekit.errors import DatasetError
 from posekit.files.values import quote
 from posekit.log import LOGGER
 from posekit.metrics.coco_rows import category_of, placed_boxes, rounded_scores, run_lengths
-from posekit.metrics.coco_truth import CocoTruth, Fields, Key, looked_up, read_truth
+from posekit.metrics.coco_truth import CocoTruth, Fields, looked_up, read_truth
 from posekit.results.detected import Arrays
 from posekit.schema.schema import COCO_PERSON
 

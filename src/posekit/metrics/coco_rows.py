@@ -9,17 +9,13 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from posekit.data.coco.categories import COCO_IDS
 from posekit.errors import DatasetError
 from posekit.files.writing import naming_errors, replacing
 from posekit.log import LOGGER
 
 Row = dict[str, Any]
 Floats = NDArray[np.floating[Any]]
-
-# COCO numbers its 80 classes from 1 to 90, with gaps.
-COCO_CATEGORY_IDS = (
-    *range(1, 12), *range(13, 26), 27, 28, *range(31, 45), *range(46, 66), 67, 70, *range(72, 83), *range(84, 91),
-)  # fmt: skip
 
 COCO_SPLIT_ENDINGS = ("val2017.txt", "test-dev2017.txt")
 
@@ -117,8 +113,8 @@ def category_ids_of(split: str | Sequence[str], class_count: int) -> dict[int, i
         split: the entry of the split in the dataset YAML; only a single path can be COCO's own.
         class_count: number of classes; COCO's own numbers fit up to 80.
     """
-    official = isinstance(split, str) and is_coco_split(split) and class_count <= len(COCO_CATEGORY_IDS)
-    return {number: COCO_CATEGORY_IDS[number] if official else number + 1 for number in range(class_count)}
+    official = isinstance(split, str) and is_coco_split(split) and class_count <= len(COCO_IDS)
+    return {number: COCO_IDS[number] if official else number + 1 for number in range(class_count)}
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posekit.data.annotation import AnnotationSet, ObjectAnnotation, PictureAnnotation
-from posekit.data.coco.fields import as_polygons, key_of
+from posekit.data.coco.fields import Key, as_polygons, key_of
 from posekit.data.coco.write import coco_content, label_annotations
 from posekit.data.labels import PictureLabels
 from posekit.errors import DatasetError
@@ -23,7 +23,6 @@ from posekit.metrics.similarity import BOX_FILL
 from posekit.ops.polygons import polygon_area
 from posekit.schema.schema import KeypointSchema
 
-Key = int | str
 Fields = dict[str, Any]
 Note = Callable[[str], None]
 Points = NDArray[np.float64]

@@ -22,7 +22,14 @@ from posekit.data.convert.keypoint_map import map_keypoints
 from posekit.data.convert.label_studio import read_label_studio
 from posekit.data.convert.sleap import read_sleap
 from posekit.data.convert.stanfordextra import read_stanfordextra
-from posekit.errors import DatasetError, DatasetNotFoundError, OutputError, PosekitError, SettingError
+from posekit.errors import (
+    DatasetError,
+    DatasetNotFoundError,
+    OutputError,
+    PosekitError,
+    SettingError,
+    UnknownChoiceError,
+)
 from posekit.schema.schema import COCO_PERSON, KeypointSchema
 
 FILES = Path(__file__).parent / "files"
@@ -157,6 +164,13 @@ def test_pictures_that_are_missing_are_counted_and_nothing_is_written_without_an
         ):
             convert_labels(dogs, tmp_path / f"no_{to}", to=to)
         assert not (tmp_path / f"no_{to}").exists()
+
+
+@pytest.mark.parametrize("wrong", [{"form": "coc"}, {"to": "voc"}])
+def test_choices_that_do_not_exist_are_named(dogs, tmp_path, wrong):
+    with pytest.raises(UnknownChoiceError, match=r"='(coc|voc)' is none of (coco, cvat|yolo, coco)"):
+        convert_labels(dogs, tmp_path / "out", **wrong)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_that_holds_something_stays_as_it_was(dogs, tmp_path):

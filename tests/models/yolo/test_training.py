@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from posekit.errors import SettingError
-from posekit.models.yolo.training import YoloTraining, fast_parameters
+from posekit.models.yolo.family import YoloTraining, fast_parameters
 from small_networks import small_network
 
 

@@ -19,9 +19,9 @@ from posekit.schema.schema import KeypointSchema
 
 ClassNumbers = Literal["rank", "coco80", "id"]
 
-# Ids 1 to 90 of COCO's categories that no picture of its object sets uses.
-UNUSED_COCO_IDS = frozenset({12, 26, 29, 30, 45, 66, 68, 69, 71, 83, 91})
-_COCO_IDS = [category for category in range(1, 92) if category not in UNUSED_COCO_IDS]
+# COCO numbers its 80 classes from 1 to 90; no picture of its object sets uses the others.
+_UNUSED_IDS = frozenset({12, 26, 29, 30, 45, 66, 68, 69, 71, 83})
+COCO_IDS = tuple(category for category in range(1, 91) if category not in _UNUSED_IDS)
 _MOST_CLASSES = 100_000
 
 
@@ -37,7 +37,7 @@ def _number_classes(ids: Collection[int], rule: ClassNumbers) -> dict[int, int |
     if rule == "rank":
         return {category: number for number, category in enumerate(sorted(ids))}
     if rule == "coco80":
-        places = {category: number for number, category in enumerate(_COCO_IDS)}
+        places = {category: number for number, category in enumerate(COCO_IDS)}
         return {category: places.get(category) for category in ids}
     if rule == "id":
         return {category: category - 1 if 0 < category <= _MOST_CLASSES else None for category in ids}
@@ -47,7 +47,7 @@ def _number_classes(ids: Collection[int], rule: ClassNumbers) -> dict[int, int |
 def _class_count(numbers: Collection[int | None], rule: ClassNumbers) -> int:
     """Return how many classes there are, those that no category became included."""
     if rule == "coco80":
-        return len(_COCO_IDS)
+        return len(COCO_IDS)
     return max((number for number in numbers if number is not None), default=-1) + 1
 
 

@@ -14,6 +14,8 @@ from posekit.files.values import UnusableValueError, is_number, quote, read_key,
 from posekit.io.decode import MAX_PIXELS
 from posekit.ops.polygons import outer_contours
 
+Key = int | str  # id of a picture or category
+
 _EXPECTED = "COCO JSON is a dictionary with the lists images, annotations and categories"
 
 # Keys that give a form away -> what the file is; the first match counts.
@@ -157,7 +159,7 @@ def list_length(entry: Any, count: int) -> int | None:
     return len(value) if isinstance(value, list) and value else None
 
 
-def key_of(value: Any) -> int | str | None:
+def key_of(value: Any) -> Key | None:
     """Return an id, a whole number or text; None for anything else."""
     try:
         return read_key(value, "id", "")

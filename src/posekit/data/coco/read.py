@@ -9,14 +9,12 @@ from typing import Any
 from posekit.config.commands import TASKS_WITH_OUTLINES
 from posekit.data.annotation import AnnotationSet, Box, ObjectAnnotation, PictureAnnotation, Points, derive_box
 from posekit.data.coco.categories import Categories, ClassNumbers, find_categories, has_scores, read_whole_body
-from posekit.data.coco.fields import key_of, load_coco, read_box, read_padded_keypoints, read_parts, read_side
+from posekit.data.coco.fields import Key, key_of, load_coco, read_box, read_padded_keypoints, read_parts, read_side
 from posekit.data.find_pictures import PictureSearch
 from posekit.errors import PosekitError
 from posekit.files.problems import ProblemList
 from posekit.files.values import UnusableValueError, is_number, quote, read_id, read_key
 from posekit.io.decode import picture_size
-
-Key = int | str
 
 
 def read_coco(

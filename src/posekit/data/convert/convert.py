@@ -27,7 +27,7 @@ from posekit.data.dataset import read_description
 from posekit.data.open_split import open_split
 from posekit.data.written import PictureTransfer, Written
 from posekit.data.yolo.write import write_yolo
-from posekit.errors import DatasetError, DatasetNotFoundError, SettingError
+from posekit.errors import DatasetError, DatasetNotFoundError, SettingError, UnknownChoiceError
 from posekit.files.magic import HEAD_BYTES, identify
 from posekit.files.reading import read_file
 
@@ -225,10 +225,14 @@ def convert_labels(
     Raises:
         DatasetNotFoundError: there is no such source.
         DatasetError: the format cannot be told, or the source is damaged or holds nothing usable.
+        UnknownChoiceError: `form`, `to`, `pictures` or `class_numbers` is none of its choices.
         SettingError: `names` fit no keypoint; or embedded pictures, and ``pictures="none"``.
         MissingExtraError: the format needs a package that is not installed.
         OutputError: `out` holds something already, or cannot be written.
     """
+    for key, value, choices in (("form", form or "coco", tuple(FORMATS)), ("to", to, ("yolo", "coco"))):
+        if value not in choices:
+            raise UnknownChoiceError(f"{key}={value!r} is none of {', '.join(choices)}")
     source, out = Path(source).expanduser(), Path(out).expanduser()
     chosen = FORMATS[form or recognise_format(source)]
     with TemporaryDirectory(prefix="posekit-") as extracted:

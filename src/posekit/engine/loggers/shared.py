@@ -1,7 +1,7 @@
 """What a logger sees of a training, and what a training may ask of a logger."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -120,16 +120,12 @@ def project_name(trainer: LoggedTrainer) -> str:
 
 def figures(trainer: LoggedTrainer) -> list[Path]:
     """Return the figures of a run in order of their names."""
-    return _files(trainer, (".png", ".jpg"))
+    return sorted(path for path in trainer.save_dir.iterdir() if path.suffix in (".png", ".jpg"))
 
 
 def tables(trainer: LoggedTrainer) -> list[Path]:
     """Return the files of settings and results of a run in order of their names."""
-    return _files(trainer, (".csv", ".yaml"))
-
-
-def _files(trainer: LoggedTrainer, suffixes: Iterable[str]) -> list[Path]:
-    return sorted(path for path in trainer.save_dir.iterdir() if path.suffix in suffixes)
+    return sorted(path for path in trainer.save_dir.iterdir() if path.suffix in (".csv", ".yaml"))
 
 
 def remember_run_id(trainer: LoggedTrainer, service: str, run_id: str) -> None:

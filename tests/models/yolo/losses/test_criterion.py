@@ -18,8 +18,8 @@ from models.yolo.losses.scenes import (
 from posekit.config.commands import TASKS_WITH_KEYPOINTS, TASKS_WITH_OUTLINES
 from posekit.config.settings import TrainSettings
 from posekit.errors import ShapeError
+from posekit.models.yolo.family import YoloTraining
 from posekit.models.yolo.losses.criterion import class_weights, make_criterion
-from posekit.models.yolo.training import YoloTraining
 from posekit.sample import Targets
 from posekit.schema.schema import KeypointSchema
 from small_networks import small_network
