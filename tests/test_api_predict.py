@@ -3,13 +3,16 @@
 import logging
 import random
 import re
+import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 import supervision as sv
 import torch
 
+import posekit
 from golden.fill import image
 from posekit import YOLO
 from posekit.engine.predictor import Predictor
@@ -384,3 +387,22 @@ def test_supervision_reads_masks_and_empty_predictions(weights, picture):
     empty = YOLO(weights())(picture, conf=1.0, verbose=False)[0]
     assert len(sv.Detections.from_ultralytics(empty)) == 0
     assert sv.KeyPoints.from_ultralytics(empty).is_empty()
+
+
+def test_a_warm_call_goes_through_few_files(pose_model, picture):
+    """What a call costs is seen in one sitting: a chapter per step, not a crumb per line."""
+    package, files = str(Path(posekit.__file__).parent), set()
+
+    def note(frame, event, argument):
+        if event == "call" and frame.f_code.co_filename.startswith(package):
+            files.add(frame.f_code.co_filename)
+
+    pose_model(picture, verbose=False)
+    threading.setprofile(note)
+    sys.setprofile(note)
+    try:
+        pose_model(picture, verbose=False)
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+    assert len(files) <= 30

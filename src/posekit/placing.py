@@ -31,11 +31,7 @@ BAND = 32  # lines that are stretched at a time: few enough to stay in the proce
 
 
 class Placing(Protocol):
-    """Places pictures of any size into network inputs; sizes are (h, w) or (H, W) in pixels.
-
-    Attributes:
-        stride: both sides of an input are multiples of it.
-    """
+    """Places pictures of any size into network inputs; sizes are (h, w) or (H, W) in pixels."""
 
     @property
     def stride(self) -> int:
