@@ -1,5 +1,6 @@
 """What tests of several rooms share: weights made here, and a place to work in."""
 
+import os
 import random
 
 import cv2
@@ -9,14 +10,25 @@ import yaml
 from hypothesis import settings
 
 from golden.fill import image
+from house import lines_per_room
 from posekit.cli.entry import limit_spinning
 
-# Before anything imports PyTorch: tests often run beside other work, on few processors.
+# Before anything imports PyTorch: tests run beside each other and beside other work, on few processors.
 limit_spinning()
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 # An example may take any time: on a busy machine a deadline fails tests that find nothing wrong. The same examples
 # each time: what fails, fails for everybody.
 settings.register_profile("posekit", deadline=None, derandomize=True)
 settings.load_profile("posekit")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say after every run how large the house is: size is a budget."""
+    rooms = lines_per_room()
+    files, lines = (sum(column) for column in zip(*rooms.values(), strict=True))
+    each = ", ".join(f"{room} {files}/{lines}" for room, (files, lines) in sorted(rooms.items()))
+    terminalreporter.write_line(f"src/posekit: {files} files, {lines} lines ({each})")
 
 
 @pytest.fixture(autouse=True)

@@ -3,29 +3,28 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from posekit.checkpoint.checkpoint import save_checkpoint
 from posekit.config.commands import MODES, TASKS, not_yet
 from posekit.config.kinds import settings_of
 from posekit.config.read import AnySettings, build, current_names, resolve
 from posekit.config.settings import PredictSettings, TrainSettings, ValSettings
 from posekit.engine.callbacks import Callback, check_event
-from posekit.engine.device import select_device
-from posekit.engine.distributed import first_goes_first, join_processes
-from posekit.engine.launch import Job, devices_to_start_on, refuse_code, run_job
-from posekit.engine.predictor import Predictor, open_run, results_list
-from posekit.engine.validation_run import find_remembered, open_validation
-from posekit.engine.validator import Validator
 from posekit.errors import SettingError, UnknownAttributeError
 from posekit.log import LOGGER, ensure_console
-from posekit.metrics.report import Metrics
-from posekit.models.opening import OpenModel, open_model, open_weights
-from posekit.results.results import Results
-from posekit.tasks import TRAINERS, DetectionTrainer
+
+# What predicts, measures and trains is imported by the methods that do so: a program that only predicts starts without
+# what trains, and one that only imports `YOLO` without either.
+if TYPE_CHECKING:
+    from posekit.engine.predictor import Predictor
+    from posekit.engine.validator import Validator
+    from posekit.metrics.report import Metrics
+    from posekit.models.opening import OpenModel
+    from posekit.results.results import Results
+    from posekit.tasks import DetectionTrainer
 
 # These come before what `YOLO.overrides` remembers, and after what a call says.
 PREDICT_DEFAULTS = {"conf": 0.25, "batch": 1, "rect": True}
@@ -53,6 +52,8 @@ class YOLO:
         if isinstance(model, YOLO):
             self.__dict__ = model.__dict__
             return
+        from posekit.models.opening import open_model
+
         ensure_console()
         self.model_name = str(model)
         self.callbacks: dict[str, list[Callback]] = {}
@@ -76,8 +77,8 @@ class YOLO:
         return self.predict(source, stream, **settings)
 
     def predict(
-        self, source: Any = None, stream: bool = False, predictor: type[Predictor] | None = None, **settings: Any
-    ) -> list[Results] | Iterator[Results] | list[Tensor] | Iterator[Tensor]:
+        self, source: Any = None, stream: bool = False, predictor: "type[Predictor] | None" = None, **settings: Any
+    ) -> "list[Results] | Iterator[Results] | list[Tensor] | Iterator[Tensor]":
         """Find objects and keypoints on pictures and videos.
 
         Args:
@@ -94,6 +95,8 @@ class YOLO:
             SourceNotFoundError, SourceTypeError, SourceValueError, UnreadableImageError: the source is.
             DisplayError: ``show=True`` without a screen.
         """
+        from posekit.engine.predictor import Predictor, open_run, results_list
+
         checked = self._settings(PredictSettings, PREDICT_DEFAULTS, settings)
         run = open_run(checked, source)
         self.predictor = self._predictor_for(checked, predictor or Predictor)
@@ -103,7 +106,7 @@ class YOLO:
         results = self.predictor.stream(run)
         return results if stream else results_list(results, run.source)
 
-    def val(self, validator: type[Validator] | None = None, **settings: Any) -> Metrics:
+    def val(self, validator: "type[Validator] | None" = None, **settings: Any) -> "Metrics":
         """Measure the model against labelled pictures.
 
         Args:
@@ -118,6 +121,10 @@ class YOLO:
             DatasetNotFoundError, DatasetError, DatasetTypeError, DatasetKeyError, SchemaError: the data set is.
             ProcessError: ``device`` names several, and a process on one of them was ended.
         """
+        from posekit.engine.launch import Job, devices_to_start_on, refuse_code, run_job
+        from posekit.engine.validation_run import find_remembered
+        from posekit.engine.validator import Validator
+
         checked = self._settings(ValSettings, VAL_DEFAULTS | {"data": None}, settings)
         if checked.data is None:
             checked = replace(checked, data=find_remembered(self.overrides.get("data")))
@@ -131,7 +138,7 @@ class YOLO:
             self.metrics = self._val_here(checked, kind)
         return self.metrics
 
-    def train(self, trainer: type[DetectionTrainer] | None = None, **settings: Any) -> Metrics:
+    def train(self, trainer: "type[DetectionTrainer] | None" = None, **settings: Any) -> "Metrics":
         """Train on labelled pictures; afterwards this object holds the best weights.
 
         Args:
@@ -147,6 +154,10 @@ class YOLO:
             TrainingError: losses are no numbers, again and again.
             ProcessError: ``device`` names several, and a process on one of them was ended.
         """
+        from posekit.engine.validation_run import find_remembered
+        from posekit.models.opening import OpenModel, open_model
+        from posekit.tasks import TRAINERS
+
         given = resolve(TrainSettings, settings)
         known: dict[str, Any] = {}
         if given.get("data") is None and not given.get("resume"):
@@ -175,6 +186,8 @@ class YOLO:
             CheckpointError: one of the two is fused and the other is not.
             SettingError: the two are of different families.
         """
+        from posekit.models.opening import open_weights
+
         source = weights.loaded if isinstance(weights, YOLO) else open_weights(str(weights)).loaded
         copied, total = self.loaded.copy_matching(source)
         self._trained = True
@@ -184,6 +197,8 @@ class YOLO:
 
     def save(self, filename: str | Path = "saved_model.pt") -> None:
         """Write the model as a posekit checkpoint (``.pt`` or ``.safetensors``): plain data, safe to load."""
+        from posekit.checkpoint.checkpoint import save_checkpoint
+
         save_checkpoint(filename, self.loaded.contents(filename))
 
     def reset_weights(self) -> "YOLO":
@@ -288,7 +303,11 @@ class YOLO:
             raise UnknownAttributeError(f"neither YOLO nor its network has an attribute '{name}'")
         return getattr(self.network, name)
 
-    def _val_here(self, settings: ValSettings, kind: type[Validator]) -> Metrics:
+    def _val_here(self, settings: ValSettings, kind: "type[Validator]") -> "Metrics":
+        from posekit.engine.device import select_device
+        from posekit.engine.distributed import first_goes_first, join_processes
+        from posekit.engine.validation_run import open_validation
+
         device = select_device(join_processes(settings.device))
         made = kind(_callbacks=self.callbacks)
         made.model = self.loaded.ready(settings, device)
@@ -296,7 +315,7 @@ class YOLO:
             run = open_validation(settings, made.model)
         return made.run(run)
 
-    def _hold(self, model: OpenModel) -> None:
+    def _hold(self, model: "OpenModel") -> None:
         self.loaded, self._trained = model.loaded, model.trained
         self.ckpt, self.ckpt_path = model.checkpoint, model.path
 
@@ -309,8 +328,10 @@ class YOLO:
             chosen["imgsz"] = remembered.get("imgsz")
         return build(owner, chosen)
 
-    def _predictor_for(self, settings: PredictSettings, kind: type[Predictor]) -> Predictor:
+    def _predictor_for(self, settings: PredictSettings, kind: "type[Predictor]") -> "Predictor":
         """Return the predictor of the last call, unless it is busy, or its network no longer serves."""
+        from posekit.engine.device import select_device
+
         model = self.loaded.ready(settings, select_device(settings.device))
         last = self.predictor
         if last is not None and type(last) is kind and last.model is model and not last.running:

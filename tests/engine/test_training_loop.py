@@ -125,9 +125,7 @@ def test_final_files_hold_half_the_bytes_and_are_what_was_measured(train):
     kept, measured = [], []
 
     def measure(validator):
-        measured.append(
-            {name: tensor.clone() for name, tensor in validator.model._unfused.network.state_dict().items()}
-        )
+        measured.append({name: tensor.clone() for name, tensor in validator.model.network.state_dict().items()})
 
     def keep(trainer):
         kept.append(torch.load(trainer.last, weights_only=True))
