@@ -12,8 +12,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from posekit import YOLO
-from posekit.cli.commands import MODE_HANDLERS, SPECIALS
-from posekit.cli.system import package_lines, package_text
+from posekit.cli.commands import MODE_HANDLERS, SPECIALS, package_lines, package_text
 from posekit.config.commands import MODES, TASKS, FiguresSettings
 from posekit.config.kinds import defaults_of
 from posekit.config.parse import write_value

@@ -17,13 +17,13 @@ from engine.logged_runs import new_run, train
 from posekit.config.settings import TrainSettings
 from posekit.config.user import UserSettings
 from posekit.engine.callbacks import call_all, check_event
-from posekit.engine.loggers import open_loggers
-from posekit.engine.loggers.shared import (
+from posekit.engine.loggers import (
     GuardedLogger,
     figures,
     known_run_id,
     last_epoch,
     last_values,
+    open_loggers,
     plain_name,
     plain_settings,
     project_name,

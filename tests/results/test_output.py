@@ -14,7 +14,7 @@ from PIL import Image, ImageShow
 
 from posekit.errors import DisplayError, MissingExtraError, PosekitError, SettingError, ShapeError
 from posekit.files.pictures import write_picture
-from posekit.results.drawing import box_labels, scene_of
+from posekit.results.output import box_labels, scene_of
 from posekit.results.results import Results
 from posekit.schema.schema import COCO_PERSON, KeypointSchema
 from posekit.viz.colors import color_of

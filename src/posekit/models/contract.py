@@ -7,18 +7,20 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from posekit.augment.warps import Crops
 from posekit.checkpoint.record import Checkpoint
 from posekit.config.settings import DetectionSettings, PredictSettings, TrainSettings, ValSettings
 from posekit.placing import Placing
 from posekit.results.detected import Detected
 from posekit.sample import Batch, Targets
 from posekit.schema.schema import KeypointSchema
+
+if TYPE_CHECKING:
+    from posekit.augment.warps import Crops
 
 # At which size masks are wanted: that of the network's prototypes, of its input, or of the original picture.
 MaskSize: TypeAlias = Literal["prototypes", "input", "original"]
@@ -118,7 +120,7 @@ class Recipe:
     average_decay: float = 0.9999
     average_ramp: float = 2000.0
     averages_batches: bool = False
-    crops: Crops | None = None
+    crops: "Crops | None" = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What results write: tables of plain rows, label files and crops."""
+"""`Results` in other forms: rows, tables, label files, crops, drawings, containers of `supervision`."""
 
 import csv
 import io
@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.errors import MissingExtraError
+from posekit.errors import MissingExtraError, ShapeError
 from posekit.files.pictures import write_picture
 from posekit.files.writing import free_name, safe_name
 from posekit.results.parts import Boxes, Keypoints, as_numpy, bgr_pixels
+from posekit.sample import Floats, Picture
+from posekit.schema.schema import KeypointSchema
 
 if TYPE_CHECKING:
     from posekit.results.results import Results
+    from posekit.viz.draw import DrawOptions, Scene
+
 
 Row = dict[str, Any]
 
@@ -160,3 +164,170 @@ def _crop_corners(boxes: Boxes) -> NDArray[np.int64]:
     height, width = boxes.orig_shape
     corners = np.concatenate([centre - half, centre + half], axis=1).astype(np.int64)
     return np.clip(corners, 0, [width, height, width, height])
+
+
+def draw_results(results: "Results", options: "DrawOptions", canvas: Picture | None = None) -> Picture:
+    """Return the result's picture, or a copy of `canvas`, with the detections drawn on it.
+
+    Args:
+        results: what was found.
+        options: what to draw, and how.
+        canvas: (H, W, 3) uint8 BGR of the same size as the result's picture.
+
+    Raises:
+        ShapeError: `canvas` has another size.
+    """
+    from posekit.viz.draw import draw_scene
+
+    picture = bgr_pixels(results.orig_img if canvas is None else canvas)
+    if picture.shape != (*results.orig_shape, 3):
+        height, width = results.orig_shape
+        raise ShapeError(
+            f"a picture of shape {picture.shape} to draw on: the detections are for ({height}, {width}, 3), BGR"
+        )
+    return draw_scene(picture, scene_of(results, options), options)
+
+
+def scene_of(results: "Results", options: "DrawOptions") -> "Scene":
+    """Collect what the options ask for. Without a schema, 17 points are taken for COCO's person.
+
+    Raises:
+        ShapeError: the schema is for another number of points.
+    """
+    from posekit.viz.draw import Scene
+
+    boxes, keypoints, masks = results.boxes, results.keypoints, results.masks
+    with_boxes = boxes is not None and options.boxes
+    schema = results.schema
+    if keypoints is not None:
+        _, points, dims = keypoints.shape
+        schema = schema or KeypointSchema.for_shape((points, dims))
+        if schema.count != points:
+            raise ShapeError(f"keypoints have {points} points per object, but their schema names {schema.count}")
+    return Scene(
+        color_numbers=_color_numbers(boxes, len(results), options.color_mode),
+        boxes=as_numpy(boxes.xyxy) if boxes is not None and with_boxes else None,
+        labels=box_labels(results, with_conf=options.conf) if with_boxes and options.labels else [],
+        masks=as_numpy(masks.data) if masks is not None and options.masks else None,
+        keypoints=None if keypoints is None else as_numpy(keypoints.data),
+        schema=schema,
+        one_color_poses=options.color_mode == "instance",
+    )
+
+
+def box_labels(results: "Results", *, with_conf: bool) -> list[str]:
+    """Return ``name 0.87`` for each detection, ``id:3 name 0.87`` when tracked."""
+    if results.boxes is None:
+        return []
+    rows = as_numpy(results.boxes.data)
+    labels = [results.names[int(number)] for number in rows[:, -1]]
+    if results.boxes.is_track:
+        labels = [f"id:{int(number)} {label}" for number, label in zip(rows[:, 4], labels, strict=True)]
+    if with_conf:
+        labels = [f"{label} {conf:.2f}" for label, conf in zip(labels, rows[:, -2], strict=True)]
+    return labels
+
+
+def _color_numbers(boxes: Boxes | None, count: int, color_mode: str) -> NDArray[np.int64]:
+    """Return the class of each detection, or its track id or position for colours by instance."""
+    if boxes is None or (color_mode == "instance" and not boxes.is_track):
+        numbers = np.arange(count)
+    else:
+        numbers = as_numpy(boxes.data)[:, 4 if color_mode == "instance" else -1]
+    return numbers.astype(np.int64)
+
+
+def results_to_detections(results: "Results", conf: float) -> Any:
+    """Return `sv.Detections`; keypoints travel as per-row data, so filters and trackers keep them.
+
+    ``data["keypoints"]`` is (N, K, 3) float32 x, y in pixels and 2 where the confidence reaches `conf`,
+    else 0; ``data["keypoints_confidence"]`` is (N, K) float32, left out where the model gives none.
+    """
+    import supervision as sv
+
+    detections = sv.Detections.from_ultralytics(results)
+    if results.keypoints is not None:
+        visible = _drawable_points(results.keypoints, conf)[..., None].astype(np.float32) * 2
+        detections.data["keypoints"] = np.concatenate([as_numpy(results.keypoints.xy), visible], axis=2)
+        if results.keypoints.conf is not None:
+            detections.data["keypoints_confidence"] = as_numpy(results.keypoints.conf)
+    return detections
+
+
+def results_to_keypoints(results: "Results", conf: float) -> Any:
+    """Return `sv.KeyPoints` with ``visible`` set where the confidence reaches `conf`."""
+    import supervision as sv
+
+    if results.keypoints is None:
+        return sv.KeyPoints.empty()
+    keypoints = sv.KeyPoints.from_ultralytics(results)
+    if not keypoints.is_empty():
+        keypoints.visible = _drawable_points(results.keypoints, conf)
+    return keypoints
+
+
+def _drawable_points(keypoints: Keypoints, conf: float) -> NDArray[np.bool_]:
+    """Return (N, K) bool: confidence reaches `conf`, or, without confidences, the point is not at (0, 0)."""
+    if keypoints.conf is None:
+        drawable: NDArray[np.bool_] = np.any(as_numpy(keypoints.xy) != 0, axis=2)
+    else:
+        drawable = as_numpy(keypoints.conf) >= conf
+    return drawable
+
+
+def detections_to_arrays(detections: Any) -> tuple[Floats, Floats | None, NDArray[np.uint8] | None]:
+    """Return boxes (N, 6 or 7), keypoints (N, K, 3) or None, and masks (N, H, W) or None of `sv.Detections`.
+
+    Missing confidences count as 1 and missing classes as 0. Track ids are taken over when every row has one.
+    """
+    count = len(detections)
+    boxes = _box_rows(
+        detections.xyxy,
+        np.ones(count) if detections.confidence is None else detections.confidence,
+        np.zeros(count) if detections.class_id is None else detections.class_id,
+    )
+    ids = detections.tracker_id
+    if ids is not None and np.all(np.asarray(ids) >= 0):
+        boxes = np.insert(boxes, 4, ids, axis=1)
+    keypoints = detections.data.get("keypoints")
+    if keypoints is not None:
+        confidence = detections.data.get("keypoints_confidence", (keypoints[..., 2] > 0).astype(np.float32))
+        keypoints = np.concatenate([keypoints[..., :2], confidence[..., None]], axis=2).astype(np.float32)
+    masks = None if detections.mask is None else detections.mask.astype(np.uint8)
+    return boxes, keypoints, masks
+
+
+def keypoints_to_arrays(keypoints: Any) -> tuple[Floats, Floats]:
+    """Return boxes (N, 6) around the points, and keypoints (N, K, 2 or 3), of `sv.KeyPoints`.
+
+    Points at (0, 0), not finite or not visible do not count for the boxes; an object without any other
+    point has an empty box at (0, 0). Missing detection confidences are the mean of the points', or 1.
+    """
+    xy = np.asarray(keypoints.xy, np.float32)
+    points = xy
+    if keypoints.keypoint_confidence is not None:
+        points = np.concatenate([xy, np.asarray(keypoints.keypoint_confidence, np.float32)[..., None]], axis=2)
+    counted = np.isfinite(xy).all(axis=2) & np.any(xy != 0, axis=2)
+    if keypoints.visible is not None:
+        counted &= keypoints.visible
+    classes = np.zeros(len(xy)) if keypoints.class_id is None else keypoints.class_id
+    return _box_rows(_boxes_around(xy, counted), _detection_confidence(keypoints), classes), points
+
+
+def _detection_confidence(keypoints: Any) -> NDArray[Any]:
+    confidence = keypoints.detection_confidence
+    if confidence is None and keypoints.keypoint_confidence is not None:
+        confidence = np.mean(keypoints.keypoint_confidence, axis=1)
+    return np.ones(len(keypoints.xy)) if confidence is None else np.asarray(confidence)
+
+
+def _boxes_around(xy: Floats, counted: NDArray[np.bool_]) -> Floats:
+    boxes = np.zeros((len(xy), 4), np.float32)
+    for box, points, chosen in zip(boxes, xy, counted, strict=True):
+        if chosen.any():
+            box[:2], box[2:] = points[chosen].min(axis=0), points[chosen].max(axis=0)
+    return boxes
+
+
+def _box_rows(xyxy: NDArray[Any], confidence: NDArray[Any], classes: NDArray[Any]) -> Floats:
+    return np.column_stack([xyxy, confidence, classes]).astype(np.float32)

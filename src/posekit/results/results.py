@@ -12,7 +12,11 @@ from posekit.errors import SettingError, UnknownAttributeError
 from posekit.files.pictures import default_picture_name, write_picture
 from posekit.results.output import (
     Row,
+    detections_to_arrays,
+    keypoints_to_arrays,
     label_rows,
+    results_to_detections,
+    results_to_keypoints,
     rows_to_csv,
     rows_to_frame,
     rows_to_json,
@@ -20,12 +24,6 @@ from posekit.results.output import (
     summary_rows,
 )
 from posekit.results.parts import Array, Boxes, Index, Keypoints, Masks, as_numpy, picture_size
-from posekit.results.supervision import (
-    detections_to_arrays,
-    keypoints_to_arrays,
-    results_to_detections,
-    results_to_keypoints,
-)
 from posekit.sample import Picture
 from posekit.schema.schema import KeypointSchema
 
@@ -228,7 +226,7 @@ class Results:
             UnknownChoiceError: another `color_mode` (an `AssertionError`).
             ShapeError: `img` has another size than the picture.
         """
-        from posekit.results.drawing import draw_results
+        from posekit.results.output import draw_results
         from posekit.viz.draw import DrawOptions
         from posekit.viz.window import pillow_picture, show_picture
 

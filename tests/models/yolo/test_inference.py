@@ -21,7 +21,7 @@ from posekit.engine.validation_run import check_settings
 from posekit.errors import SettingError
 from posekit.models.yolo.family import LoadedModel
 from posekit.models.yolo.inference import YoloInference
-from posekit.results.drawing import draw_results
+from posekit.results.output import draw_results
 from posekit.sample import Sample
 from posekit.schema.schema import COCO_PERSON, KeypointSchema
 from posekit.viz.draw import DrawOptions

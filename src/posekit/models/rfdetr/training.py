@@ -6,7 +6,6 @@ from typing import Any, Final, cast
 import torch
 from torch import Tensor, nn
 
-from posekit.augment.warps import Crops
 from posekit.checkpoint.record import Checkpoint
 from posekit.config.settings import TrainSettings, ValSettings
 from posekit.errors import SettingError
@@ -32,7 +31,7 @@ BLOCK_FACTOR: Final = 0.8  # from each block of the backbone to the one before
 UNDECAYED: Final = ("bias", "norm", "embeddings", "gamma", "pos_embed", "rel_pos")
 SCALES: Final = 5  # steps of the stride that inputs get larger and smaller by
 FEWEST_STRIDES: Final = 2  # the smallest input
-CROPS: Final = Crops(shorter_sides=(400, 500, 600), lengths=(384, 600))
+SHORTER_SIDES: Final = (400, 500, 600)  # of pictures before they are cropped, pixels
 SETTINGS: Final[dict[str, Any]] = {
     "optimizer": "AdamW",
     "lr0": RATE,
@@ -61,13 +60,15 @@ def training_settings(architecture: Architecture) -> dict[str, Any]:
 
 def recipe_for(architecture: Architecture) -> Recipe:
     """Return what no setting says of the training of a network, for inputs of its resolution."""
+    from posekit.augment.warps import Crops
+
     return Recipe(
         rates=tuple(rates(architecture)),
         largest_gradient=0.1,
         average_decay=0.993,
         average_ramp=100.0,
         averages_batches=True,
-        crops=CROPS,
+        crops=Crops(shorter_sides=SHORTER_SIDES, lengths=(384, 600)),
     )
 
 
@@ -117,7 +118,7 @@ class RFDETRTraining:
         self.task = "detect" if schema is None else "pose"
         self.names = dict(names)
         self.schema = schema
-        self.placing: Placing = Stretching(layout.architecture.stride, max(CROPS.shorter_sides))
+        self.placing: Placing = Stretching(layout.architecture.stride, max(SHORTER_SIDES))
         self.recipe = recipe_for(layout.architecture)
         self._license = license
 
