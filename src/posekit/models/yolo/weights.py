@@ -332,8 +332,6 @@ def checkpoint_of(
 
 
 DEFAULT_MASKS: Final = (32, 256)  # prototypes, hidden channels before scaling
-
-
 HEAD_BLOCKS: Final = {"Pose": "MultiTask", "Pose26": "MultiTask26"}
 
 

@@ -65,8 +65,6 @@ VISIBILITY: Final = LossTerm(name="kobj_loss", value=visibility_term, gain="kobj
 FLOW: Final = LossTerm(name="rle_loss", value=flow_term, gain="rle")
 MASK: Final = LossTerm(name="seg_loss", value=mask_term, gain="box")
 SEMANTIC: Final = LossTerm(name="sem_loss", value=semantic_term, gain="box")
-
-
 SHORTLIST_PER_ANCHOR: Final = 3  # pairs whose masks are compared, per anchor point that an object selects
 
 
