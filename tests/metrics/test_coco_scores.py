@@ -527,5 +527,5 @@ def test_oks_of_padded_points_is_the_official_one_of_the_points_of_the_class(lab
 
 
 def test_the_package_offers_the_scores_and_names_what_it_lacks():
-    with pytest.raises(AttributeError, match="'posekit.metrics' has no attribute 'coco_score'"):
+    with pytest.raises(AttributeError, match=r"'posekit\.metrics' has no attribute 'coco_score'"):
         _ = metrics.coco_score
