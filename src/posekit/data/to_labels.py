@@ -16,7 +16,6 @@ from posekit.ops.polygons import join_contours
 # Label files may hold coordinates this far outside the picture, as a share of its side.
 TOLERANCE = 0.01
 
-
 # Nothing is wrong with such objects: one problem counts them all.
 _ORDINARY = frozenset({"crowd", "no_labelled_keypoint"})
 
