@@ -5,7 +5,7 @@
 - predict: one warm ``model(array)``, in all threads.
 - train: one step of a training, from the batch that is handed over to the weights that have moved.
 - augment: the pictures of a short epoch, from their files to batches, with the default augmentation.
-- val: which types hold the detections of one picture in a validation with COCO truth, in their order.
+- val: one validation with COCO truth, and how often its detections change their form.
 
 Networks have random weights, pictures are drawn. Files are counted once each; lines are moves from file to file.
 """
@@ -31,6 +31,12 @@ from posekit.data.figures.dataset import write_coco_dataset, write_yolo_dataset
 from posekit.data.figures.scene import make_scene
 from posekit.models.yolo.presets import stock_definition
 
+# What a detection passes between the network and a COCO score: arrays, pixels of its picture, the protocol's columns.
+CHANGES_OF_FORM = (
+    ("results/detected.py", "Detected.numpy"),
+    ("results/detected.py", "Detected.to_original"),
+    ("metrics/coco.py", "CocoCollector.add"),
+)
 HOME = str(Path(posekit.__file__).parent) + os.sep
 
 
@@ -39,6 +45,7 @@ class Walk:
     """The files that were passed through, in the order of their first visit, and the moves between them."""
 
     files: dict[str, int] = field(default_factory=dict)
+    functions: dict[tuple[str, str], int] = field(default_factory=dict)
     moves: int = 0
 
     def note(self, frame: FrameType, event: str, _: object) -> None:
@@ -51,6 +58,8 @@ class Walk:
             self.moves += 1
         file = name.removeprefix(HOME)
         self.files[file] = self.files.get(file, 0) + 1
+        function = file, frame.f_code.co_qualname if sys.version_info >= (3, 11) else frame.f_code.co_name
+        self.functions[function] = self.functions.get(function, 0) + 1
 
     def print(self, label: str) -> None:
         """Print the count and the files."""
@@ -139,6 +148,10 @@ def val(folder: Path) -> None:
     with walking(walk, threads=False):
         model.val(data=str(description), project=str(folder / "runs"), **settings)
     walk.print("one validation of two pictures with COCO truth")
+    for function in CHANGES_OF_FORM:
+        print(f"  changes of form: {function[0]}, {function[1]}: {walk.functions.get(function, 0)} for two pictures")
+    rest = sum(calls for (file, _), calls in walk.functions.items() if file == "results/results.py")
+    print(f"  calls of `Results`, which would be one more: {rest}")
 
 
 def main() -> None:

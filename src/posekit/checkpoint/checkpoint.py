@@ -1,4 +1,4 @@
-"""Reads a checkpoint, ours or the reference's, without running anything that is in it."""
+"""Checkpoints read, ours or the reference's, without running anything that is in them; and saved as plain data."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

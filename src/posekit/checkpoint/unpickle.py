@@ -504,7 +504,6 @@ _INSTRUCTIONS: dict[int, Callable[[_Machine], None]] = {
     )
 }
 
-
 # What a malformed program runs into: short data, an empty stack, a missing memo entry, a wrong type.
 _PROGRAM_PROBLEMS = (IndexError, KeyError, TypeError, ValueError, OverflowError, struct.error)
 

@@ -1,4 +1,4 @@
-"""The published weights that posekit can fetch by name: source, licence and checksum of each."""
+"""Weights by name: the published ones with source, licence and checksum, and where a name is looked for."""
 
 import difflib
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What each command does: the modes, and the special commands, which run none."""
+"""What each command does: the modes, and the special commands, which run none; the table of all of them."""
 
 import ctypes
 import json

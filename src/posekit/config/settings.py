@@ -1,4 +1,4 @@
-"""Settings that several modes share; a mode that wants another default says only that."""
+"""Every setting of every mode, once: its default, range, unit and meaning."""
 
 from dataclasses import MISSING, dataclass
 from typing import Any, ClassVar, Literal

@@ -1,4 +1,4 @@
-"""`Written`: what a converter wrote, and what it left out."""
+"""`Written`: what a converter wrote and left out; pictures linked or copied."""
 
 import os
 import shutil

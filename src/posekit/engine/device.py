@@ -1,4 +1,4 @@
-"""Chooses where to compute."""
+"""Where to compute, and how much freed memory the process keeps on CPUs."""
 
 import torch
 

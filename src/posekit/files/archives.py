@@ -1,4 +1,4 @@
-"""What zip and tar archives hold, one member at a time, whatever the kind of archive."""
+"""Archives unpacked safely, zip and tar alike, one member at a time."""
 
 import bz2
 import gzip

@@ -1,4 +1,4 @@
-"""Webcams and network streams as a source: one batch holds the next frame of each."""
+"""Webcams, network streams and screens as a source: one batch holds the next frame of each."""
 
 import threading
 from collections import deque

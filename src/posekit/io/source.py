@@ -1,4 +1,4 @@
-"""What every source of pictures offers to the engine."""
+"""What every source of pictures offers to the engine; files and pictures in memory as sources."""
 
 import itertools
 import sys

@@ -1,4 +1,4 @@
-"""`BaseTensor`: rows of one kind of prediction, held as a torch tensor or a NumPy array."""
+"""`Boxes`, `Keypoints` and `Masks`: rows of one kind of prediction, as a torch tensor or a NumPy array."""
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""Reads a file as COCO JSON, and says of another file what it is instead."""
+"""Fields of a COCO JSON file, checked one by one; of another file, what it is instead."""
 
 from collections.abc import Mapping
 from pathlib import Path

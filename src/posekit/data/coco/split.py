@@ -1,4 +1,4 @@
-"""Reads COCO JSON files as one split of a data set."""
+"""COCO JSON files as splits of a data set: which split a file is, its labels, and the truth of label files."""
 
 import json
 import mmap

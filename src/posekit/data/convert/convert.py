@@ -1,4 +1,4 @@
-"""Converts annotations of any known format to a data set that posekit trains on.
+"""`convert_labels`: annotations of any known format become a data set that posekit trains on.
 
 A reader takes the file or folder, and a folder to look for pictures in before it looks beside the annotations. It
 returns everything that was read, with a problem for everything that was not, and raises `DatasetNotFoundError` where

@@ -1,4 +1,4 @@
-"""`Figure`: one person of a scene, with body, pose, looks and place."""
+"""`Figure`: one person of a scene, with body, pose, looks and place, built of solids."""
 
 import colorsys
 from collections.abc import Callable, Sequence

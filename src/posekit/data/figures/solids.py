@@ -1,4 +1,4 @@
-"""Rotations about the body's axes: x to the figure's left, y up, z forward out of the chest."""
+"""Solids that a figure is made of, and rotations: x to the figure's left, y up, z forward out of the chest."""
 
 import math
 from collections.abc import Callable
