@@ -24,6 +24,14 @@ from posekit.log import LOGGER, one_line
 from posekit.sample import Picture, Sample
 from posekit.schema.schema import KeypointSchema
 
+# Stands for a transform that cannot be written down, with its name.
+UNSAVED: Final = "unsaved"
+
+DEFAULT_PROBABILITY = 0.01
+LARGEST_SEED = 2**31
+# Markers beside the centre of each box, as a share of its sides: they tell whether the object was mirrored.
+MARKER_DISTANCE = 0.25
+
 
 def require_albumentations() -> Any:
     """Return the package, or raise `MissingExtraError`."""
@@ -34,10 +42,6 @@ def require_albumentations() -> Any:
     except ImportError as error:
         raise MissingExtraError("albumentations transforms", "albumentations", "albumentations") from error
     return albumentations
-
-
-# Stands for a transform that cannot be written down, with its name.
-UNSAVED: Final = "unsaved"
 
 
 def open_transforms(value: object) -> tuple[Any, ...] | None:
@@ -154,12 +158,6 @@ def parts_of(transforms: Iterable[Any]) -> Iterable[Any]:
             yield transform
         else:
             yield from parts_of(nested)
-
-
-DEFAULT_PROBABILITY = 0.01
-LARGEST_SEED = 2**31
-# Markers beside the centre of each box, as a share of its sides: they tell whether the object was mirrored.
-MARKER_DISTANCE = 0.25
 
 
 def default_transforms() -> list[Any]:

@@ -20,6 +20,14 @@ Rectangle = tuple[int, int, int, int]
 
 TILES = 4
 
+CONCENTRATION = 32.0  # of the beta distribution of the share: mostly near one half
+# OpenCV rounds levels where the recipe cuts their fractions. A little less than one half, so that whole levels stay.
+CUT_NOT_ROUND = -0.499
+
+CANDIDATES = 3
+
+MOST_HIDDEN = 0.3  # share of any existing box that a pasted one may cover
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -93,11 +101,6 @@ def _shifted(sample: Sample, shift: Point) -> Sample:
     return move_objects(sample, lambda rows: rows + np.array(shift)[:, None])
 
 
-CONCENTRATION = 32.0  # of the beta distribution of the share: mostly near one half
-# OpenCV rounds levels where the recipe cuts their fractions. A little less than one half, so that whole levels stay.
-CUT_NOT_ROUND = -0.499
-
-
 def draw_share(rng: np.random.Generator) -> float:
     """Draw the share of the first picture."""
     return float(rng.beta(CONCENTRATION, CONCENTRATION))
@@ -114,9 +117,6 @@ def mix_up(sample: Sample, partner: Sample, share: float) -> Sample:
     blend = cv2.addWeighted(sample.image, share, partner.image, 1 - share, CUT_NOT_ROUND)
     image = np.asarray(blend, np.uint8)
     return join_objects(image, (sample, partner))
-
-
-CANDIDATES = 3
 
 
 def draw_rectangle(size: tuple[int, int], rng: np.random.Generator) -> Rectangle:
@@ -157,9 +157,6 @@ def paste_rectangle(sample: Sample, partner: Sample, rectangle: Rectangle) -> Sa
     image = sample.image.copy()
     image[y1:y2, x1:x2] = partner.image[y1:y2, x1:x2]
     return join_objects(image, (sample, cut_objects(select_objects(partner, pasted), rectangle)))
-
-
-MOST_HIDDEN = 0.3  # share of any existing box that a pasted one may cover
 
 
 def paste_mirrored(sample: Sample, share: float, flip_idx: FlipMap | None) -> Sample:

@@ -21,6 +21,8 @@ FlipMap = Sequence[int]
 # Points closer to the horizon of a perspective than this, or behind it, have no place in the picture.
 NEAREST_TO_HORIZON = 1e-3
 
+HUES = 180  # OpenCV's hue circle in bytes
+
 
 @dataclass(frozen=True, kw_only=True)
 class AffineParameters:
@@ -218,9 +220,6 @@ def stretch_region(sample: Sample, region: Region, side: int) -> Sample:
     if part.shape[:2] != (side, side):
         part = np.asarray(cv2.resize(part, (side, side), interpolation=cv2.INTER_LINEAR), np.uint8)
     return settle_objects(replace(moved, image=part), moved.boxes)
-
-
-HUES = 180  # OpenCV's hue circle in bytes
 
 
 def draw_colour_gains(settings: AugmentationSettings, rng: np.random.Generator) -> tuple[float, float, float]:

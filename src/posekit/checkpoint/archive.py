@@ -33,6 +33,9 @@ _ZIP_PROBLEMS = (
     zipfile.BadZipFile, EOFError, OSError, ValueError, OverflowError, NotImplementedError, RuntimeError, struct.error
 )  # fmt: skip
 
+_MAX_AXES = 16
+_MAX_LENGTH = 2**40
+
 
 class Archive:
     """An open checkpoint file: one pickle and the raw bytes of numbered tensor storages.
@@ -180,10 +183,6 @@ def _refuse_torchscript(names: list[str]) -> None:
     inner = [name.partition("/")[2] for name in names]
     if "constants.pkl" in inner or any(name.startswith("code/") for name in inner):
         raise CheckpointError("this is a TorchScript program, not weights: load the .pt file that it was exported from")
-
-
-_MAX_AXES = 16
-_MAX_LENGTH = 2**40
 
 
 class TensorReader:

@@ -23,6 +23,8 @@ from posekit.files.writing import replacing_durably
 if TYPE_CHECKING:
     from torch import Tensor
 
+_MAX_MESSAGE = 1000
+
 
 def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint; the file appears complete or not at all.
@@ -98,9 +100,6 @@ def _owned(tensor: "Tensor") -> "Tensor":
     import torch
 
     return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
-
-
-_MAX_MESSAGE = 1000
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:

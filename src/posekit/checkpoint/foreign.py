@@ -22,6 +22,12 @@ MAX_TENSORS = 100_000
 _MAX_TABLE = 2_000
 _MAX_NAME = 512
 
+_READ_TASKS = ("detect", "segment", "pose", "multitask")
+_HEAD_TASKS = {"Pose": "pose", "Pose26": "pose", "Segment": "segment", "Segment26": "segment", "Detect": "detect"}
+_ROOT_TASKS = {"PoseModel": "pose", "SegmentationModel": "segment", "DetectionModel": "detect"}
+_METADATA = ("date", "version", "epoch", "best_fitness", "updates", "git", "docs")
+_USUAL_ACTIVATIONS = {"SiLU", "Identity"}
+
 
 def modules(root: Stub) -> Iterator[tuple[str, Stub]]:
     """Yield the dotted name and the stub of every module, parents first, in stored order; the root has the name "".
@@ -122,13 +128,6 @@ def _stored_names(stored: Any) -> tuple[str, ...]:
     """Return the point names of the first class that has some."""
     lists = stored.values() if isinstance(stored, dict) else [stored]
     return next((tuple(map(str, names)) for names in lists if isinstance(names, (list, tuple)) and names), ())
-
-
-_READ_TASKS = ("detect", "segment", "pose", "multitask")
-_HEAD_TASKS = {"Pose": "pose", "Pose26": "pose", "Segment": "segment", "Segment26": "segment", "Detect": "detect"}
-_ROOT_TASKS = {"PoseModel": "pose", "SegmentationModel": "segment", "DetectionModel": "detect"}
-_METADATA = ("date", "version", "epoch", "best_fitness", "updates", "git", "docs")
-_USUAL_ACTIVATIONS = {"SiLU", "Identity"}
 
 
 def foreign_checkpoint(path: str, top: Mapping[Any, Any], reader: TensorReader) -> Checkpoint:

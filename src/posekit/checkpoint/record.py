@@ -18,6 +18,24 @@ if TYPE_CHECKING:
 
 _REMEMBERED = ("imgsz", "data", "task", "single_cls")
 
+# Deepest nesting of containers that is copied.
+MAX_DEPTH = 32
+
+# Most values that are copied; shared containers count once for each place they appear in.
+MAX_VALUES = 200_000
+
+# Most characters that all copied texts have together; shared texts count like shared containers.
+MAX_CHARACTERS = 10_000_000
+_DROPPED = object()
+
+# The key that marks a file as ours; its value is the version of the layout.
+FORMAT_KEY = "posekit_format"
+FORMAT_VERSION = 1
+
+_HEADER_KEY = "posekit"
+_PAIRS_KEY = "__pairs__"
+_MAX_RECORD_CHARACTERS = 4_000_000
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Checkpoint:
@@ -62,17 +80,6 @@ class Checkpoint:
             LOGGER.warning("%s: its input size imgsz=%r makes no sense, and is ignored", self.path, settings["imgsz"])
             del settings["imgsz"]
         return settings
-
-
-# Deepest nesting of containers that is copied.
-MAX_DEPTH = 32
-
-# Most values that are copied; shared containers count once for each place they appear in.
-MAX_VALUES = 200_000
-
-# Most characters that all copied texts have together; shared texts count like shared containers.
-MAX_CHARACTERS = 10_000_000
-_DROPPED = object()
 
 
 def plain_value(value: object, tensor: Callable[[TensorRef], Any] | None = None) -> Any:
@@ -183,9 +190,6 @@ class _Writer(_Copier):
         )
 
 
-# The key that marks a file as ours; its value is the version of the layout.
-FORMAT_KEY = "posekit_format"
-FORMAT_VERSION = 1
 _Kind = TypeVar("_Kind")
 
 
@@ -262,11 +266,6 @@ def _schema(stored: Mapping[str, Any] | None) -> KeypointSchema | None:
         return KeypointSchema.from_dict(stored)
     except (SchemaError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise CheckpointError(f"the keypoint schema of the file contradicts itself: {error}") from error
-
-
-_HEADER_KEY = "posekit"
-_PAIRS_KEY = "__pairs__"
-_MAX_RECORD_CHARACTERS = 4_000_000
 
 
 def write_safetensors(path: Path, record: Mapping[str, Any], state: "dict[str, Tensor]") -> None:

@@ -31,6 +31,11 @@ _RFDETR_FILES = {
 # Only sums that were computed from the published file; the others are recorded at the first download.
 _SHA256 = {"yolo11n-pose": "869e83fcdffdc7371fa4e34cd8e51c838cc729571d1635e5141e3075e9319dc0"}
 
+FIGURES_POSE: Final = "figures-pose.pt"
+_FOLDER = Path(__file__).parent.parent / "weights"
+
+LICENSE = "Apache-2.0"  # posekit's own
+
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedWeights:
@@ -85,17 +90,10 @@ def _rfdetr_entry(name: str) -> PublishedWeights:
     return PublishedWeights(name=name, url=f"{_RFDETR}/{path}", license="Apache-2.0", md5=md5, suffix=".pth")
 
 
-FIGURES_POSE: Final = "figures-pose.pt"
-_FOLDER = Path(__file__).parent.parent / "weights"
-
-
 def packaged_weights(filename: str) -> Path | None:
     """Return the file of the package for a name with or without ``.pt``; None if there is none of that name."""
     path = _FOLDER / FIGURES_POSE
     return path if filename in (path.name, path.stem) else None
-
-
-LICENSE = "Apache-2.0"  # posekit's own
 
 
 def locate_weights(name: str | Path, *, weights_dir: Path) -> Path:

@@ -15,6 +15,13 @@ from posekit.config.settings import (
 from posekit.errors import NotInThisReleaseError
 from posekit.version import __version__
 
+# What a command does when the user names no task or no mode.
+DEFAULT_TASK = "pose"
+DEFAULT_MODE = "predict"
+
+TASKS_WITH_KEYPOINTS = frozenset({"pose", "multitask"})
+TASKS_WITH_OUTLINES = frozenset({"segment", "multitask"})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
@@ -55,10 +62,6 @@ MODES = {
         Mode(name="benchmark", settings=BenchmarkSettings),
     )
 }
-
-# What a command does when the user names no task or no mode.
-DEFAULT_TASK = "pose"
-DEFAULT_MODE = "predict"
 
 
 def require_mode(name: str) -> Mode:
@@ -153,7 +156,3 @@ class MergeWeightsSettings(Settings):
     seg: str = setting(MISSING, "segment network of the same size: its mask branches are taken", what="a weight file")
     out: str = setting(MISSING, "multitask weights to write, .pt or .safetensors", what="a file")
     body: Literal["pose", "segment"] = setting("pose", "network whose other layers and classes are taken")
-
-
-TASKS_WITH_KEYPOINTS = frozenset({"pose", "multitask"})
-TASKS_WITH_OUTLINES = frozenset({"segment", "multitask"})

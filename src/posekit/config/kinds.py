@@ -19,6 +19,13 @@ from typing import Any, ClassVar, Literal, NoReturn, Union, get_args, get_origin
 
 from posekit.errors import SettingError, SettingTypeError
 
+_LONGEST_SHOWN = 200
+
+# Network inputs beyond this would need hundreds of gigabytes.
+LARGEST_SIDE = 32_768
+
+_DEVICE = r"cpu(,cpu)*|mps|-1|(cuda|xpu)(:\d+)?|(cuda:)?\d+(,(cuda:)?\d+)*"
+
 
 def near_matches(word: str, known: Iterable[str]) -> list[str]:
     """Return up to three known words that look like `word`, nearest first."""
@@ -59,9 +66,6 @@ class Kind:
 
     def _read(self, key: str, value: Any) -> Any:
         raise NotImplementedError
-
-
-_LONGEST_SHOWN = 200
 
 
 def wrong_type(key: str, value: Any, kind: Kind) -> NoReturn:
@@ -180,10 +184,6 @@ def _entries(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple | set | frozenset | range) else [value]
 
 
-# Network inputs beyond this would need hundreds of gigabytes.
-LARGEST_SIDE = 32_768
-
-
 class ImageSize(Kind):
     """A square size, or height and width, in pixels."""
 
@@ -225,9 +225,6 @@ class Device(Kind):
             wrong_type(key, value, self)
         text = ",".join(str(entry) for entry in _entries(value)).replace(" ", "").lower()
         return text if re.fullmatch(_DEVICE, text) else out_of_range(key, value, self)
-
-
-_DEVICE = r"cpu(,cpu)*|mps|-1|(cuda|xpu)(:\d+)?|(cuda:)?\d+(,(cuda:)?\d+)*"
 
 
 class Transforms(Kind):

@@ -15,6 +15,8 @@ _WORDS = {"none": None, "true": True, "false": False}
 _CLOSING = {"[": "]", "(": ")"}
 _PAIR = re.compile(r"(?P<dashes>-{0,2})(?P<key>[A-Za-z_][\w-]*)=(?P<value>.*)", re.DOTALL)
 
+_CLOSING_TO_OPENING = {closing: opening for opening, closing in _CLOSING.items()}
+
 
 def read_value(key: str, text: str) -> Any:
     """Return the value that `text` stands for: none, true, false, a Python literal, or the text itself."""
@@ -104,6 +106,3 @@ def _open_bracket(value: str) -> bool:
     value = value.strip()
     closing = _CLOSING.get(value[:1])
     return closing is not None and value.count(value[0]) > value.count(closing)
-
-
-_CLOSING_TO_OPENING = {closing: opening for opening, closing in _CLOSING.items()}

@@ -12,26 +12,6 @@ from posekit.errors import SettingError, UnknownSettingError
 from posekit.files.reading import read_yaml
 from posekit.log import LOGGER
 
-
-def read_cfg(path: str | Path) -> dict[str, Any]:
-    """Return the settings of a YAML file, their texts read as on the command line (so 1e-3 is a number).
-
-    Raises:
-        SettingError: the file is missing, is no YAML, or holds something else than ``key: value`` lines.
-    """
-    absent = SettingError(f"cfg={path}: there is no such file; posekit copy-cfg writes one to start from")
-    content = read_yaml(Path(path), SettingError, absent=absent, name=f"cfg={path}")
-    if not isinstance(content, Mapping) or not all(isinstance(key, str) for key in content):
-        raise SettingError(f"cfg={path} must hold lines of the form 'key: value'")
-    return {key: _value(key, value) for key, value in content.items()}
-
-
-def _value(key: str, value: Any) -> Any:
-    if key in TEXT_KEYS and value is not None:
-        return str(value)
-    return read_value(key, value) if isinstance(value, str) else value
-
-
 # old name -> (name, whether the meaning is reversed)
 RENAMED = {
     "boxes": ("show_boxes", False),
@@ -59,6 +39,25 @@ IGNORED = {
 # ways to ask for a precision -> bits when true
 PRECISION_FLAGS = {"half": 16, "int8": 8}
 PRECISION_NAMES = (*PRECISION_FLAGS, "quantize", "precision")
+
+
+def read_cfg(path: str | Path) -> dict[str, Any]:
+    """Return the settings of a YAML file, their texts read as on the command line (so 1e-3 is a number).
+
+    Raises:
+        SettingError: the file is missing, is no YAML, or holds something else than ``key: value`` lines.
+    """
+    absent = SettingError(f"cfg={path}: there is no such file; posekit copy-cfg writes one to start from")
+    content = read_yaml(Path(path), SettingError, absent=absent, name=f"cfg={path}")
+    if not isinstance(content, Mapping) or not all(isinstance(key, str) for key in content):
+        raise SettingError(f"cfg={path} must hold lines of the form 'key: value'")
+    return {key: _value(key, value) for key, value in content.items()}
+
+
+def _value(key: str, value: Any) -> Any:
+    if key in TEXT_KEYS and value is not None:
+        return str(value)
+    return read_value(key, value) if isinstance(value, str) else value
 
 
 def current_names(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,16 @@ from posekit.config.kinds import (
 )
 from posekit.log import LOGGER
 
+OPTIMIZERS = ("auto", "SGD", "MuSGD", "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "RMSProp")
+
+FORMATS = (
+    "torchscript", "onnx", "openvino", "engine", "coreml", "saved_model",
+    "pb", "tflite", "edgetpu", "tfjs", "paddle", "ncnn",
+)  # fmt: skip
+
+FORMS = ("coco", "cvat", "labelstudio", "deeplabcut", "sleap", "stanfordextra", "yolo")
+TARGETS = ("yolo", "coco")
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings(Settings):
@@ -182,9 +192,6 @@ class TrackSettings(PredictSettings):
     persist: bool = setting(False, "keep the tracks of the previous call")
 
 
-OPTIMIZERS = ("auto", "SGD", "MuSGD", "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "RMSProp")
-
-
 @dataclass(frozen=True, kw_only=True)
 class OptimizerSettings(Settings):
     """Optimiser, learning-rate schedule and loss gains."""
@@ -265,12 +272,6 @@ class ValSettings(DataSettings, DetectionSettings):
     save_json: bool = setting(False, "save predictions as COCO results")
 
 
-FORMATS = (
-    "torchscript", "onnx", "openvino", "engine", "coreml", "saved_model",
-    "pb", "tflite", "edgetpu", "tfjs", "paddle", "ncnn",
-)  # fmt: skip
-
-
 @dataclass(frozen=True, kw_only=True)
 class ExportSettings(RunSettings):
     """What `export` takes."""
@@ -301,10 +302,6 @@ class BenchmarkSettings(RunSettings):
     verbose: bool | float = again(  # type: ignore[assignment]  # wider here: a number is a pass mark
         RunSettings, "verbose", default=True, kind=Either(Flag(), Number(0, 1))
     )
-
-
-FORMS = ("coco", "cvat", "labelstudio", "deeplabcut", "sleap", "stanfordextra", "yolo")
-TARGETS = ("yolo", "coco")
 
 
 class NameList(Kind):

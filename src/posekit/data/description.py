@@ -13,6 +13,20 @@ from posekit.files.values import quote
 from posekit.log import LOGGER
 from posekit.schema.schema import KeypointSchema
 
+SPLITS = ("train", "val", "test")
+
+KNOWN_KEYS = (
+    "path", "train", "val", "validation", "test", "minival", "names", "nc", "channels", "kpt_shape", "flip_idx",
+    "flip_idx_ud", "kpt_names", "skeleton", "kpt_oks_sigmas", "download", "annotations", "images", "layout", "figures",
+    "missing",
+)  # fmt: skip
+_OTHER_WORDS = {"validation": "val", "minival": "test"}
+_MOST_CLASSES = 100_000
+
+# What stands in a dataset YAML. The functions below read a key or two of it and check them: a value of a wrong type
+# is a DatasetTypeError, one that cannot be a DatasetError; `where` is the YAML, for these messages.
+Content = Mapping[str, Any]
+
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetDescription:
@@ -47,22 +61,6 @@ class DatasetDescription:
     downloads: tuple[str, ...] = ()
     download_folders: dict[str, str] = field(default_factory=dict)
     missing: str = ""
-
-
-SPLITS = ("train", "val", "test")
-
-KNOWN_KEYS = (
-    "path", "train", "val", "validation", "test", "minival", "names", "nc", "channels", "kpt_shape", "flip_idx",
-    "flip_idx_ud", "kpt_names", "skeleton", "kpt_oks_sigmas", "download", "annotations", "images", "layout", "figures",
-    "missing",
-)  # fmt: skip
-
-_OTHER_WORDS = {"validation": "val", "minival": "test"}
-_MOST_CLASSES = 100_000
-
-# What stands in a dataset YAML. The functions below read a key or two of it and check them: a value of a wrong type
-# is a DatasetTypeError, one that cannot be a DatasetError; `where` is the YAML, for these messages.
-Content = Mapping[str, Any]
 
 
 def warn_of_typos(content: Content, where: str) -> None:

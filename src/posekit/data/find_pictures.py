@@ -11,6 +11,8 @@ from posekit.files.problems import ProblemList
 from posekit.files.reading import read_text
 from posekit.io.decode import picture_size
 
+_PARTS_OF_A_NAME = ("person_keypoints_", "instances_", "annotations_")
+
 
 def list_pictures(places: Sequence[Path]) -> list[str]:
     """List the picture files of folders and text lists, sorted by path.
@@ -108,9 +110,6 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link to itself: what is wrong with it is said where it is opened
         return False
-
-
-_PARTS_OF_A_NAME = ("person_keypoints_", "instances_", "annotations_")
 
 
 class PictureSearch:

@@ -11,6 +11,8 @@ from posekit.errors import DatasetError, UnknownChoiceError
 from posekit.files.problems import Problem
 from posekit.files.writing import FreeNames, replace_unsafe
 
+PictureTransfer = Literal["link", "copy", "none"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
@@ -40,9 +42,6 @@ def require_pictures(count: int, problems: Sequence[Problem]) -> None:
         return
     reason = next((f", the first because: {problem}" for problem in problems if problem.picture), "")
     raise DatasetError(f"no picture can be written{reason}")
-
-
-PictureTransfer = Literal["link", "copy", "none"]
 
 
 def check_transfer(how: str) -> None:

@@ -28,6 +28,9 @@ Plain = str | int | float | bool
 DEFAULT_PROJECT: Final = "posekit"
 LONGEST_REASON: Final = 300
 
+LONGEST_SETTING = 500  # letters; older servers take no more
+PARENT_TAG = "mlflow.parentRunId"
+
 
 class LoggedTrainer(Protocol):
     """The part of a trainer that loggers read.
@@ -267,10 +270,6 @@ class WandbLogger:
         if self._run is not None:
             self._run.finish(exit_code=1)
             self._run = None
-
-
-LONGEST_SETTING = 500  # letters; older servers take no more
-PARENT_TAG = "mlflow.parentRunId"
 
 
 class MlflowLogger:

@@ -25,6 +25,8 @@ from posekit.placing import Placing
 from posekit.sample import Batch
 from posekit.schema.schema import SigmaChoice, resolve_sigmas
 
+PREFETCHED = 2  # batches made ready ahead of the network
+
 
 @dataclass(frozen=True, kw_only=True)
 class ValidationRun:
@@ -125,9 +127,6 @@ def _sigmas(split: Split, model: Model) -> SigmaChoice | None:
     if choice.guessed:
         LOGGER.warning("%s", choice.explanation)
     return choice
-
-
-PREFETCHED = 2  # batches made ready ahead of the network
 
 
 @dataclass(frozen=True)

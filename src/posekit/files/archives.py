@@ -26,6 +26,16 @@ _BLOCK = 512
 # The longest run that tarfile reads at once for a header; a hostile header asks for gigabytes.
 _LONGEST_READ = 1 << 20
 
+# Pictures hardly shrink and label files to a quarter; archives made to fill a disk reach a thousand and more.
+LARGEST_RATIO = 200
+ALWAYS_ALLOWED_BYTES = 1 << 30
+
+_DAMAGED = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, ValueError, OverflowError,
+    RuntimeError,  # an encrypted zip, or a compression that Python does not know
+)  # fmt: skip
+_LITTER = ("__MACOSX", ".DS_Store")
+
 
 @dataclass(frozen=True)
 class Member:
@@ -133,18 +143,6 @@ def too_large(path: Path, size: int) -> DatasetError:
         f"{path}: unpacks to {size:,} bytes or more, out of proportion to its {path.stat().st_size:,}: "
         "it may be made to fill disks; unpack it yourself, if you trust it, and name the folder"
     )
-
-
-# Pictures hardly shrink and label files to a quarter; archives made to fill a disk reach a thousand and more.
-LARGEST_RATIO = 200
-ALWAYS_ALLOWED_BYTES = 1 << 30
-
-_DAMAGED = (
-    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, ValueError, OverflowError,
-    RuntimeError,  # an encrypted zip, or a compression that Python does not know
-)  # fmt: skip
-
-_LITTER = ("__MACOSX", ".DS_Store")
 
 
 def unpack(archive: Path, folder: Path) -> None:

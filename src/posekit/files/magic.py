@@ -6,6 +6,19 @@ from typing import Literal
 
 HEAD_BYTES = 512
 
+_UNPACK, _EXPORTED = ": unpack it first", ": exported networks are run, not loaded as weights"
+
+_HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+
+MediaKind = Literal["image", "video"]
+IMAGE_SUFFIXES = frozenset(
+    {".avif", ".bmp", ".dng", ".heic", ".heif", ".jp2", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"}
+)
+VIDEO_SUFFIXES = frozenset(
+    {".asf", ".avi", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".wmv", ".webm"}
+)
+
 
 @dataclass(frozen=True)
 class Content:
@@ -26,8 +39,6 @@ class Content:
         """The name of a picture or archive format alone ("JPEG")."""
         return self.name.removeprefix("a ").removeprefix("an ").removesuffix(" picture").removesuffix(" archive")
 
-
-_UNPACK, _EXPORTED = ": unpack it first", ": exported networks are run, not loaded as weights"
 
 _SIGNATURES: tuple[tuple[int, bytes, Content], ...] = (
     (0, b"\xff\xd8\xff", Content("image", "a JPEG picture")),
@@ -84,9 +95,6 @@ _RIFF_KINDS = {
     b"WEBP": Content("image", "a WebP picture"),
 }
 
-_HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
-_AVIF_BRANDS = frozenset({b"avif", b"avis"})
-
 
 def identify(head: bytes) -> Content | None:
     """Tell what a file holds from its first `HEAD_BYTES` bytes; None when they say nothing."""
@@ -136,15 +144,6 @@ def _identify_text(head: bytes) -> Content | None:
     if text.startswith("version https://git-lfs"):
         return Content("other", "a Git LFS pointer (run `git lfs pull` to get the file itself)", ", not the weights")
     return Content("other", "a text file")
-
-
-MediaKind = Literal["image", "video"]
-IMAGE_SUFFIXES = frozenset(
-    {".avif", ".bmp", ".dng", ".heic", ".heif", ".jp2", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"}
-)
-VIDEO_SUFFIXES = frozenset(
-    {".asf", ".avi", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".wmv", ".webm"}
-)
 
 
 def media_kind(name: str | Path) -> MediaKind | None:

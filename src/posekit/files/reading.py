@@ -18,6 +18,12 @@ from posekit.errors import (
 )
 from posekit.log import one_line
 
+# The largest picture that is decoded, with four channels of 16 bits and not compressed, has 1.4 GB.
+MAX_BYTES = 2 * 2**30
+
+# Class names of the largest vocabularies take 1 MB.
+LARGEST_YAML = 16 << 20
+
 
 def exists(path: str | Path) -> bool:
     """Tell whether there is something at a path; no for names that the file system cannot have."""
@@ -61,10 +67,6 @@ def read_file(
         raise error(f"{name}: cannot be read ({getattr(problem, 'strerror', None) or problem})") from problem
 
 
-# The largest picture that is decoded, with four channels of 16 bits and not compressed, has 1.4 GB.
-MAX_BYTES = 2 * 2**30
-
-
 def read_bytes(path: Path, first: int = -1) -> bytes:
     """Return the first bytes of a picture, video or list; all of them when `first` is negative.
 
@@ -105,10 +107,6 @@ def read_json(path: Path) -> Any:
         raise DatasetError(f"{path}: is nested too deeply for an annotation file, which has a few levels") from error
     except ValueError as error:  # a whole number of more than 4300 digits
         raise DatasetError(f"{path}: holds a number that is too long to read") from error
-
-
-# Class names of the largest vocabularies take 1 MB.
-LARGEST_YAML = 16 << 20
 
 
 def read_yaml(path: Path, error: type[PosekitError], *, absent: PosekitError | None = None, name: str = "") -> Any:

@@ -11,6 +11,11 @@ from uuid import uuid4
 
 from posekit.errors import OutputError
 
+_UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')
+
+# File systems allow 255 bytes; suffixes and numbers need some.
+_LONGEST_NAME = 200
+
 
 @contextmanager
 def naming_errors(name: object, advice: str = "") -> Iterator[None]:
@@ -114,12 +119,6 @@ def _make(folder: Path) -> bool:
     except FileExistsError:
         return False
     return True
-
-
-_UNSAFE = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')
-
-# File systems allow 255 bytes; suffixes and numbers need some.
-_LONGEST_NAME = 200
 
 
 def safe_name(text: str) -> str:

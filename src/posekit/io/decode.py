@@ -40,6 +40,17 @@ _MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
 _START, _END, _STANDALONE = 0xD8, 0xD9, 0x01
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
+_SIGNATURE_BYTES = 8
+_FRAME_BYTES = 12  # length, name and checksum around the content of a chunk
+
+_ENTRY_BYTES = 12
+DNG_VERSION_TAG = 50706
+
+# The frame header of nearly all JPEG files lies within this; that of the others Pillow finds.
+_JPEG_HEAD_BYTES = 2048
+_JPEG_END = b"\xff\xd9"
+_SIDEWAYS = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
+
 
 @dataclass(frozen=True)
 class JpegScan:
@@ -75,10 +86,6 @@ def scan_jpeg(data: bytes) -> JpegScan:
     return JpegScan(height, width, channels, bits)
 
 
-_SIGNATURE_BYTES = 8
-_FRAME_BYTES = 12  # length, name and checksum around the content of a chunk
-
-
 def check_png(data: bytes) -> None:
     """Refuse a PNG with a damaged chunk that matters to its pixels; the decoder misses chunks."""
     view = memoryview(data)
@@ -94,10 +101,6 @@ def check_png(data: bytes) -> None:
             if name == b"IEND":
                 return
         position = end + 4
-
-
-_ENTRY_BYTES = 12
-DNG_VERSION_TAG = 50706
 
 
 def tiff_tags(data: bytes) -> frozenset[int]:
@@ -226,12 +229,6 @@ def _check_pixels(width: int, height: int) -> None:
         raise UnreadableImageError(f"declares {width}x{height} pixels, more than the {MAX_PIXELS:,} allowed")
     if width * height == 0:
         raise UnreadableImageError(f"declares {width}x{height} pixels")
-
-
-# The frame header of nearly all JPEG files lies within this; that of the others Pillow finds.
-_JPEG_HEAD_BYTES = 2048
-_JPEG_END = b"\xff\xd9"
-_SIDEWAYS = frozenset({5, 6, 7, 8})  # EXIF orientations that swap width and height
 
 
 def picture_size(path: str) -> tuple[int, int]:

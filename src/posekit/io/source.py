@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from torch import Tensor
 
+InMemory: TypeAlias = Union["Image", NDArray[Any]]
+
 
 class Source(ABC):
     """Batches of samples, in order.
@@ -147,9 +149,6 @@ class FileSource(Source):
 def _video_of(sample: Sample) -> int | None:
     """Return the number of the video that a frame belongs to; None for pictures, which may share a batch."""
     return sample.origin.index if sample.origin.kind == "video" else None
-
-
-InMemory: TypeAlias = Union["Image", NDArray[Any]]
 
 
 class MemorySource(Source):

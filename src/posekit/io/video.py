@@ -24,6 +24,15 @@ if TYPE_CHECKING:
     from av import VideoFrame, VideoStream
     from av.container import InputContainer, OutputContainer
 
+# Containers announce a number of frames that may be an estimate: a small difference is no damage.
+_EXPECTED_SHARE = 0.98
+
+_DEFAULT_FPS = 30.0
+_SLOWEST = Fraction(1, 1000)
+# Hardly a loss to be seen, at the speed of drawing. The index first: a browser plays while it loads.
+_ENCODING = {"crf": "18", "preset": "veryfast"}
+_CONTAINER = {"movflags": "+faststart"}
+
 
 def holds_video(path: Path) -> bool:
     """Tell whether a file is to be read as a video: by its content first, by its suffix where that says nothing.
@@ -48,10 +57,6 @@ def check_video(path: Path) -> None:
         raise UnreadableImageError(f"{path}: holds no known video format; readable are {list_formats()}")
     if content.kind == "other":
         raise UnreadableImageError(f"{path}: is {content.name}, not a video")
-
-
-# Containers announce a number of frames that may be an estimate: a small difference is no damage.
-_EXPECTED_SHARE = 0.98
 
 
 def read_video(path: Path, *, index: int, count: int, vid_stride: int = 1) -> Generator[Sample, None, None]:
@@ -112,13 +117,6 @@ def _decoded(container: "InputContainer", stream: "VideoStream") -> "Iterator[Vi
     # Where the file broke off the decoder holds frames still; else it says that it has come to its end.
     with contextlib.suppress(av.FFmpegError):
         yield from stream.codec_context.decode(None)
-
-
-_DEFAULT_FPS = 30.0
-_SLOWEST = Fraction(1, 1000)
-# Hardly a loss to be seen, at the speed of drawing. The index first: a browser plays while it loads.
-_ENCODING = {"crf": "18", "preset": "veryfast"}
-_CONTAINER = {"movflags": "+faststart"}
 
 
 @dataclass

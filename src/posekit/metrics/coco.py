@@ -21,6 +21,14 @@ from posekit.schema.schema import COCO_PERSON
 BOX_STATS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl")
 KEYPOINT_STATS = ("AP", "AP50", "AP75", "APm", "APl", "AR", "AR50", "AR75", "ARm", "ARl")
 
+Floats = NDArray[np.floating[Any]]
+Rows = Sequence[Mapping[str, Any]]
+Mask = NDArray[np.uint8] | NDArray[np.bool_] | Mapping[str, Any]  # (h, w), or its run lengths
+
+# The evaluator takes detections as Python objects; so many pictures' at once stay within some tens of megabytes.
+PICTURES_AT_ONCE = 256
+ABSENT = -1.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class CocoProtocol:
@@ -50,10 +58,6 @@ PROTOCOLS = {
         kind="keypoints", field="keypoints", letter="P", limit=20, stats=KEYPOINT_STATS, recall="AR"
     ),
 }
-
-Floats = NDArray[np.floating[Any]]
-Rows = Sequence[Mapping[str, Any]]
-Mask = NDArray[np.uint8] | NDArray[np.bool_] | Mapping[str, Any]  # (h, w), or its run lengths
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -176,11 +180,6 @@ def _field(row: Mapping[str, Any], key: str) -> Any:
     if key not in row:
         raise DatasetError(f"predictions: a row has no {key!r}; it has {sorted(row)}")
     return row[key]
-
-
-# The evaluator takes detections as Python objects; so many pictures' at once stay within some tens of megabytes.
-PICTURES_AT_ONCE = 256
-ABSENT = -1.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,8 @@ ERROR_STEP, LARGEST_ERROR = 0.001, 2.0
 ERROR_STEPS = round(LARGEST_ERROR / ERROR_STEP)
 HIDDEN, VISIBLE = 1, 2
 
+NARROW, WIDEST_NAME = 9, 40
+
 
 @dataclass(kw_only=True, eq=False)
 class _Sums:
@@ -95,7 +97,6 @@ TITLES = {
     "conf_visible": "Visible",
     "conf_hidden": "Hidden",
 }
-NARROW, WIDEST_NAME = 9, 40
 
 
 def table_lines(rows: Sequence[Row]) -> list[str]:

@@ -19,6 +19,8 @@ from posekit.schema.schema import SigmaChoice
 Integers = NDArray[np.int64]
 PictureScores = dict[str, dict[str, Any]]
 
+WIDTHS = (22, 11)
+
 
 class PartMetrics:
     """Scores of boxes, masks or keypoints; C classes have labels of them, the model knows `nc` classes.
@@ -255,9 +257,6 @@ class Metrics(Tabular):
                 values |= {"mAP50": part.ap50[i], "mAP75": part.all_ap[i, 5], "mAP50-95": part.ap[i]}
             row |= {key: round(float(value), decimals) for key, value in values.items()}
         return row
-
-
-WIDTHS = (22, 11)
 
 
 def header(metrics: Metrics) -> str:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 PADDING_GREY = 114
 
+Size = tuple[int, int]
+
 
 @dataclass(frozen=True, kw_only=True)
 class LetterboxPlan:
@@ -110,9 +112,6 @@ def _split(extra: int) -> tuple[int, int]:
     """Divide padding between the near and the far side; an odd pixel goes to the far one."""
     half = extra / 2
     return round(half - 0.1), round(half + 0.1)
-
-
-Size = tuple[int, int]
 
 
 @dataclass(frozen=True, kw_only=True)

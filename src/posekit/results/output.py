@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+SMALLEST_POLYGON = 3  # an outline needs this many points to enclose anything
+
+# How a box is enlarged before it is cut out: a factor on its sides, then pixels added to them.
+CROP_GAIN = 1.02
+CROP_MARGIN_PIXELS = 10
+
 
 def summary_rows(results: "Results", *, normalize: bool, decimals: int) -> list[Row]:
     """Return one dictionary per detection; the keys and their order are those of `Results.summary`."""
@@ -98,9 +104,6 @@ def _normalised(keypoints: Keypoints) -> NDArray[np.float32]:
     return values
 
 
-SMALLEST_POLYGON = 3  # an outline needs this many points to enclose anything
-
-
 def label_rows(results: "Results", *, save_conf: bool = False) -> list[str]:
     """Return one row per detection, coordinates normalised to the original picture.
 
@@ -132,11 +135,6 @@ def label_rows(results: "Results", *, save_conf: bool = False) -> list[str]:
             values.append(int(ids[i]))
         rows.append(" ".join(f"{value:g}" for value in values))
     return rows
-
-
-# How a box is enlarged before it is cut out: a factor on its sides, then pixels added to them.
-CROP_GAIN = 1.02
-CROP_MARGIN_PIXELS = 10
 
 
 def save_crops(results: "Results", folder: str | Path, stem: str) -> list[str]:

@@ -14,6 +14,8 @@ from posekit.schema.sides import carries_sides, flip_from_names, repeated, unpai
 # Takes one line of text, without the name of the file, which the caller knows: ``list.append``, a logger.
 Warn = Callable[[str], object]
 
+_KEYS = ("kpt_names", "flip_idx", "flip_idx_ud", "skeleton", "kpt_oks_sigmas")
+
 
 def unheard(text: str) -> None:
     """Drop a remark, for callers that want the schema alone."""
@@ -158,9 +160,6 @@ def _class_count(data: Mapping[str, Any]) -> int | None:
     if isinstance(names, (list, tuple, Mapping)):
         return len(names)
     return number if is_index(number) else None
-
-
-_KEYS = ("kpt_names", "flip_idx", "flip_idx_ud", "skeleton", "kpt_oks_sigmas")
 
 
 def schema_from_yaml(data: Mapping[str, Any], where: str, warn: Warn = unheard) -> KeypointSchema | None:

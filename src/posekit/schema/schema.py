@@ -11,6 +11,8 @@ from posekit.schema.known_sets import COCO, recognise
 # Most points that one object may have: more is a slip of the pen or an attack.
 MAX_KEYPOINTS = 10_000
 
+LARGEST_GUESS = 0.05  # 1/K alone is so wide for few points that the score says little
+
 
 @dataclass(frozen=True, kw_only=True)
 class KeypointSchema:
@@ -197,8 +199,6 @@ COCO_PERSON = KeypointSchema(
     flip_idx_ud=COCO.flip_idx,
     oks_sigmas=COCO.oks_sigmas,
 )
-
-LARGEST_GUESS = 0.05  # 1/K alone is so wide for few points that the score says little
 
 
 @dataclass(frozen=True, kw_only=True)

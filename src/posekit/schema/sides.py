@@ -10,6 +10,9 @@ from unicodedata import normalize
 # One character stands for each of the name's: U upper case, a other letter, 0 digit, - anything else.
 _WORD = re.compile(r"U+(?!a)|U?a+|0+")
 
+# Letters beside l and r that make them part of an enumeration (a, b, ... l, ... r); m and c may mean the middle.
+_OTHER_LETTERS = [letter for letter in ascii_lowercase if letter not in "lrmc"]
+
 
 def words(name: str) -> tuple[str, ...]:
     """Return the words of a point name, folded to lower case.
@@ -48,9 +51,6 @@ class Side(Enum):
 
 Words = tuple[str | Side, ...]
 _LETTERS = {"l": Side.LEFT, "r": Side.RIGHT}
-
-# Letters beside l and r that make them part of an enumeration (a, b, ... l, ... r); m and c may mean the middle.
-_OTHER_LETTERS = [letter for letter in ascii_lowercase if letter not in "lrmc"]
 
 
 def flip_from_names(names: Sequence[str]) -> tuple[int, ...] | None:

@@ -43,6 +43,13 @@ FONTS = (
 )  # fmt: skip
 ELLIPSIS = "\u2026"
 
+_STYLING = RLock()  # Matplotlib's settings and Python's warnings belong to all threads
+
+MOST_HIGH_ROWS = 40  # more rows are low ones
+
+HEADING, GAP_ACROSS, GAP_DOWN = 30.0, 28.0, 18.0
+LEAST_WIDTH = 420.0  # room for the title
+
 
 @dataclass(frozen=True)
 class Look:
@@ -65,8 +72,6 @@ class Look:
 
 LIGHT = Look(paper="#ffffff", ink="#1b1f27", muted="#5b6472", grid="#e6e9ee", quiet="#c3c9d2")
 DARK = Look(paper="#171b22", ink="#eef1f5", muted="#a3adbb", grid="#2a303a", quiet="#4a5361")
-
-_STYLING = RLock()  # Matplotlib's settings and Python's warnings belong to all threads
 
 
 @contextmanager
@@ -140,9 +145,6 @@ def say_nothing_to_show(axes: "Axes", reason: str) -> None:
     axes.text(0.5, 0.5, reason, ha="center", va="center", transform=axes.transAxes, fontsize=TEXT, color=muted)
 
 
-MOST_HIGH_ROWS = 40  # more rows are low ones
-
-
 def rows_height(count: int) -> float:
     """Return the height in units of so many rows of bars."""
     return max(count, 6) * (24.0 if count <= MOST_HIGH_ROWS else 15.0)
@@ -210,10 +212,6 @@ def png_bytes(figure: "Figure", *, grown: bool = False) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", bbox_inches="tight" if grown else None, pad_inches=MARGIN / 72)
     return buffer.getvalue()
-
-
-HEADING, GAP_ACROSS, GAP_DOWN = 30.0, 28.0, 18.0
-LEAST_WIDTH = 420.0  # room for the title
 
 
 def save_chart_sheet(title: str, note: str, columns: Sequence[Sequence[Chart]], path: str | Path) -> None:

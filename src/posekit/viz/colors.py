@@ -26,6 +26,18 @@ BLACK: Color = (0, 0, 0)
 WHITE: Color = (255, 255, 255)
 READABLE_CONTRAST = 2.5
 
+Place = Literal["left", "right", "middle"]
+
+# Each family runs from its first to its last colour (BGR) along the order of the points, so that
+# arms and legs differ a little. Orange and blue stay apart for colour-blind eyes.
+FAMILIES: dict[Place, tuple[Color, Color]] = {
+    "left": ((64, 190, 255), (30, 92, 255)),
+    "right": ((255, 205, 70), (255, 96, 52)),
+    "middle": ((190, 255, 120), (150, 235, 150)),
+}
+_HEAD_WORD = re.compile(r"nose|eye|ear(?!th)|head|neck|mouth|chin|face", re.IGNORECASE)
+_TRUNK_WORD = re.compile(r"shoulder|hip|neck|pelvis|spine|thorax|chest|torso|tail|withers", re.IGNORECASE)
+
 
 def color_of(number: int) -> Color:
     """Return the colour of a class or instance; numbers beyond the palette start it again."""
@@ -51,19 +63,6 @@ def _luminance(color: Color) -> float:
         value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in (c / 255 for c in color)
     )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-Place = Literal["left", "right", "middle"]
-
-# Each family runs from its first to its last colour (BGR) along the order of the points, so that
-# arms and legs differ a little. Orange and blue stay apart for colour-blind eyes.
-FAMILIES: dict[Place, tuple[Color, Color]] = {
-    "left": ((64, 190, 255), (30, 92, 255)),
-    "right": ((255, 205, 70), (255, 96, 52)),
-    "middle": ((190, 255, 120), (150, 235, 150)),
-}
-_HEAD_WORD = re.compile(r"nose|eye|ear(?!th)|head|neck|mouth|chin|face", re.IGNORECASE)
-_TRUNK_WORD = re.compile(r"shoulder|hip|neck|pelvis|spine|thorax|chest|torso|tail|withers", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,12 @@ BAR = CLASS_COLORS[0]
 VISIBILITY_NAMES = ("not labelled (0)", "hidden (1)", "visible (2)")
 QUARTERS = (np.linspace(0, 1, 5), ["0 %", "25 %", "50 %", "75 %", "100 %"])
 
+LONGEST_POINT = 18
+MOST_NAMES = 44  # more names than this find no room
+NAME_GAP = 15.0  # least distance of names below each other, units
+BOX_MARGIN = 0.12  # points may lie outside of their box
+NAME_EDGE = 0.3  # names begin this far from the box, as a share of its width
+
 
 def class_count_chart(counts: ArrayLike, names: Sequence[str], *, look: Look = LIGHT) -> bytes:
     """Draw a bar per class, (C,) objects, the largest first; beyond 40 classes the smallest are only summed up.
@@ -148,13 +154,6 @@ def box_size_chart(sizes: ArrayLike, *, look: Look = LIGHT) -> bytes:
 def _check_rows(values: NDArray[np.float64], expected: tuple[int, ...], what: str) -> None:
     if values.shape != expected and values.size:
         raise ShapeError(f"{what} of shape {values.shape}: expected {expected}")
-
-
-LONGEST_POINT = 18
-MOST_NAMES = 44  # more names than this find no room
-NAME_GAP = 15.0  # least distance of names below each other, units
-BOX_MARGIN = 0.12  # points may lie outside of their box
-NAME_EDGE = 0.3  # names begin this far from the box, as a share of its width
 
 
 def mean_pose_chart(points: ArrayLike, schema: KeypointSchema, *, look: Look = LIGHT) -> bytes:

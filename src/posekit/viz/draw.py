@@ -14,6 +14,25 @@ from posekit.schema.schema import KeypointSchema
 from posekit.viz.colors import Color, color_of, pose_colors
 from posekit.viz.labels import DEFAULT_FONT, draw_labels
 
+ALPHA = 0.5
+
+COLOR_MODES = ("class", "instance")
+
+NOMINAL_SIDE = 1000  # the picture side at which `kpt_radius` is meant literally
+SMALL_PICTURE = 0.7  # dots shrink no further than to this share of it in small pictures
+# Dots of a small object shrink to this share of its size, so that they do not cover it.
+RADIUS_PER_SIZE = 0.022
+SMALLEST_RADIUS = 1.5
+RADIUS_PER_GAP = 0.42  # crowded dots take up to this share of the distance to their nearest neighbour
+FONT_PER_SIDE, SMALLEST_FONT = 0.024, 9
+# Labels of small objects shrink too, down to the least height that can be read.
+FONT_PER_OBJECT, SMALLEST_OBJECT_FONT = 0.13, 8
+
+ColoredLimb = tuple[tuple[int, int], Color]
+OUTLINE: Color = (24, 20, 20)
+_SHIFT = 4  # OpenCV takes coordinates as whole numbers of 1/16 pixel
+FARTHEST = 2**15  # its whole numbers overflow far outside the picture
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
@@ -40,9 +59,6 @@ class Scene:
     one_color_poses: bool = False
     colors: Sequence[Color] | None = None
     dashed: NDArray[np.bool_] | None = None
-
-
-ALPHA = 0.5
 
 
 def _tint_masks(picture: Picture, masks: NDArray[np.uint8], colors: list[Color], edge_width: int) -> None:
@@ -72,9 +88,6 @@ def _mask_at_size(mask: NDArray[np.uint8], size_hw: tuple[int, int]) -> NDArray[
     content = mask[rows, columns].astype(np.uint8) * 255
     resized = cv2.resize(content, size_hw[::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(resized) > 127
-
-
-COLOR_MODES = ("class", "instance")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,17 +125,6 @@ class DrawOptions:
     def __post_init__(self) -> None:
         if self.color_mode not in COLOR_MODES:
             raise UnknownChoiceError(f"color_mode {self.color_mode!r} is not one of {', '.join(COLOR_MODES)}")
-
-
-NOMINAL_SIDE = 1000  # the picture side at which `kpt_radius` is meant literally
-SMALL_PICTURE = 0.7  # dots shrink no further than to this share of it in small pictures
-# Dots of a small object shrink to this share of its size, so that they do not cover it.
-RADIUS_PER_SIZE = 0.022
-SMALLEST_RADIUS = 1.5
-RADIUS_PER_GAP = 0.42  # crowded dots take up to this share of the distance to their nearest neighbour
-FONT_PER_SIDE, SMALLEST_FONT = 0.024, 9
-# Labels of small objects shrink too, down to the least height that can be read.
-FONT_PER_OBJECT, SMALLEST_OBJECT_FONT = 0.13, 8
 
 
 def line_width_for(height: int, width: int) -> int:
@@ -163,13 +165,6 @@ def dot_radii(largest: float, points: NDArray[np.float32]) -> list[float]:
     gaps[gaps < 1] = np.inf  # the point itself, and points on the same pixel
     wanted: list[float] = (gaps.min(axis=1) * RADIUS_PER_GAP).clip(min(SMALLEST_RADIUS, largest), largest).tolist()
     return wanted
-
-
-ColoredLimb = tuple[tuple[int, int], Color]
-
-OUTLINE: Color = (24, 20, 20)
-_SHIFT = 4  # OpenCV takes coordinates as whole numbers of 1/16 pixel
-FARTHEST = 2**15  # its whole numbers overflow far outside the picture
 
 
 def _visible_points(keypoints: NDArray[np.float32], kpt_conf: float) -> NDArray[np.bool_]:

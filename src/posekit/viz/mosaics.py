@@ -25,6 +25,17 @@ GAP, CAPTION_HEIGHT, CAPTION_FONT = 10, 30, 15
 LEAST_TILE = 48  # pixels; also where a caption still has room for a few letters
 PAPER, INK = (255, 255, 255), (60, 52, 46)
 
+# Cyan, magenta, yellow and white stay apart for colour-blind eyes; labels are dashed besides, finds are not.
+TRUE_POSITIVE: Color = CLASS_COLORS[5]
+FALSE_POSITIVE: Color = CLASS_COLORS[18]
+MISSED: Color = CLASS_COLORS[1]
+GROUND_TRUTH: Color = WHITE
+LEGEND_PAPER: Color = (34, 28, 24)
+LEAST_SIDE = 640  # smaller pictures are enlarged until the legend can be read
+
+CHANNELS = 32
+COLUMNS = 8
+
 
 def save_batch_picture(
     pictures: Sequence[Picture], scenes: Sequence[Scene], titles: Sequence[str], path: str | Path
@@ -119,16 +130,6 @@ def _drawn_to_fit(picture: Picture, scene: Scene, height: int, width: int) -> Pi
     size = (min(max(round(picture.shape[1] * scale), 1), width), min(max(round(picture.shape[0] * scale), 1), height))
     resized = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     return draw_scene(np.asarray(resized, np.uint8), _scaled_scene(scene, scale), DrawOptions())
-
-
-# Cyan, magenta, yellow and white stay apart for colour-blind eyes; labels are dashed besides, finds are not.
-TRUE_POSITIVE: Color = CLASS_COLORS[5]
-FALSE_POSITIVE: Color = CLASS_COLORS[18]
-MISSED: Color = CLASS_COLORS[1]
-GROUND_TRUTH: Color = WHITE
-LEGEND_PAPER: Color = (34, 28, 24)
-
-LEAST_SIDE = 640  # smaller pictures are enlarged until the legend can be read
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,10 +250,6 @@ def _legend(entries: Sequence[tuple[str, Color, bool]], width: int) -> Picture:
             cv2.line(strip, *ends, color, thickness)
         write_ink(strip, plate, (left + sample, top), WHITE)
     return strip
-
-
-CHANNELS = 32
-COLUMNS = 8
 
 
 def save_feature_maps(maps: Mapping[str, Tensor], folders: Sequence[Path]) -> None:

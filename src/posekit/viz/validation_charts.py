@@ -42,6 +42,17 @@ LONGEST_NAME = 22
 # Beyond the first colours they look more alike: dashes tell these lines apart as well.
 SOLID_LINES = 10
 
+BACKGROUND = "background"
+MOST_CELLS_WITH_NUMBERS = 30
+# The heat map grows with the number of classes, between these sides in units, until names find no room.
+LEAST_SIDE, CELL, MOST_SIDE = 440.0, 13.0, 1600.0
+SMALLEST_TEXT = 6.5
+LETTER = 0.6  # width of a letter, as a share of its size
+
+NAME_KEY = "keypoint"
+LONGEST_KEYPOINT = 24
+KEYPOINTS_WIDTH = 960.0
+
 
 def save_pr_curve(
     recall: ArrayLike,
@@ -227,14 +238,6 @@ def _checked(x: Values, curves: Values, names: Sequence[str]) -> Values:
     return curves
 
 
-BACKGROUND = "background"
-MOST_CELLS_WITH_NUMBERS = 30
-# The heat map grows with the number of classes, between these sides in units, until names find no room.
-LEAST_SIDE, CELL, MOST_SIDE = 440.0, 13.0, 1600.0
-SMALLEST_TEXT = 6.5
-LETTER = 0.6  # width of a letter, as a share of its size
-
-
 def save_confusion_matrix(matrix: ArrayLike, names: Sequence[str], path: str | Path, *, normalize: bool) -> None:
     """Write the confusion matrix as a PNG, some 900 pixels wide for one class, 2000 for eighty.
 
@@ -347,9 +350,6 @@ _COLUMNS = (
     _Column("mean_error", "Error, share of object size", 220, False, CLASS_COLORS[14]),
     _Column("swap_rate", "Left-right swaps", 150, False, CLASS_COLORS[14]),
 )
-NAME_KEY = "keypoint"
-LONGEST_KEYPOINT = 24
-KEYPOINTS_WIDTH = 960.0
 
 
 def save_keypoint_plot(rows: Sequence[Mapping[str, object]], path: str | Path) -> None:

@@ -24,6 +24,9 @@ _UNUSED_IDS = frozenset({12, 26, 29, 30, 45, 66, 68, 69, 71, 83})
 COCO_IDS = tuple(category for category in range(1, 91) if category not in _UNUSED_IDS)
 _MOST_CLASSES = 100_000
 
+BODY = 17
+PARTS = (("foot", 6), ("face", 68), ("lefthand", 21), ("righthand", 21))
+
 
 def _number_classes(ids: Collection[int], rule: ClassNumbers) -> dict[int, int | None]:
     """Return the class number of each category id; None for an id that has none.
@@ -49,10 +52,6 @@ def _class_count(numbers: Collection[int | None], rule: ClassNumbers) -> int:
     if rule == "coco80":
         return len(COCO_IDS)
     return max((number for number in numbers if number is not None), default=-1) + 1
-
-
-BODY = 17
-PARTS = (("foot", 6), ("face", 68), ("lefthand", 21), ("righthand", 21))
 
 
 def _is_whole_body(annotations: Sequence[Any]) -> bool:

@@ -46,6 +46,8 @@ _DICT_FORMS: tuple[tuple[frozenset[str], str], ...] = (
     (frozenset({"type", "features"}), "is GeoJSON, which knows no pictures"),
 )
 
+_FEWEST_NUMBERS = 6  # with fewer than three points there is no area
+
 
 def _say_form(content: Any) -> str:
     """Return what a JSON file that is not COCO ground truth holds, and what was expected, in one line."""
@@ -188,9 +190,6 @@ def read_box(value: Any) -> Box | None:
         text = f"has width {quote(width)} and height {quote(height)}: both must be above 0"
         raise UnusableValueError("bbox", text, "empty_box")
     return x, y, x + width, y + height
-
-
-_FEWEST_NUMBERS = 6  # with fewer than three points there is no area
 
 
 def read_parts(value: Any, size: tuple[int, int]) -> tuple[Points, ...]:

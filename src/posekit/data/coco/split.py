@@ -18,6 +18,19 @@ from posekit.errors import DatasetError, DatasetNotFoundError
 from posekit.files.problems import Problem, ProblemList
 from posekit.log import LOGGER
 
+# Words in names of files and folders -> the split that they tell.
+_SPLITS = {"train": "train", "valid": "val", "val": "val", "validation": "val", "minival": "val", "test": "test"}
+_FILE_IN_SPLIT = "_annotations.coco.json"
+
+# What tools put before the name of the split.
+_PREFIXES = ("person_keypoints_", "instances_")
+
+_KINDS = ("keypoints", "instances", "annotations")
+_FILE_NAME = re.compile(rb'"file_name"\s*:\s*("(?:[^"\\]|\\.)*")')
+
+# Files that lie beside the object annotations of COCO, and say nothing of single objects.
+_OTHER_ANNOTATIONS = ("captions", "image_info", "panoptic", "stuff")
+
 
 def read_coco_split(
     paths: Sequence[Path],
@@ -98,14 +111,6 @@ def _report(sets: Sequence[AnnotationSet], labels: Labels, problems: Sequence[Pr
     )
 
 
-# Words in names of files and folders -> the split that they tell.
-_SPLITS = {"train": "train", "valid": "val", "val": "val", "validation": "val", "minival": "val", "test": "test"}
-_FILE_IN_SPLIT = "_annotations.coco.json"
-
-# What tools put before the name of the split.
-_PREFIXES = ("person_keypoints_", "instances_")
-
-
 def _splits_in(name: str) -> list[str]:
     """Return the splits ("train", "val", "test") that the words of a name tell, in their order."""
     return [_SPLITS[word] for word in re.findall("[a-z]+", name.lower()) if word in _SPLITS]
@@ -120,10 +125,6 @@ def split_of(path: Path) -> str:
     for prefix in _PREFIXES:
         name = name.removeprefix(prefix)
     return next(iter(_splits_in(name)), name)
-
-
-_KINDS = ("keypoints", "instances", "annotations")
-_FILE_NAME = re.compile(rb'"file_name"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 
 def find_truth(pictures: Sequence[str], *, root: Path, places: Sequence[Path], split: str, task: str) -> Path | None:
@@ -176,10 +177,6 @@ def _covers(path: Path, wanted: Collection[str], *, keypoints: bool) -> bool:
     except (OSError, ValueError) as error:
         LOGGER.debug("%s: not looked at as COCO truth (%s)", path, error)
     return False
-
-
-# Files that lie beside the object annotations of COCO, and say nothing of single objects.
-_OTHER_ANNOTATIONS = ("captions", "image_info", "panoptic", "stuff")
 
 
 def coco_file_keys(path: Path) -> dict[str, Any]:

@@ -34,6 +34,9 @@ from posekit.files.reading import read_file
 ONLY_SPLIT = "train"  # of formats that know no splits
 Splits = dict[str, AnnotationSet]
 
+_HEAD_BYTES = 65536
+_YAML = (".yaml", ".yml")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReadOptions:
@@ -105,9 +108,6 @@ FORMATS: Mapping[str, Format] = {
         Format(name="yolo", title="a data set in YOLO form", read=_read_yolo),
     )
 }
-
-_HEAD_BYTES = 65536
-_YAML = (".yaml", ".yml")
 
 
 def recognise_format(source: Path) -> str:

@@ -17,6 +17,10 @@ Outline = NDArray[np.float64]
 NamePair = tuple[str, str]
 Numbers = Mapping[str, int]
 
+UNGROUPED = "0"
+
+NAMELESS = "object"  # the class of objects of which only single points were drawn
+
 
 @dataclass(frozen=True, kw_only=True)
 class NamedPoint:
@@ -68,9 +72,6 @@ class NamedSchema:
     mirrored: Sequence[NamePair] | None = None
 
 
-UNGROUPED = "0"
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Shape:
     """A box, outlines, a skeleton of points, or a single point.
@@ -103,7 +104,6 @@ class Shape:
         return x1, y1, x2, y2
 
 
-NAMELESS = "object"  # the class of objects of which only single points were drawn
 Draft = list[Shape]  # the shapes of one object
 
 

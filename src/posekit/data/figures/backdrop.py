@@ -15,6 +15,18 @@ from posekit.sample import Floats, Picture
 
 SUBPIXEL_BITS = 4
 
+Rng = np.random.Generator
+Size = tuple[int, int]
+Texture = Callable[[Rng, Size], Picture]
+
+MIN_SIDE = 32
+
+# Shadows are soft, so a quarter of the resolution is enough to draw them.
+COARSE = 4
+
+# Landmarks lower than this, in body units, cast the contact shadow.
+NEAR_GROUND = 0.22
+
 
 def _fixed_point(points: Vector) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
     """Return picture points (N, 2) as OpenCV's fixed-point integers, with pixel centres at whole numbers."""
@@ -49,11 +61,6 @@ def _face(corners: Vector, axis: int, end: int) -> Vector:
     face[:, others[0]] = corners[[0, 1, 1, 0], others[0]]
     face[:, others[1]] = corners[[0, 0, 1, 1], others[1]]
     return face
-
-
-Rng = np.random.Generator
-Size = tuple[int, int]
-Texture = Callable[[Rng, Size], Picture]
 
 
 def _random_color(rng: Rng) -> Floats:
@@ -263,8 +270,6 @@ THINGS: tuple[Callable[[Rng, Picture, float], None], ...] = (
     _furniture, _furniture, _table, _pole, _pole, _tree, _frame, _frame, _polygon, _ball,
 )  # fmt: skip
 
-MIN_SIDE = 32
-
 
 @dataclass(frozen=True, kw_only=True)
 class SceneSettings:
@@ -325,13 +330,6 @@ def blurred(picture: Picture, sigma: float) -> Picture:
     if sigma < 0.3:
         return picture
     return cv2.GaussianBlur(picture, (0, 0), sigma).astype(np.uint8, copy=False)
-
-
-# Shadows are soft, so a quarter of the resolution is enough to draw them.
-COARSE = 4
-
-# Landmarks lower than this, in body units, cast the contact shadow.
-NEAR_GROUND = 0.22
 
 
 def draw_ground(rng: np.random.Generator, picture: Picture, figures: Sequence[Figure], light: Light) -> Picture:

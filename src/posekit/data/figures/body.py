@@ -11,6 +11,8 @@ from posekit.schema.schema import COCO_PERSON
 
 Angles = NDArray[np.float64]
 
+SIDES = (("left", 1.0), ("right", -1.0))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pose:
@@ -199,8 +201,6 @@ POSES: tuple[tuple[float, Callable[[np.random.Generator], Pose]], ...] = (
     (0.04, _arms_spread), (0.06, _waving), (0.06, _reaching), (0.05, _hands_on_hips), (0.03, _arms_crossed),
     (0.03, _phoning), (0.05, _bending), (0.04, _squatting), (0.05, _jumping), (0.03, _lying),
 )  # fmt: skip
-
-SIDES = (("left", 1.0), ("right", -1.0))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,21 @@ HATS = ("none", "none", "none", "none", "cap", "beanie", "brim")
 TOP_PATTERNS = ("plain", "plain", "plain", *PATTERNS)
 BOTTOM_PATTERNS = ("plain", "plain", "plain", "plain", "fade", "across", "checks")
 
+EYE_WHITE = Paint(base=(225.0, 228.0, 230.0))
+PUPIL = Paint(base=(28.0, 30.0, 34.0))
+Offset = tuple[float, float, float]
+
+UNDER_HAT = {"short": "cropped", "curly": "cropped", "bun": "cropped"}
+
+SLEEVE_EASE = 0.007
+TROUSER_EASE = 0.009
+UPPER_ARM: Widths = (0.039, 0.038, 0.034, 0.029)
+FOREARM: Widths = (0.029, 0.03, 0.025, 0.019)
+THIGH: Widths = (0.06, 0.06, 0.051, 0.041)
+SHIN: Widths = (0.039, 0.043, 0.035, 0.024)
+
+EASE = 0.006
+
 
 @dataclass(frozen=True, kw_only=True)
 class Looks:
@@ -118,11 +133,6 @@ def _cloth(rng: np.random.Generator, patterns: tuple[str, ...]) -> Paint:
 def _bgr(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Color:
     blue, green, red = np.clip(values, 0, 255).tolist()
     return blue, green, red
-
-
-EYE_WHITE = Paint(base=(225.0, 228.0, 230.0))
-PUPIL = Paint(base=(28.0, 30.0, 34.0))
-Offset = tuple[float, float, float]
 
 
 def _head_parts(skeleton: Skeleton, looks: Looks) -> list[Part]:
@@ -262,7 +272,6 @@ HAIR_PARTS: dict[str, Callable[[Skeleton, Looks], Sequence[Part]]] = {
     "tail": _tail,
 }
 
-UNDER_HAT = {"short": "cropped", "curly": "cropped", "bun": "cropped"}
 
 HAT_PARTS: dict[str, Callable[[Skeleton, Looks], Sequence[Part]]] = {
     "none": lambda skeleton, looks: [],
@@ -270,13 +279,6 @@ HAT_PARTS: dict[str, Callable[[Skeleton, Looks], Sequence[Part]]] = {
     "beanie": _beanie,
     "brim": _brim,
 }
-
-SLEEVE_EASE = 0.007
-TROUSER_EASE = 0.009
-UPPER_ARM: Widths = (0.039, 0.038, 0.034, 0.029)
-FOREARM: Widths = (0.029, 0.03, 0.025, 0.019)
-THIGH: Widths = (0.06, 0.06, 0.051, 0.041)
-SHIN: Widths = (0.039, 0.043, 0.035, 0.024)
 
 
 def _arm_parts(skeleton: Skeleton, looks: Looks) -> list[Part]:
@@ -360,9 +362,6 @@ def _foot(skeleton: Skeleton, side: str, shoes: Paint) -> Part:
         cap=0.8,
         paint=shoes,
     )
-
-
-EASE = 0.006
 
 
 def _trunk_parts(skeleton: Skeleton, looks: Looks) -> list[Part]:

@@ -19,6 +19,20 @@ THINNEST = 0.4
 # The cubic through four values at 0, 1/3, 2/3 and 1: coefficients of 1, t, t^2, t^3.
 CUBIC = np.array([[2, 0, 0, 0], [-11, 18, -9, 2], [18, -45, 36, -9], [-9, 27, -27, 9]]) / 2
 
+Keypoints = NDArray[np.float32]
+
+# How far, in body units, a body's own surface may lie in front of a joint that still counts as seen:
+# the flesh and cloth around that joint, but not a limb or the trunk before it.
+COVER = {
+    "nose": 0.024, "eye": 0.022, "ear": 0.034, "shoulder": 0.085, "elbow": 0.052, "wrist": 0.045,
+    "hip": 0.115, "knee": 0.07, "ankle": 0.06,
+}  # fmt: skip
+FACE = 5
+
+# A point of the face is turned away when its direction from the head's centre points from the camera by more
+# than this (the sine of 20 degrees): an ear seen from the front, under hair, is hidden but not turned away.
+TURNED_AWAY = 0.35
+
 
 @dataclass(frozen=True, kw_only=True)
 class Light:
@@ -240,22 +254,6 @@ def _blend(target: Floats, paint: Paint, lit: Floats, cover: Floats, t: Floats, 
     for plane, base, second in zip(target[:3], paint.base, paint.second, strict=True):
         plane += lit * base if weight is None else lit * (base + (second - base) * weight)
     target[3] += cover
-
-
-Keypoints = NDArray[np.float32]
-
-# How far, in body units, a body's own surface may lie in front of a joint that still counts as seen:
-# the flesh and cloth around that joint, but not a limb or the trunk before it.
-COVER = {
-    "nose": 0.024, "eye": 0.022, "ear": 0.034, "shoulder": 0.085, "elbow": 0.052, "wrist": 0.045,
-    "hip": 0.115, "knee": 0.07, "ankle": 0.06,
-}  # fmt: skip
-
-FACE = 5
-
-# A point of the face is turned away when its direction from the head's centre points from the camera by more
-# than this (the sine of 20 degrees): an ear seen from the front, under hair, is hidden but not turned away.
-TURNED_AWAY = 0.35
 
 
 def own_visibility(skeleton: Skeleton, view: View, layer: Layer, size: tuple[int, int]) -> Keypoints:

@@ -25,6 +25,9 @@ FEWEST_KEYPOINTS = 3
 # No figure's top lies lower in the picture than this share of its height.
 LOWEST_TOP = 0.65
 
+_WORD = "figures"
+_DEFAULT_COUNT = 8
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -164,10 +167,6 @@ def _extent(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
     """x1, y1, x2, y2 of the True pixels, right and bottom edges included."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-
-
-_WORD = "figures"
-_DEFAULT_COUNT = 8
 
 
 class FigureSource(Source):

@@ -12,6 +12,9 @@ from posekit.sample import Floats
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
 
+Color = tuple[float, float, float]
+Widths = tuple[float, float, float, float]
+
 
 def turn_x(angle: float) -> Matrix:
     """(3, 3) rotation that leans what points up (+y) forward (+z); `angle` in radians."""
@@ -77,10 +80,6 @@ class View:
     def direct(self, vector: Vector) -> Vector:
         """Return a body direction (3,) in the camera's axes (right, down, away)."""
         return self.turn @ vector
-
-
-Color = tuple[float, float, float]
-Widths = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True)

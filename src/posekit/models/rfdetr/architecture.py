@@ -11,6 +11,19 @@ from torch import Tensor
 from posekit.errors import CheckpointError, ModelDefinitionError
 from posekit.schema.schema import COCO_PERSON
 
+# The detection weights that a pose model starts from.
+STARTING_WEIGHTS: Final = {
+    "rfdetr-pose-nano": "rf-detr-nano.pth",
+    "rfdetr-pose-small": "rf-detr-small.pth",
+    "rfdetr-pose-medium": "rf-detr-medium.pth",
+    "rfdetr-pose-large": "rf-detr-large-2026.pth",
+}
+
+DINO: Final = "backbone.0.encoder.encoder."
+HEAD_WIDTH: Final = 64  # of the backbone's attention, in all DINOv2 networks
+
+FAMILY: Final = "rfdetr"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
@@ -92,13 +105,6 @@ POSE_MODELS: Final = {
     "rfdetr-pose-medium": MEDIUM,
     "rfdetr-pose-large": POSE_LARGE,
 }
-# The detection weights that a pose model starts from.
-STARTING_WEIGHTS: Final = {
-    "rfdetr-pose-nano": "rf-detr-nano.pth",
-    "rfdetr-pose-small": "rf-detr-small.pth",
-    "rfdetr-pose-medium": "rf-detr-medium.pth",
-    "rfdetr-pose-large": "rf-detr-large-2026.pth",
-}
 
 
 @dataclass(frozen=True)
@@ -171,8 +177,6 @@ class Layout:
     slots: KeypointSlots | None = None
 
 
-DINO: Final = "backbone.0.encoder.encoder."
-HEAD_WIDTH: Final = 64  # of the backbone's attention, in all DINOv2 networks
 REQUIRED: Final = (
     "class_embed.bias",
     "query_feat.weight",
@@ -260,9 +264,6 @@ def _recognise_slots(state: Mapping[str, Tensor], rows: int) -> KeypointSlots | 
     count = len(state["transformer.decoder.keypoint_pos_embed"])
     # Files without the mask: with two class rows the first is background.
     return KeypointSlots((0, count) if rows == 2 else (count,))
-
-
-FAMILY: Final = "rfdetr"
 
 
 def to_definition(layout: Layout) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from posekit.models.rfdetr.architecture import Architecture
 
 EPS: Final = 1e-6
 
+BOTTLENECKS: Final = 3
+
 
 class Attention(nn.Module):
     """Multi-head self-attention of each row."""
@@ -183,9 +185,6 @@ class ConvNormAct(nn.Module):
     def forward(self, maps: Tensor) -> Tensor:
         """Return ``silu(bn(conv(maps)))``."""
         return silu(self.bn(self.conv(maps)))
-
-
-BOTTLENECKS: Final = 3
 
 
 class Bottleneck(nn.Module):

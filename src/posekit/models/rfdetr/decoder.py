@@ -17,6 +17,10 @@ from posekit.models.rfdetr.architecture import Architecture
 TEMPERATURE: Final = 10_000.0
 AXES: Final = (1, 0, 2, 3)  # y before x, as in the published weights
 
+SIDE: Final = 0.05  # of the box that each cell proposes
+MARGIN: Final = 0.01
+LARGEST_WHOLE_GRID: Final = 49  # from 50 cells on, the outer centres lie in the margin
+
 
 def move_boxes(change: Tensor, boxes: Tensor) -> Tensor:
     """Apply predicted changes to boxes (..., 4) in any unit; nothing is clipped.
@@ -197,11 +201,6 @@ class Decoder(nn.Module):
         """Return the positions (B, Q, D) of queries that look at boxes (B, Q, 4)."""
         made: Tensor = self.ref_point_head(embed_boxes(boxes, self.width // 2))
         return made
-
-
-SIDE: Final = 0.05  # of the box that each cell proposes
-MARGIN: Final = 0.01
-LARGEST_WHOLE_GRID: Final = 49  # from 50 cells on, the outer centres lie in the margin
 
 
 def grid_proposals(grid: tuple[int, int], device: torch.device) -> Tensor:

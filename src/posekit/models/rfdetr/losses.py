@@ -24,6 +24,24 @@ from posekit.sample import Targets
 SMALLEST_AREA: Final = 1e-7
 ALPHA: Final = 0.25  # of the focal loss
 
+# Gives the cost (Q, n) of matching the Q queries of one picture (no batch axis) with its n objects.
+PairCost = Callable[[Predictions, Targets], Tensor]
+CLASS_COST: Final = 2.0
+BOX_COST: Final = 5.0
+GIOU_COST: Final = 2.0
+
+DETECTION_WEIGHTS: Final = {"cls_loss": 1.0, "box_loss": 5.0, "giou_loss": 2.0}
+POSE_WEIGHTS: Final = {
+    **DETECTION_WEIGHTS,
+    "cls_loss": 2.0,
+    "kpt_l1_loss": 5.0,
+    "kpt_vis_loss": 2.0,
+    "kpt_oks_loss": 2.0,
+}
+SMALLEST_TARGET: Final = 0.01
+OKS_EPS: Final = 1e-6
+VISIBLE: Final = 2
+
 
 def iou(first: Tensor, second: Tensor) -> Tensor:
     """Return the intersection over union (...) of boxes (..., 4) x1 y1 x2 y2."""
@@ -49,13 +67,6 @@ def _areas(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
 
 def _extent(top_left: Tensor, bottom_right: Tensor) -> Tensor:
     return (bottom_right - top_left).clamp(min=0).prod(-1)
-
-
-# Gives the cost (Q, n) of matching the Q queries of one picture (no batch axis) with its n objects.
-PairCost = Callable[[Predictions, Targets], Tensor]
-CLASS_COST: Final = 2.0
-BOX_COST: Final = 5.0
-GIOU_COST: Final = 2.0
 
 
 def detection_cost(predictions: Predictions, targets: Targets) -> Tensor:
@@ -212,17 +223,6 @@ class Matched:
 
 # Gives the losses of one layer by name, each a scalar, before its weight.
 LayerLosses = Callable[[Matched], Mapping[str, Tensor]]
-DETECTION_WEIGHTS: Final = {"cls_loss": 1.0, "box_loss": 5.0, "giou_loss": 2.0}
-POSE_WEIGHTS: Final = {
-    **DETECTION_WEIGHTS,
-    "cls_loss": 2.0,
-    "kpt_l1_loss": 5.0,
-    "kpt_vis_loss": 2.0,
-    "kpt_oks_loss": 2.0,
-}
-SMALLEST_TARGET: Final = 0.01
-OKS_EPS: Final = 1e-6
-VISIBLE: Final = 2
 
 
 def detection_losses(matched: Matched) -> dict[str, Tensor]:

@@ -14,6 +14,9 @@ from posekit.models.rfdetr.architecture import Architecture
 from posekit.models.rfdetr.backbone import Backbone, Embeddings, Normalisation
 from posekit.models.rfdetr.decoder import MLP, Decoder, DeformableAttention, Memory, Selected, Transformer, move_boxes
 
+TOKEN_STD: Final = 0.02
+FIRST_SCORE: Final = 0.01  # of every class: nearly all queries find nothing
+
 
 class Predictions(NamedTuple):
     """What one layer says of every query.
@@ -172,10 +175,6 @@ class RFDETRNetwork(QueryNetwork):
 
     def _predict_cells(self, selected: Selected, groups: int) -> Predictions:
         return Predictions(selected.logits, selected.boxes)
-
-
-TOKEN_STD: Final = 0.02
-FIRST_SCORE: Final = 0.01  # of every class: nearly all queries find nothing
 
 
 @torch.no_grad()

@@ -22,6 +22,41 @@ WRAPPERS: Final = ("module.", "model.", "_orig_mod.")  # what they put before th
 AnyNetwork = RFDETRNetwork | KeypointPreviewNetwork
 State = dict[str, Tensor]
 
+POSITIONS: Final = f"{DINO}embeddings.position_embeddings"
+LAYERS: Final = "transformer.decoder.layers."
+PROJECTOR: Final = "backbone.0.projector."
+KEYPOINT_PROJECTOR: Final = "backbone.0.cross_attn_projector."
+QUERY_TABLES: Final = ("refpoint_embed.weight", "query_feat.weight")
+KEYPOINT_TOKENS: Final = (".queries", ".keypoint_pos_embed")
+# As wide as a pose head has keypoints: they say nothing of other keypoints.
+LAST_POSE_LAYERS: Final = ("keypoint_head.coord_head.layers.2.", "keypoint_head.visibility_head.layers.2.")
+
+# Rebuilt from the layout, whatever the file says.
+MASKS: Final = ("_kp_active_mask", "transformer.decoder.keypoint_class_mask")
+# Heads of keypoints are new when training starts from a detector.
+NEW: Final = (
+    "keypoint_head.",
+    "keypoint_embed.",
+    "transformer.keypoint_query_initializer",
+    "transformer.enc_out_keypoint_embed.",
+    "transformer.decoder.keypoint_pos_embed",
+)
+NEW_IN_LAYERS: Final = (".kp_", ".instance_kp_layer_scale")
+# The preview's file holds a projection that its network does not use; detectors need no keypoints.
+UNUSED: Final = ("keypoint_head.keypoint_proj.", *NEW, KEYPOINT_PROJECTOR)
+
+COCO_ROWS: Final = 91  # the row is the category id of COCO, 1 to 90, with gaps
+PERSON: Final = "person"
+# COCO's categories 1 to 90; a dash for those that no picture has, an underscore for a space.
+COCO_NAMES: Final = (
+    "person bicycle car motorcycle airplane bus train truck boat traffic_light fire_hydrant - stop_sign parking_meter "
+    "bench bird cat dog horse sheep cow elephant bear zebra giraffe - backpack umbrella - - handbag tie suitcase "
+    "frisbee skis snowboard sports_ball kite baseball_bat baseball_glove skateboard surfboard tennis_racket bottle - "
+    "wine_glass cup fork knife spoon bowl banana apple sandwich orange broccoli carrot hot_dog pizza donut cake chair "
+    "couch potted_plant bed - dining_table - - toilet - tv laptop mouse remote keyboard cell_phone microwave oven "
+    "toaster sink refrigerator - book clock vase scissors teddy_bear hair_drier toothbrush"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsFile:
@@ -64,16 +99,6 @@ def _bare(name: str) -> str:
     while name.startswith(WRAPPERS):
         name = name.partition(".")[2]
     return name
-
-
-POSITIONS: Final = f"{DINO}embeddings.position_embeddings"
-LAYERS: Final = "transformer.decoder.layers."
-PROJECTOR: Final = "backbone.0.projector."
-KEYPOINT_PROJECTOR: Final = "backbone.0.cross_attn_projector."
-QUERY_TABLES: Final = ("refpoint_embed.weight", "query_feat.weight")
-KEYPOINT_TOKENS: Final = (".queries", ".keypoint_pos_embed")
-# As wide as a pose head has keypoints: they say nothing of other keypoints.
-LAST_POSE_LAYERS: Final = ("keypoint_head.coord_head.layers.2.", "keypoint_head.visibility_head.layers.2.")
 
 
 def adapt(state: Mapping[str, Tensor], source: Layout, target: Layout) -> State:
@@ -127,21 +152,6 @@ def _beyond(name: str, prefix: str, count: int) -> bool:
         return False
     number = next((part for part in name[len(prefix) :].split(".") if part.isdigit()), None)
     return number is not None and int(number) >= count
-
-
-# Rebuilt from the layout, whatever the file says.
-MASKS: Final = ("_kp_active_mask", "transformer.decoder.keypoint_class_mask")
-# Heads of keypoints are new when training starts from a detector.
-NEW: Final = (
-    "keypoint_head.",
-    "keypoint_embed.",
-    "transformer.keypoint_query_initializer",
-    "transformer.enc_out_keypoint_embed.",
-    "transformer.decoder.keypoint_pos_embed",
-)
-NEW_IN_LAYERS: Final = (".kp_", ".instance_kp_layer_scale")
-# The preview's file holds a projection that its network does not use; detectors need no keypoints.
-UNUSED: Final = ("keypoint_head.keypoint_proj.", *NEW, KEYPOINT_PROJECTOR)
 
 
 def build_network(layout: Layout) -> AnyNetwork:
@@ -228,19 +238,6 @@ def fill_network(network: AnyNetwork, state: Mapping[str, Tensor], path: str) ->
 
 def _is_new(name: str) -> bool:
     return name.startswith(NEW) or any(part in name for part in NEW_IN_LAYERS)
-
-
-COCO_ROWS: Final = 91  # the row is the category id of COCO, 1 to 90, with gaps
-PERSON: Final = "person"
-# COCO's categories 1 to 90; a dash for those that no picture has, an underscore for a space.
-COCO_NAMES: Final = (
-    "person bicycle car motorcycle airplane bus train truck boat traffic_light fire_hydrant - stop_sign parking_meter "
-    "bench bird cat dog horse sheep cow elephant bear zebra giraffe - backpack umbrella - - handbag tie suitcase "
-    "frisbee skis snowboard sports_ball kite baseball_bat baseball_glove skateboard surfboard tennis_racket bottle - "
-    "wine_glass cup fork knife spoon bowl banana apple sandwich orange broccoli carrot hot_dog pizza donut cake chair "
-    "couch potted_plant bed - dining_table - - toilet - tv laptop mouse remote keyboard cell_phone microwave oven "
-    "toaster sink refrigerator - book clock vase scissors teddy_bear hair_drier toothbrush"
-)
 
 
 def class_names(layout: Layout, options: Mapping[str, Any]) -> dict[int, str]:

@@ -22,6 +22,9 @@ ACTIVATIONS: Final[dict[str, type[nn.Module]]] = {
 }
 SLOPED: Final = ("LeakyReLU", "ELU")  # these take a number
 
+BN_OPERATIONS: Final = 8  # per output element: four multiply-adds
+MEASURED: Final = (nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d, Attention)
+
 
 class YoloNetwork(nn.Module):
     """A YOLO body with its head, as one list of layers; raw outputs, no decoding.
@@ -237,10 +240,6 @@ def _fold(conv: nn.Conv2d, bn: nn.BatchNorm2d) -> nn.Conv2d:
         fused.weight.copy_(conv.weight * gain.view(-1, 1, 1, 1))
         fused.bias.copy_(bn.bias - bn.running_mean * gain)  # type: ignore[union-attr]
     return fused
-
-
-BN_OPERATIONS: Final = 8  # per output element: four multiply-adds
-MEASURED: Final = (nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d, Attention)
 
 
 def network_cost(network: YoloNetwork, size: tuple[int, int] = (640, 640)) -> NetworkCost:

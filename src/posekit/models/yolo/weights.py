@@ -16,6 +16,13 @@ from posekit.models.yolo.heads import PREFIX, Branch, Detect
 from posekit.models.yolo.network import YoloNetwork, fuse_network, is_fused, silent_build
 from posekit.schema.schema import KeypointSchema
 
+KINDS = ("keypoints_name", "masks_name")  # attributes of heads
+
+FIRST_CONVOLUTION: Final = "model.0.conv.weight"
+
+DEFAULT_MASKS: Final = (32, 256)  # prototypes, hidden channels before scaling
+HEAD_BLOCKS: Final = {"Pose": "MultiTask", "Pose26": "MultiTask26"}
+
 
 def class_width(state: Mapping[str, Tensor]) -> int | None:
     """Return the hidden width of the class branches of a network from its tensors; None without class branches."""
@@ -121,9 +128,6 @@ def _with_counters(state: dict[str, Tensor], network: YoloNetwork) -> dict[str, 
     return {name: torch.zeros((), dtype=torch.int64) for name in counters} | state
 
 
-KINDS = ("keypoints_name", "masks_name")  # attributes of heads
-
-
 def renamed_state(source: YoloNetwork, network: YoloNetwork) -> dict[str, Tensor]:
     """Return the tensors of a network under the names that another one gives to its branches.
 
@@ -196,9 +200,6 @@ def _key(name: str) -> str:
 
 def _is_name(name: str) -> bool:
     return bool(name.strip()) and not name.strip().isdecimal()
-
-
-FIRST_CONVOLUTION: Final = "model.0.conv.weight"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -329,10 +330,6 @@ def checkpoint_of(
         settings=dict(settings),
         license=license,
     )
-
-
-DEFAULT_MASKS: Final = (32, 256)  # prototypes, hidden channels before scaling
-HEAD_BLOCKS: Final = {"Pose": "MultiTask", "Pose26": "MultiTask26"}
 
 
 def multitask_definition(pose: ModelDefinition, segment: ModelDefinition) -> ModelDefinition:

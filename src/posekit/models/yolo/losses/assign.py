@@ -20,6 +20,9 @@ AREA_SHARE: Final = 0.53  # of a box that its object covers, on average; the pub
 PIXELS_PER_CHUNK: Final = 2**22  # mask pixels held at once: up to 120 MiB with their coordinates
 TIE_BREAK: Final = 1e-9  # lifts candidate pairs above all others
 
+# A measure of how well predictions cover objects: the overlap (P,) in 0 ... 1 of each pair.
+Overlap = Callable[[Pairs, Objects, Decoded], Tensor]
+
 
 def inside_boxes(objects: Objects, grid: Grid) -> Tensor:
     """Return which anchor points lie strictly inside which boxes: (B, M, N) bool.
@@ -117,10 +120,6 @@ def _shortlisted(pairs: Pairs, metric: Tensor, objects: Objects, decoded: Decode
     best = pairs.spread(metric + TIE_BREAK, shape).topk(min(shortlist, shape[2]), 2).indices
     listed = torch.zeros(shape, dtype=torch.bool, device=metric.device).scatter_(2, best, True)
     return listed[pairs.pictures, pairs.slots, pairs.anchors].nonzero()[:, 0]
-
-
-# A measure of how well predictions cover objects: the overlap (P,) in 0 ... 1 of each pair.
-Overlap = Callable[[Pairs, Objects, Decoded], Tensor]
 
 
 def box_overlap(pairs: Pairs, objects: Objects, decoded: Decoded) -> Tensor:

@@ -40,6 +40,12 @@ from posekit.models.yolo.losses.terms import (
 from posekit.models.yolo.network import YoloNetwork
 from posekit.sample import Targets
 
+SHORTLIST_PER_ANCHOR: Final = 3  # pairs whose masks are compared, per anchor point that an object selects
+
+FIRST_SHARE, LAST_SHARE = 0.8, 0.1  # of the one-to-many losses, in the first and in the last epoch
+# Anchor points that an object selects, and how many it keeps.
+SELECTION: Final[dict[Branch, tuple[int, int]]] = {"one2many": (10, 10), "one2one": (7, 1)}
+
 
 @dataclass(frozen=True, kw_only=True)
 class LossTerm:
@@ -65,7 +71,6 @@ VISIBILITY: Final = LossTerm(name="kobj_loss", value=visibility_term, gain="kobj
 FLOW: Final = LossTerm(name="rle_loss", value=flow_term, gain="rle")
 MASK: Final = LossTerm(name="seg_loss", value=mask_term, gain="box")
 SEMANTIC: Final = LossTerm(name="sem_loss", value=semantic_term, gain="box")
-SHORTLIST_PER_ANCHOR: Final = 3  # pairs whose masks are compared, per anchor point that an object selects
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,11 +163,6 @@ def _promoted(raw: BranchOutputs) -> BranchOutputs:
         if isinstance(value, Tensor) and value.dtype in (torch.float16, torch.bfloat16):
             promoted[key] = value.float()  # type: ignore[literal-required]
     return promoted
-
-
-FIRST_SHARE, LAST_SHARE = 0.8, 0.1  # of the one-to-many losses, in the first and in the last epoch
-# Anchor points that an object selects, and how many it keeps.
-SELECTION: Final[dict[Branch, tuple[int, int]]] = {"one2many": (10, 10), "one2one": (7, 1)}
 
 
 class YoloCriterion:

@@ -14,6 +14,8 @@ from posekit.models.yolo.heads import BranchOutputs
 from posekit.ops.boxes import xywh_to_xyxy
 from posekit.sample import Targets
 
+ALPHA, BETA = 0.5, 6.0  # exponents of class score and overlap
+
 
 @dataclass(frozen=True, kw_only=True)
 class MaskPixels:
@@ -373,9 +375,6 @@ class Pairs:
         dense = values.new_zeros(shape)
         dense[self.pictures, self.slots, self.anchors] = values
         return dense
-
-
-ALPHA, BETA = 0.5, 6.0  # exponents of class score and overlap
 
 
 def alignment(pairs: Pairs, overlap: Tensor, objects: Objects, decoded: Decoded) -> Tensor:
