@@ -13,7 +13,7 @@ from PIL import Image
 
 from golden.fill import image
 from posekit.errors import SourceNotFoundError, SourceTypeError, SourceValueError, UnreadableImageError
-from posekit.io.convert import from_array, from_pil, from_tensor
+from posekit.io.decode import from_array, from_pil, from_tensor
 from posekit.io.source import read_rgb
 
 SIDES = st.integers(1, 9)

@@ -24,6 +24,9 @@ from posekit.config.kinds import (
 )
 from posekit.log import LOGGER
 
+# Side of the network input in pixels, where neither the user nor the checkpoint says one.
+DEFAULT_IMGSZ = 640
+
 OPTIMIZERS = ("auto", "SGD", "MuSGD", "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "RMSProp")
 
 FORMATS = (

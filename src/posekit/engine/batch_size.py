@@ -8,10 +8,11 @@ import numpy as np
 import torch
 
 from posekit.config.commands import TASKS_WITH_OUTLINES
+from posekit.config.settings import DEFAULT_IMGSZ
 from posekit.engine import distributed
 from posekit.engine.learner import Learner
 from posekit.engine.training_batches import largest_side
-from posekit.engine.training_run import DEFAULT_SIDE, TrainingRun
+from posekit.engine.training_run import TrainingRun
 from posekit.errors import SettingError, TrainingError
 from posekit.log import LOGGER
 from posekit.sample import Batch, Targets
@@ -134,7 +135,7 @@ def halved_batch(batch: int, halvings: int) -> int | None:
 
 def take_trial_step(run: TrainingRun, device: torch.device, size: int) -> None:
     """Learn once from a made-up batch of the largest input size; the weights are the caller's to restore."""
-    side = largest_side(run.settings.imgsz or DEFAULT_SIDE, run.settings.multi_scale, run.model.placing.stride)
+    side = largest_side(run.settings.imgsz or DEFAULT_IMGSZ, run.settings.multi_scale, run.model.placing.stride)
     run = replace(run, settings=replace(run.settings, multi_scale=0.0))
     learner = Learner(run, device, batch=size, batches=1)
     learner.start_epoch()

@@ -17,9 +17,9 @@ from posekit.augment.format import FormattedSample, MaskForm, collate
 from posekit.augment.pipeline import TrainingPipeline, picture_generator, recent_pictures, window_length
 from posekit.augment.warps import Stretch
 from posekit.config.commands import TASKS_WITH_OUTLINES
-from posekit.config.settings import TrainSettings
+from posekit.config.settings import DEFAULT_IMGSZ, TrainSettings
 from posekit.data.loader import PictureLoader, open_store
-from posekit.engine.training_run import DEFAULT_SIDE, TrainingRun
+from posekit.engine.training_run import TrainingRun
 from posekit.errors import SettingError
 from posekit.io.prefetch import Prefetcher
 from posekit.log import LOGGER
@@ -49,7 +49,7 @@ def largest_side(side: int, change: float, stride: int) -> int:
 
 def prepared_side(settings: TrainSettings, model: Trainable) -> int:
     """Return the side in pixels that pictures are made in before `rescaled`: the largest where they are stretched."""
-    side = settings.imgsz or DEFAULT_SIDE
+    side = settings.imgsz or DEFAULT_IMGSZ
     return side if model.recipe.crops is None else largest_side(side, settings.multi_scale, model.placing.stride)
 
 
@@ -174,7 +174,7 @@ class TrainingBatches:
     def _check_smallest_batch(self, run: TrainingRun) -> None:
         """A batch norm has nothing to normalise in a single value per channel."""
         stride = run.model.placing.stride
-        side = smallest_side(run.settings.imgsz or DEFAULT_SIDE, run.settings.multi_scale, stride)
+        side = smallest_side(run.settings.imgsz or DEFAULT_IMGSZ, run.settings.multi_scale, stride)
         lengths = [len(plan.pictures) for plan in self._plans or ()] or [self._batch, self._per_process() % self._batch]
         if side < 2 * stride and 1 in lengths:
             raise SettingError(

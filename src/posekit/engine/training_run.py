@@ -9,7 +9,7 @@ import numpy as np
 
 from posekit.augment.albumentations import open_transforms, warn_of_unsaved
 from posekit.config.commands import TASKS
-from posekit.config.settings import TrainSettings
+from posekit.config.settings import DEFAULT_IMGSZ, TrainSettings
 from posekit.config.user import runs_folder
 from posekit.data.dataset import read_description, require_split
 from posekit.data.description import DatasetDescription, dataset_dict
@@ -21,7 +21,6 @@ from posekit.log import LOGGER
 from posekit.models.contract import Trainable
 from posekit.schema.schema import KeypointSchema, SigmaChoice, resolve_sigmas
 
-DEFAULT_SIDE: Final = 640  # pixels
 NOT_YET: Final = ("compile", "distill_model")
 # Makes the network of a training for class names and keypoints of a data set.
 Build = Callable[[Mapping[int, str], KeypointSchema | None], Trainable]
@@ -76,7 +75,7 @@ def open_training(settings: TrainSettings, task: str, build: Build) -> TrainingR
     schema = train.schema
     seed_all(settings.seed)  # fresh weights are random
     model = build(train.names, schema)
-    imgsz = model.placing.input_size(settings.imgsz or DEFAULT_SIDE)[0]
+    imgsz = model.placing.input_size(settings.imgsz or DEFAULT_IMGSZ)[0]
     sigmas = None if model.schema is None else resolve_sigmas(model.schema)
     if sigmas is not None and sigmas.guessed:
         LOGGER.warning("%s", sigmas.explanation)

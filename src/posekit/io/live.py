@@ -11,7 +11,7 @@ import numpy as np
 from posekit.errors import MissingExtraError, SourceNotFoundError, SourceValueError, UnreadableImageError
 from posekit.files.download import is_url, mask_credentials
 from posekit.files.reading import read_text
-from posekit.io.convert import from_array
+from posekit.io.decode import from_array
 from posekit.io.source import Source
 from posekit.log import LOGGER
 from posekit.sample import Origin, Picture, Sample

@@ -22,8 +22,7 @@ from posekit.errors import (
 from posekit.files.download import download_media, is_url
 from posekit.files.magic import media_kind
 from posekit.files.user_folders import data_folder
-from posekit.io.convert import from_array, from_pil, from_rgb, from_tensor
-from posekit.io.decode import read_image
+from posekit.io.decode import from_array, from_pil, from_rgb, from_tensor, read_image
 from posekit.io.video import holds_video, read_video
 from posekit.log import LOGGER
 from posekit.sample import Floats, Origin, Picture, Sample

@@ -15,7 +15,7 @@ from posekit.errors import OutputError, UnreadableImageError
 from posekit.files.magic import HEAD_BYTES, identify, list_formats, media_kind
 from posekit.files.reading import read_bytes
 from posekit.files.writing import naming_errors
-from posekit.io.convert import from_array
+from posekit.io.decode import from_array
 from posekit.io.write import OutputNames
 from posekit.log import LOGGER
 from posekit.sample import Origin, Picture, Sample

@@ -11,8 +11,18 @@ from numpy.typing import NDArray
 from posekit.config.commands import TASKS_WITH_KEYPOINTS, TASKS_WITH_OUTLINES
 from posekit.data.find_pictures import label_file_name
 from posekit.data.labels import Labels, PictureLabels, ScanReport
-from posekit.data.yolo.layouts import RawObjects, parts_of, take_apart
-from posekit.data.yolo.rows import Floats, LabelRule, Rows, cut_rows, encoding_problems, read_label_bytes, read_numbers
+from posekit.data.yolo.rows import (
+    Floats,
+    LabelRule,
+    RawObjects,
+    Rows,
+    cut_rows,
+    encoding_problems,
+    parts_of,
+    read_label_bytes,
+    read_numbers,
+    take_apart,
+)
 from posekit.errors import MissingExtraError, PosekitError
 from posekit.files.problems import Problem
 from posekit.io.decode import picture_size

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from posekit.checkpoint.record import Checkpoint
-from posekit.config.settings import PredictSettings, TrainSettings, ValSettings
+from posekit.config.settings import DEFAULT_IMGSZ, PredictSettings, TrainSettings, ValSettings
 from posekit.errors import ModelDefinitionError, SettingError
 from posekit.files.reading import read_yaml
 from posekit.log import LOGGER
@@ -17,7 +17,7 @@ from posekit.models.contract import Criterion, Network, NetworkCost, Recipe
 from posekit.models.shared import freeze
 from posekit.models.yolo.definition import ModelDefinition, parse_definition
 from posekit.models.yolo.heads import PREFIX, Branch
-from posekit.models.yolo.inference import DEFAULT_IMGSZ, ReadyNetwork, YoloInference, placing_of, points_of_classes
+from posekit.models.yolo.inference import ReadyNetwork, YoloInference, placing_of, points_of_classes
 from posekit.models.yolo.losses.criterion import class_weights, make_criterion
 from posekit.models.yolo.network import YoloNetwork, fuse_network, is_fused, network_cost
 from posekit.models.yolo.presets import stock_definition

@@ -7,7 +7,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from posekit.config.settings import DetectionSettings, PredictSettings, ValSettings
+from posekit.config.settings import DEFAULT_IMGSZ, DetectionSettings, PredictSettings, ValSettings
 from posekit.errors import SettingError
 from posekit.models.contract import AnySettings, MaskSize
 from posekit.models.shared import adapted, mean_vectors, on_device, wait_for
@@ -38,7 +38,6 @@ from posekit.results.detected import Detected
 from posekit.sample import Batch
 from posekit.schema.schema import KeypointSchema
 
-DEFAULT_IMGSZ = 640
 MIN_STRIDE = 32  # inputs are multiples of this even for networks with smaller strides
 
 
