@@ -23,7 +23,6 @@ from posekit.sample import Picture
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-
 # Pillow's own limit against decompression bombs, so that every format has the same one.
 MAX_PIXELS = 178_956_970
 MIN_SIDE = 10
@@ -40,10 +39,9 @@ _MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
 _START, _END, _STANDALONE = 0xD8, 0xD9, 0x01
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
-_SIGNATURE_BYTES = 8
+_SIGNATURE_BYTES = 8  # of PNG
 _FRAME_BYTES = 12  # length, name and checksum around the content of a chunk
-
-_ENTRY_BYTES = 12
+_ENTRY_BYTES = 12  # of the directory of a TIFF
 DNG_VERSION_TAG = 50706
 
 # The frame header of nearly all JPEG files lies within this; that of the others Pillow finds.
