@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 
 import cv2
 import numpy as np
@@ -15,6 +16,9 @@ from posekit.cli.entry import limit_spinning
 
 # Before anything imports PyTorch: tests run beside each other and beside other work, on few processors.
 limit_spinning()
+# Whoever starts tests in the background may have Ctrl-C ignored, and all processes of theirs would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 # An example may take any time: on a busy machine a deadline fails tests that find nothing wrong. The same examples

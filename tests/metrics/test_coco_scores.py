@@ -16,10 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from metrics.coco_cases import HEIGHT, WIDTH, box_mask, near, official, only, random_case, random_object
+from posekit import metrics
 from posekit.data.labels import PictureLabels
 from posekit.errors import DatasetError
 from posekit.metrics import coco as coco_evaluator
-from posekit.metrics.coco import BOX_STATS, KEYPOINT_STATS, CocoCollector, coco_metrics_dict, coco_scores
+from posekit.metrics import coco_scores
+from posekit.metrics.coco import BOX_STATS, KEYPOINT_STATS, CocoCollector, coco_metrics_dict
 from posekit.metrics.coco_rows import prediction_rows
 from posekit.metrics.coco_truth import read_truth, truth_from_labels
 from posekit.metrics.evaluator import Evaluator
@@ -522,3 +524,8 @@ def test_oks_of_padded_points_is_the_official_one_of_the_points_of_the_class(lab
                 np.testing.assert_allclose(ours.T, recorded[image["id"], label + 1], atol=1e-5)
                 compared += ours.size
     assert compared > 50
+
+
+def test_the_package_offers_the_scores_and_names_what_it_lacks():
+    with pytest.raises(AttributeError, match=r"'posekit\.metrics' has no attribute 'coco_score'"):
+        _ = metrics.coco_score
