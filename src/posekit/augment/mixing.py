@@ -24,8 +24,7 @@ CONCENTRATION = 32.0  # of the beta distribution of the share: mostly near one h
 # OpenCV rounds levels where the recipe cuts their fractions. A little less than one half, so that whole levels stay.
 CUT_NOT_ROUND = -0.499
 
-CANDIDATES = 3
-
+CANDIDATES = 3  # rectangles drawn in search of a free one
 MOST_HIDDEN = 0.3  # share of any existing box that a pasted one may cover
 
 

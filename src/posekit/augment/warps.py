@@ -20,7 +20,6 @@ FlipMap = Sequence[int]
 
 # Points closer to the horizon of a perspective than this, or behind it, have no place in the picture.
 NEAREST_TO_HORIZON = 1e-3
-
 HUES = 180  # OpenCV's hue circle in bytes
 
 

@@ -1,1 +1,1 @@
-"""The loops that run models: prediction."""
+"""The loops that run models: prediction, validation and training; and the check of a data set."""

@@ -44,10 +44,9 @@ _MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")
 _START, _END, _STANDALONE = 0xD8, 0xD9, 0x01
 _FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
-_SIGNATURE_BYTES = 8
+_SIGNATURE_BYTES = 8  # of PNG
 _FRAME_BYTES = 12  # length, name and checksum around the content of a chunk
-
-_ENTRY_BYTES = 12
+_ENTRY_BYTES = 12  # of the directory of a TIFF
 DNG_VERSION_TAG = 50706
 
 # The frame header of nearly all JPEG files lies within this; that of the others Pillow finds.

@@ -27,7 +27,7 @@ Mask = NDArray[np.uint8] | NDArray[np.bool_] | Mapping[str, Any]  # (h, w), or i
 
 # The evaluator takes detections as Python objects; so many pictures' at once stay within some tens of megabytes.
 PICTURES_AT_ONCE = 256
-ABSENT = -1.0
+ABSENT = -1.0  # the score where there are no objects
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,7 +23,20 @@ ERROR_STEP, LARGEST_ERROR = 0.001, 2.0
 ERROR_STEPS = round(LARGEST_ERROR / ERROR_STEP)
 HIDDEN, VISIBLE = 1, 2
 
-NARROW, WIDEST_NAME = 9, 40
+NARROW, WIDEST_NAME = 9, 40  # letters of a column of the table, and of its first
+
+TITLES = {
+    "labelled": "Points",
+    "oks": "OKS",
+    "pck_0.05": "PCK@.05",
+    "pck_0.1": "PCK@.1",
+    "pck_0.2": "PCK@.2",
+    "mean_error": "Error",
+    "median_error": "Median",
+    "swap_rate": "Swapped",
+    "conf_visible": "Visible",
+    "conf_hidden": "Hidden",
+}
 
 
 @dataclass(kw_only=True, eq=False)
@@ -83,20 +96,6 @@ class _Sums:
         step = (self.errors.cumsum(1) >= self.labelled[:, None] / 2).argmax(1)
         medians = np.minimum((step + 0.5) * ERROR_STEP, LARGEST_ERROR)
         return np.where(self.labelled > 0, medians, np.nan)
-
-
-TITLES = {
-    "labelled": "Points",
-    "oks": "OKS",
-    "pck_0.05": "PCK@.05",
-    "pck_0.1": "PCK@.1",
-    "pck_0.2": "PCK@.2",
-    "mean_error": "Error",
-    "median_error": "Median",
-    "swap_rate": "Swapped",
-    "conf_visible": "Visible",
-    "conf_hidden": "Hidden",
-}
 
 
 def table_lines(rows: Sequence[Row]) -> list[str]:

@@ -19,7 +19,7 @@ from posekit.schema.schema import SigmaChoice
 Integers = NDArray[np.int64]
 PictureScores = dict[str, dict[str, Any]]
 
-WIDTHS = (22, 11)
+WIDTHS = (22, 11)  # letters of the first column of a table, and of the others
 
 
 class PartMetrics:

@@ -47,7 +47,7 @@ _STYLING = RLock()  # Matplotlib's settings and Python's warnings belong to all 
 
 MOST_HIGH_ROWS = 40  # more rows are low ones
 
-HEADING, GAP_ACROSS, GAP_DOWN = 30.0, 28.0, 18.0
+HEADING, GAP_ACROSS, GAP_DOWN = 30.0, 28.0, 18.0  # of a sheet of charts
 LEAST_WIDTH = 420.0  # room for the title
 
 

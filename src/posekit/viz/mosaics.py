@@ -33,7 +33,7 @@ GROUND_TRUTH: Color = WHITE
 LEGEND_PAPER: Color = (34, 28, 24)
 LEAST_SIDE = 640  # smaller pictures are enlarged until the legend can be read
 
-CHANNELS = 32
+CHANNELS = 32  # most that are shown of a layer
 COLUMNS = 8
 
 

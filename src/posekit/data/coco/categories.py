@@ -24,6 +24,7 @@ _UNUSED_IDS = frozenset({12, 26, 29, 30, 45, 66, 68, 69, 71, 83})
 COCO_IDS = tuple(category for category in range(1, 91) if category not in _UNUSED_IDS)
 _MOST_CLASSES = 100_000
 
+# Keypoints of whole bodies, in the order of the parts.
 BODY = 17
 PARTS = (("foot", 6), ("face", 68), ("lefthand", 21), ("righthand", 21))
 

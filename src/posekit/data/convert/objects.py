@@ -18,7 +18,6 @@ NamePair = tuple[str, str]
 Numbers = Mapping[str, int]
 
 UNGROUPED = "0"
-
 NAMELESS = "object"  # the class of objects of which only single points were drawn
 
 

@@ -45,8 +45,7 @@ UPPER_ARM: Widths = (0.039, 0.038, 0.034, 0.029)
 FOREARM: Widths = (0.029, 0.03, 0.025, 0.019)
 THIGH: Widths = (0.06, 0.06, 0.051, 0.041)
 SHIN: Widths = (0.039, 0.043, 0.035, 0.024)
-
-EASE = 0.006
+EASE = 0.006  # of the trunk
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,16 @@ STARTING_WEIGHTS: Final = {
 
 DINO: Final = "backbone.0.encoder.encoder."
 HEAD_WIDTH: Final = 64  # of the backbone's attention, in all DINOv2 networks
+# What no network lacks: with one of them missing, a file holds something else.
+REQUIRED: Final = (
+    "class_embed.bias",
+    "query_feat.weight",
+    "transformer.enc_output.0.weight",
+    "transformer.decoder.layers.0.cross_attn.attention_weights.bias",
+    "transformer.decoder.layers.0.linear1.bias",
+    f"{DINO}embeddings.position_embeddings",
+    f"{DINO}embeddings.patch_embeddings.projection.weight",
+)
 
 FAMILY: Final = "rfdetr"
 
@@ -175,17 +185,6 @@ class Layout:
     class_rows: int
     keypoints: int = 0
     slots: KeypointSlots | None = None
-
-
-REQUIRED: Final = (
-    "class_embed.bias",
-    "query_feat.weight",
-    "transformer.enc_output.0.weight",
-    "transformer.decoder.layers.0.cross_attn.attention_weights.bias",
-    "transformer.decoder.layers.0.linear1.bias",
-    f"{DINO}embeddings.position_embeddings",
-    f"{DINO}embeddings.patch_embeddings.projection.weight",
-)
 
 
 def recognise(state: Mapping[str, Tensor], options: Mapping[str, Any], path: str) -> Layout:

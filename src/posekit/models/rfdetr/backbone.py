@@ -13,8 +13,7 @@ from torch.nn.functional import gelu, interpolate, scaled_dot_product_attention,
 from posekit.models.rfdetr.architecture import Architecture
 
 EPS: Final = 1e-6
-
-BOTTLENECKS: Final = 3
+BOTTLENECKS: Final = 3  # of a block of the projector
 
 
 class Attention(nn.Module):

@@ -18,7 +18,7 @@ TEMPERATURE: Final = 10_000.0
 AXES: Final = (1, 0, 2, 3)  # y before x, as in the published weights
 
 SIDE: Final = 0.05  # of the box that each cell proposes
-MARGIN: Final = 0.01
+MARGIN: Final = 0.01  # cells with centres nearer to an edge propose nothing
 LARGEST_WHOLE_GRID: Final = 49  # from 50 cells on, the outer centres lie in the margin
 
 

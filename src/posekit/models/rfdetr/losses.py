@@ -40,7 +40,7 @@ POSE_WEIGHTS: Final = {
 }
 SMALLEST_TARGET: Final = 0.01
 OKS_EPS: Final = 1e-6
-VISIBLE: Final = 2
+VISIBLE: Final = 2  # as labels say it
 
 
 def iou(first: Tensor, second: Tensor) -> Tensor:
