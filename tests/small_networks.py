@@ -1,9 +1,12 @@
-"""Small networks with made-up weights that find something, for tests of everything around a network."""
+"""Small networks and short trainings, for tests of everything around them."""
 
 import math
+import os
+from pathlib import Path
 
 import torch
 
+import posekit
 from golden.fill import fill, image
 from golden.networks import KEEP
 from posekit.models.yolo.definition import parse_definition
@@ -46,3 +49,24 @@ def _find_something(network):
             network.get_parameter(f"model.{len(network.model) - 1}.{PREFIX[branch]}cv3.{level}.2.bias").add_(shift)
             box = network.get_parameter(f"model.{len(network.model) - 1}.{PREFIX[branch]}cv2.{level}.2.bias")
             box.add_((-0.5 * torch.arange(float(bins))).repeat(4) if bins > 1 else 3.0)
+
+
+SMALL = {"imgsz": 64, "batch": 4, "epochs": 2, "device": "cpu", "workers": 0, "plots": False, "verbose": False}
+
+
+def environment():
+    """Return the environment of a process that trains with one thread: how sums are divided decides their last bits."""
+    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(posekit.__file__).parents[1])}
+
+
+def different(one, other, place=""):
+    """Return the places where two nests of tensors and plain values are not the same, bit for bit."""
+    if isinstance(one, torch.Tensor):
+        return [] if torch.equal(one, other) else [place]
+    if isinstance(one, list | tuple):
+        one, other = dict(enumerate(one)), dict(enumerate(other))
+    if not isinstance(one, dict):
+        return [] if one == other else [f"{place}: {one} and {other}"]
+    if one.keys() != other.keys():
+        return [f"{place}: {sorted(one)} and {sorted(other)}"]
+    return [found for key in one for found in different(one[key], other[key], f"{place}/{key}")]

@@ -3,8 +3,11 @@
 import ast
 import inspect
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ import yaml
 
 import posekit
 from posekit import errors
+from posekit.checkpoint.checkpoint import read_checkpoint
 from posekit.cli.commands import SPECIALS
 from posekit.cli.words import read_command
 from posekit.config.commands import DEFAULT_MODE, require_mode
@@ -144,3 +148,24 @@ def test_every_error_is_explained():
 def test_every_public_name_is_in_the_reference():
     page = text_of(DOCS / "api.md")
     assert [name for name in posekit.__all__ if f"`{name}`" not in page] == []
+
+
+RECIPE = Path(__file__).parents[1] / "recipes" / "figures_pose.py"
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_the_recipe_makes_a_file_for_everybody(tmp_path, first):
+    words = ["--pictures", "8", "8", "--epochs", "1", "1", "--imgsz", "64", "--val", "4"]
+    if first:
+        from posekit import YOLO
+
+        YOLO("yolo11n-pose.yaml").save(tmp_path / "first.pt")
+        words += ["--first", "first.pt"]
+    done = subprocess.run(
+        [sys.executable, RECIPE, "--out", "made.pt", "--runs", "runs", *words],
+        cwd=tmp_path, env=os.environ, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    checkpoint = read_checkpoint(tmp_path / "made.pt")
+    assert checkpoint.license == "Apache-2.0"
+    assert str(tmp_path) not in repr((checkpoint.settings, checkpoint.metadata, checkpoint.definition))

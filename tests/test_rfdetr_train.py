@@ -21,8 +21,8 @@ from posekit.models.rfdetr.model import RFDETRModel
 from posekit.models.rfdetr.training import SETTINGS
 from posekit.rfdetr import RFDETR
 from posekit.tasks import PoseTrainer
+from small_networks import SMALL, different, environment
 from small_rfdetr import small_definition, small_model
-from small_trainings import SMALL, different, environment
 
 SCENES = SceneSettings(size=(64, 64), people=(1, 2))
 ONE = SceneSettings(size=(96, 96), people=(1, 1), body_height=(0.85, 1.0), clutter=(0, 1))

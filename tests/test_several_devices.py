@@ -18,8 +18,7 @@ from posekit.data.figures.dataset import write_yolo_dataset
 from posekit.engine.results_csv import read_results
 from posekit.errors import SettingError
 from posekit.tasks import PoseTrainer
-from small_networks import small_definition
-from small_trainings import SMALL, environment
+from small_networks import SMALL, environment, small_definition
 
 PAIR = SMALL | {"device": "cpu,cpu"}
 ERROR = "ERROR interrupted; go on with: posekit train resume=runs/pose/train/weights/last.pt"

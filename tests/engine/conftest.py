@@ -9,8 +9,7 @@ import yaml
 from posekit import YOLO
 from posekit.data.figures.backdrop import SceneSettings
 from posekit.data.figures.dataset import write_yolo_dataset
-from small_networks import small_definition
-from small_trainings import SMALL
+from small_networks import SMALL, small_definition
 
 
 @pytest.fixture(autouse=True)

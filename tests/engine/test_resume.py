@@ -16,7 +16,7 @@ from posekit.checkpoint.checkpoint import read_checkpoint
 from posekit.checkpoint.training_state import training_of
 from posekit.engine.results_csv import read_results
 from posekit.errors import CheckpointError, SettingError
-from small_trainings import different, environment
+from small_networks import different, environment
 
 EPOCHS = 3
 # Steps of two batches straddle epochs of three, and mosaic ends on the way.

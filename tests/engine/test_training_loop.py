@@ -21,7 +21,7 @@ from posekit.engine.results_csv import read_results
 from posekit.engine.trainer import PROFILED_STEPS, Trainer
 from posekit.errors import TrainingError, UnknownChoiceError
 from posekit.tasks import PoseTrainer
-from small_trainings import SMALL, environment
+from small_networks import SMALL, environment
 
 RUNS = np.load(Path(__file__).parents[1] / "golden/train/runs.npz")
 POSE_26, POSE_8 = str(RUNS["pose26_auto/csv_header"]), str(RUNS["pose8_sgd_cos/csv_header"])

@@ -25,7 +25,7 @@ from posekit.errors import (
     SettingError,
     SettingTypeError,
 )
-from small_trainings import environment
+from small_networks import environment
 
 
 def final_weights(trainer):

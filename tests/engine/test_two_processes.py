@@ -21,7 +21,7 @@ from posekit.engine.learner import Learner
 from posekit.engine.training_batches import TrainingBatches
 from posekit.engine.training_run import open_training
 from posekit.errors import SettingError
-from small_trainings import different, environment
+from small_networks import different, environment
 
 CPU = torch.device("cpu")
 STEADY = {"optimizer": "SGD", "lr0": 0.01, "lrf": 1.0, "warmup_epochs": 0.0, "nbs": 4, "mosaic": 0.0, "epochs": 1}
