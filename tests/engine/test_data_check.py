@@ -4,6 +4,7 @@ import re
 import shutil
 
 import pytest
+import yaml
 
 from posekit.data.figures.backdrop import SceneSettings
 from posekit.data.figures.dataset import write_yolo_dataset
@@ -71,6 +72,30 @@ def test_the_report_is_one_file_that_shows_every_finding(here, people, tmp_path)
     assert not re.search(r'(src|href)="(?!data:|#)', page)
     for finding in check.findings:
         assert finding.title.split("(")[0].strip() in page
+
+
+def test_objects_in_question_are_cut_out_for_the_report(here, people, tmp_path):
+    path = people.parent / "labels/train/000001.txt"
+    first, *others = (row.split() for row in path.read_text().splitlines())
+    twin = [first[0], str(float(first[1]) + 0.002), *first[2:]]
+    far = [*first[:5], "0.001", "0.001", "2", *first[8:]]  # its nose lies in a corner of the picture
+    path.write_text("".join(" ".join(row) + "\n" for row in (far, twin, *others)))
+    check = check_dataset(str(people))
+    assert {"duplicate_objects", "points_outside_box"} <= codes(check)
+    write_report(check, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "train/000001.jpg: labelled twice" in page
+    assert page.count("data:image/jpeg;base64") >= 2
+
+
+def test_a_missing_test_split_is_a_warning_and_the_same_pictures_are_checked_once(here, people, caplog):
+    content = yaml.safe_load(people.read_text()) | {"val": "images/train", "test": "images/nowhere"}
+    people.write_text(yaml.safe_dump(content))
+    with caplog.at_level("INFO", "posekit"):
+        check = check_dataset(str(people))
+    assert list(check.splits) == ["train"]
+    assert "val has the same pictures as another split, and is checked with it" in caplog.messages
+    assert any("nowhere" in message for message in caplog.messages)
 
 
 def test_the_console_says_counts_and_findings(here, people):
