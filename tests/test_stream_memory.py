@@ -12,7 +12,7 @@ import pytest
 import posekit
 from golden.fill import image
 
-FRAMES, SETTLED = 1500, 300
+FRAMES, SETTLED = 800, 200
 ALLOWED_GROWTH_BYTES = 5e6
 
 SCRIPT = """
