@@ -120,6 +120,14 @@ class DatasetKeyError(PosekitError, KeyError):
     """A dataset YAML lacks a key that the task needs."""
 
 
+class ExportError(PosekitError, RuntimeError):
+    """A network cannot be written in a format, or what was written gives other results than the network."""
+
+
+class ExportedModelError(PosekitError, TypeError):
+    """An exported file is asked for what only a network in PyTorch can do."""
+
+
 class TrainingError(PosekitError, RuntimeError):
     """A training cannot go on: its numbers have become useless, or its memory does not suffice."""
 

@@ -287,10 +287,20 @@ class ExportSettings(RunSettings):
     simplify: bool = setting(True, "simplify the graph")
     opset: int | None = setting(None, "ONNX operator set; none: the exporter's own", low=1)
     workspace: float | None = setting(None, "memory that TensorRT may use", "GiB")
-    optimize: bool = setting(False, "optimise for the target")
+    optimize: bool = setting(False, "freeze the program and fold what can be folded")
     nms: bool | None = again(DetectionSettings, "nms", default=None)
+    conf: float = again(DetectionSettings, "conf", default=0.25)
+    iou: float = again(DetectionSettings, "iou", default=0.7)
+    max_det: int = again(DetectionSettings, "max_det", default=300)
+    agnostic_nms: bool = again(DetectionSettings, "agnostic_nms", default=False)
     data: str | None = again(DataSettings, "data", default=None)
     fraction: float | int | tuple[float | int, ...] = again(DataSettings, "fraction", default=1.0)
+    check: bool = setting(True, "compare the file with the network before it counts as written")
+    converter_python: str | None = setting(
+        None,
+        "Python interpreter of the environment that converts to formats whose converters cannot live beside posekit",
+        what="an interpreter",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,6 +53,27 @@ def replacing_durably(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
 
 
+@contextmanager
+def drafting(path: Path) -> Iterator[Path]:
+    """Give a path with the same name in a temporary folder beside `path`, for a file or folder to be made there.
+
+    At the end it takes the place of `path`, whatever was there. When the block raises, it is removed and whatever was
+    at `path` stays as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    workshop = path.with_name(f".{path.name}.{uuid4().hex[:12]}")
+    workshop.mkdir()
+    try:
+        draft = workshop / path.name
+        yield draft
+        old = workshop / f"{path.name}.old"
+        if path.exists():
+            path.rename(old)
+        draft.rename(path)
+    finally:
+        shutil.rmtree(workshop, ignore_errors=True)
+
+
 def write_whole(path: str | Path, data: bytes) -> None:
     """Put bytes at `path` in one step; folders are made.
 

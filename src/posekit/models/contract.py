@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from posekit.checkpoint.record import Checkpoint
-from posekit.config.settings import DetectionSettings, PredictSettings, TrainSettings, ValSettings
+from posekit.config.settings import DetectionSettings, ExportSettings, PredictSettings, TrainSettings, ValSettings
+from posekit.models.exported.facts import Facts
 from posekit.placing import Placing
 from posekit.results.detected import Detected
 from posekit.sample import Batch, Targets
@@ -233,6 +234,38 @@ class NetworkCost:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Dialect:
+    """What the graph of a format can hold, beyond convolutions, matrix products and arithmetic.
+
+    Attributes:
+        sampling: bilinear sampling of maps (`grid_sample`); else it is written as a matrix product.
+        ranking: top-k and choosing rows by index; else ranks are matrix products, or left to whoever runs the file.
+        split: outputs of one range each (boxes, scores, points, confidences) as fractions, for 8-bit outputs.
+        five_axes: tensors of more than four axes, and batches of more than one picture.
+    """
+
+    sampling: bool = True
+    ranking: bool = True
+    split: bool = False
+    five_axes: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployed:
+    """A network ready to be traced, and what its file has to say.
+
+    Attributes:
+        module: maps RGB pictures (B, 3, H, W) float32 in [0, 1] to a tuple of float32 tensors, the outputs that `facts`
+            names; in evaluation mode, without gradients, on the device of the settings, sharing nothing with the
+            network that it was made of. With 16 bits it computes in them and decodes in 32.
+        facts: of the file.
+    """
+
+    module: nn.Module
+    facts: Facts
+
+
 class Network(Protocol):
     """A network of some family, and what its file says about it.
 
@@ -327,4 +360,12 @@ class Network(Protocol):
 
     def facts(self) -> Mapping[str, Any]:
         """Return what ``posekit info`` says of it, by the names of its lines."""
+        ...
+
+    def deployed(self, settings: ExportSettings, dialect: Dialect) -> Deployed:
+        """Return a copy of the network for a file of a format whose graphs can hold so much.
+
+        Raises:
+            SettingError: the settings ask for what it cannot do.
+        """
         ...

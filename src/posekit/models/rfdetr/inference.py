@@ -1,6 +1,6 @@
 """An RF-DETR network made ready to predict and to be measured, on its device."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 from posekit.config.settings import DetectionSettings
 from posekit.errors import SettingError
 from posekit.models.contract import AnySettings, MaskSize
-from posekit.models.rfdetr.architecture import Layout
+from posekit.models.rfdetr.architecture import KeypointSlots, Layout
 from posekit.models.rfdetr.decode import find, find_uncertain
 from posekit.models.rfdetr.network import Outputs, Predictions
 from posekit.models.rfdetr.weights import AnyNetwork
@@ -73,21 +73,11 @@ class RFDETRInference:
     ) -> list[Detected[Tensor]]:
         """See `Model`; there are no masks."""
         size = (batch.images.shape[2], batch.images.shape[3])
-        return [_in_pixels(found, size) for found in self.find_fractions(outputs, settings)]
+        return [in_pixels(found, size) for found in self.find_fractions(outputs, settings)]
 
     def find_fractions(self, outputs: Outputs, settings: DetectionSettings) -> list[Detected[Tensor]]:
-        """Return the detections of each picture, as fractions of it.
-
-        There is no suppression: the network was trained to find each object once.
-        """
-        chosen = set(self.names) if settings.classes is None else set(self.names) & set(settings.classes)
-        found = []
-        for predictions in _by_picture(outputs.last):
-            detected = self._find(predictions)
-            named = torch.isin(detected.classes, torch.tensor(sorted(chosen), device=detected.classes.device))
-            detected = detected.take(named & (detected.scores > settings.conf))
-            found.append(detected.take(slice(settings.max_det)))
-        return found
+        """Return the detections of each picture, as fractions of it."""
+        return chosen_queries(outputs.last, self.names, settings, self.architecture.detections, self._slots)
 
     @torch.no_grad()
     def find_in(self, pictures: Sequence[Picture | Floats], settings: DetectionSettings) -> list[Detected[Tensor]]:
@@ -114,17 +104,43 @@ class RFDETRInference:
         with self._precision():
             return self.network.feature_maps(self._input(batch))
 
-    def _find(self, predictions: Predictions) -> Detected[Tensor]:
-        if self._slots is None:
-            return find(predictions, self.architecture.detections)
-        found = find_uncertain(predictions, self.architecture.detections, self._slots)
-        return found.take(found.scores.argsort(descending=True, stable=True))  # fusion has changed the order
-
     def _input(self, batch: Batch) -> Tensor:
         return on_device(batch, self.device).float()
 
     def _precision(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.float16 if self.half else None, enabled=self.half)
+
+
+def chosen_queries(
+    last: Predictions,
+    names: Mapping[int, str],
+    settings: DetectionSettings,
+    count: int,
+    slots: KeypointSlots | None,
+) -> list[Detected[Tensor]]:
+    """Return the detections of each picture, as fractions of it.
+
+    There is no suppression: the network was trained to find each object once.
+
+    Args:
+        last: predictions of the last layer.
+        names: class names by index; class rows without a name are never reported.
+        settings: threshold, classes and number of detections.
+        count: best (query, class) pairs that are looked at.
+        slots: keypoints per class row of the keypoint preview; None elsewhere.
+    """
+    chosen = set(names) if settings.classes is None else set(names) & set(settings.classes)
+    found = []
+    for predictions in _by_picture(last):
+        if slots is None:
+            detected = find(predictions, count)
+        else:
+            detected = find_uncertain(predictions, count, slots)
+            detected = detected.take(detected.scores.argsort(descending=True, stable=True))  # fusion changed the order
+        named = torch.isin(detected.classes, torch.tensor(sorted(chosen), device=detected.classes.device))
+        detected = detected.take(named & (detected.scores > settings.conf))
+        found.append(detected.take(slice(settings.max_det)))
+    return found
 
 
 def _by_picture(predictions: Predictions) -> list[Predictions]:
@@ -133,7 +149,8 @@ def _by_picture(predictions: Predictions) -> list[Predictions]:
     return [Predictions(*own) for own in zip(*parts, strict=True)]
 
 
-def _in_pixels(found: Detected[Tensor], network: tuple[int, int]) -> Detected[Tensor]:
+def in_pixels(found: Detected[Tensor], network: tuple[int, int]) -> Detected[Tensor]:
+    """Return detections in pixels of an input (H, W) for those in fractions of it."""
     height, width = network
     corner = found.boxes.new_tensor((width, height))
     keypoints = found.keypoints

@@ -70,7 +70,9 @@ def anchor_points(feats: Sequence[Tensor], strides: Sequence[float]) -> AnchorPo
         height, width = feat.shape[-2:]
         y = torch.arange(height, device=feat.device, dtype=feat.dtype) + 0.5
         x = torch.arange(width, device=feat.device, dtype=feat.dtype) + 0.5
-        points.append(torch.stack((x.repeat(height), y.repeat_interleave(width))))  # (2, H*W)
+        # By `expand`: exporters write `repeat_interleave` by a size that is not known yet as a wrong shape.
+        grid = (x[None].expand(height, width).flatten(), y[:, None].expand(height, width).flatten())
+        points.append(torch.stack(grid))  # (2, H*W)
         pixels.append(torch.full((height * width,), stride, device=feat.device, dtype=feat.dtype))
     return AnchorPoints(points=torch.cat(points, 1), strides=torch.cat(pixels))
 

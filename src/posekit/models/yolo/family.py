@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from posekit.checkpoint.record import Checkpoint
-from posekit.config.settings import DEFAULT_IMGSZ, PredictSettings, TrainSettings, ValSettings
+from posekit.config.settings import DEFAULT_IMGSZ, ExportSettings, PredictSettings, TrainSettings, ValSettings
 from posekit.errors import ModelDefinitionError, SettingError
 from posekit.files.reading import read_yaml
 from posekit.log import LOGGER
-from posekit.models.contract import Criterion, Network, NetworkCost, Recipe
+from posekit.models.contract import Criterion, Deployed, Dialect, Network, NetworkCost, Recipe
 from posekit.models.shared import freeze
 from posekit.models.yolo.definition import ModelDefinition, parse_definition
+from posekit.models.yolo.deployed import deploy
 from posekit.models.yolo.heads import PREFIX, Branch
 from posekit.models.yolo.inference import ReadyNetwork, YoloInference, placing_of, points_of_classes
 from posekit.models.yolo.losses.criterion import class_weights, make_criterion
@@ -202,6 +203,16 @@ class LoadedModel:
             "strides": ", ".join(f"{stride:g}" for stride in self.network.strides),
             "input size": self.settings.get("imgsz", DEFAULT_IMGSZ),
         }
+
+    def deployed(self, settings: ExportSettings, dialect: Dialect) -> Deployed:
+        """See `Network`."""
+        placing = placing_of(self.network)
+        size = placing.input_size(settings.imgsz or self.settings.get("imgsz", DEFAULT_IMGSZ))
+        own_points = points_of_classes(self.schema, len(self.names))
+        return deploy(
+            self.network, self.schema, settings, size, dialect,
+            own_points=own_points, stride=placing.stride, license=self.license,
+        )  # fmt: skip
 
 
 def build(definition: str | Path) -> LoadedModel:

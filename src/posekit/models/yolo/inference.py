@@ -126,7 +126,10 @@ class YoloInference:
         parts = self._pictures(outputs[self.branch], network, choice)
         for letterbox, (raw, (detected, anchors)) in zip(batch.letterboxes, parts, strict=True):
             keypoints = self._keypoints(raw, detected, anchors)
-            made = _masks(raw, detected, anchors, letterbox, masks)
+            made = None
+            if "proto" in raw:
+                weights = raw["mask_coefficient"][:, anchors].T
+                made = picture_masks(raw["proto"], weights, detected.boxes, letterbox, masks)
             found.append(replace(detected, keypoints=keypoints, masks=made))
         return found
 
@@ -186,18 +189,21 @@ def suppression(settings: DetectionSettings) -> Suppression:
     )
 
 
-def _masks(
-    raw: BranchOutputs, detected: Detected[Tensor], anchors: Tensor, letterbox: Letterbox, size: MaskSize
-) -> Tensor | None:
-    """Return the masks of a picture's detections; None without prototypes."""
-    if "proto" not in raw:
-        return None
-    protos, weights = raw["proto"].float(), raw["mask_coefficient"][:, anchors].float().T
+def picture_masks(protos: Tensor, weights: Tensor, boxes: Tensor, letterbox: Letterbox, size: MaskSize) -> Tensor:
+    """Return the masks (n, h, w) of a picture's n detections.
+
+    Args:
+        protos: (M, H / 4, W / 4) prototypes.
+        weights: (n, M) of the prototypes.
+        boxes: (n, 4) in network pixels.
+        letterbox: how the picture was placed.
+        size: at which size masks are wanted.
+    """
+    protos, weights = protos.float(), weights.float()
     if size == "original":
-        boxes = boxes_to_original(detected.boxes, letterbox)
-        return assemble_masks_at_original_size(protos, weights, boxes, letterbox.original)
+        return assemble_masks_at_original_size(protos, weights, boxes_to_original(boxes, letterbox), letterbox.original)
     assemble = assemble_masks_at_prototype_size if size == "prototypes" else assemble_masks_at_network_size
-    return assemble(protos, weights, detected.boxes, letterbox.network)
+    return assemble(protos, weights, boxes, letterbox.network)
 
 
 class ReadyNetwork:

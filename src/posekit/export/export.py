@@ -1,0 +1,89 @@
+"""Export: a network, settings and a name in; a checked file out."""
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+
+from posekit.config.settings import ExportSettings
+from posekit.errors import ExportError, PosekitError
+from posekit.export.formats import FORMATS
+from posekit.files.writing import drafting, naming_errors
+from posekit.log import LOGGER
+from posekit.models.contract import Network
+from posekit.models.exported.metadata import write_texts
+
+MEGABYTE = 1e6
+
+
+def export_network(network: Network, settings: ExportSettings, weights: Path) -> Path:
+    """Write a network in the format of the settings, beside its weights; what was there is replaced.
+
+    Args:
+        network: which stays as it is.
+        settings: format and what it takes.
+        weights: file of the network; its stem names what is written.
+
+    Returns:
+        The file or folder.
+
+    Raises:
+        SettingError: the format has no such setting, or the network cannot be written so.
+        MissingExtraError: the converter is not installed.
+        OutputError: the file cannot be written.
+        ExportError: the converter failed, or what it wrote gives other results than the network; nothing is left.
+    """
+    form = FORMATS[settings.format]
+    form.check(settings)
+    start = perf_counter()
+    deployed = network.deployed(settings, form.dialect)
+    deployed = replace(deployed, facts=replace(deployed.facts, model=weights.stem))
+    target = weights.with_name(weights.stem + form.ending)
+    with naming_errors(target), drafting(target) as draft:
+        with _converting(form.name):
+            form.writer(deployed, settings, draft, ())
+        write_texts(draft, deployed.facts.to_texts())
+    LOGGER.info("%s (%.1f MB) written in %.1f s", target, size_of(target) / MEGABYTE, perf_counter() - start)
+    return target
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
+@contextmanager
+def _converting(name: str) -> Iterator[None]:
+    """Keep converters quiet, which print what nobody asked for, and say in one line what they failed of."""
+    try:
+        with _silence():
+            yield
+    except (PosekitError, OSError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
+        raise ExportError(f"format={name}: the converter failed: {type(error).__name__}: {reason}") from error
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Send what converters print, by Python or not, nowhere; warnings and records of foreign loggers, too."""
+    flushed = (os.dup(1), os.dup(2))
+    level = logging.root.manager.disable
+    try:
+        with Path(os.devnull).open("w") as nowhere, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            os.dup2(nowhere.fileno(), 1)
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(flushed[0], 1)
+        os.dup2(flushed[1], 2)
+        for number in flushed:
+            os.close(number)
+        logging.disable(level)

@@ -1,0 +1,196 @@
+"""The formats that networks are exported to: what each takes, what brings its converter, what its graphs can hold."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, TypeAlias, cast
+
+from posekit.config.settings import ExportSettings
+from posekit.errors import MissingExtraError, SettingError
+from posekit.models.contract import Deployed, Dialect
+from posekit.sample import Floats
+
+# Writes a network to a path; pictures (1, 3, H, W) in [0, 1] to calibrate on are there with 8 bits only.
+Writer: TypeAlias = Callable[[Deployed, ExportSettings, Path, Sequence[Floats]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """A format.
+
+    Attributes:
+        name: as in ``format=``.
+        title: what it is, and who runs it.
+        ending: of the name of the file or folder, behind the stem of the weights.
+        arguments: settings that have a meaning for it, besides those that all have.
+        packages: modules that writing takes.
+        extra: of posekit, which brings them.
+        environment: the converter's own, where it cannot live beside posekit; "" where it can.
+        dialect: what its graphs can hold.
+        runs: whether posekit runs such files.
+    """
+
+    name: str
+    title: str
+    ending: str
+    arguments: frozenset[str]
+    packages: tuple[str, ...] = ()
+    extra: str = ""
+    environment: str = ""
+    dialect: Dialect = Dialect()
+    runs: bool = True
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder of files."""
+        return "." not in self.ending or self.ending == ".mlpackage"
+
+    @property
+    def writer(self) -> Writer:
+        """What writes it: the function `write` of the module in this folder that has the name of the format."""
+        module = MODULES.get(self.name, self.name)
+        return cast(Writer, getattr(import_module(f"posekit.export.{module}"), f"write_{self.name}"))
+
+    def missing(self) -> list[str]:
+        """Return the modules that writing takes and that are not installed."""
+        return [package for package in self.packages if find_spec(package) is None]
+
+    def check(self, settings: ExportSettings) -> None:
+        """Refuse settings that have no meaning for the format, and packages that are not there.
+
+        Raises:
+            SettingError: the setting is named.
+            MissingExtraError: the package and the extra that brings it are named.
+        """
+        asked = {
+            "half": settings.precision == 16,
+            "int8": settings.precision == 8,
+            "dynamic": settings.dynamic,
+            "opset": settings.opset is not None,
+            "workspace": settings.workspace is not None,
+            "optimize": settings.optimize,
+            "nms": settings.nms is True,
+            "batch": settings.batch != 1,
+            "simplify": False,  # on by default: where there is nothing to simplify, it asks for nothing
+        }
+        for key, is_asked in asked.items():
+            if is_asked and key not in self.arguments:
+                able = [name for name, one in FORMATS.items() if key in one.arguments]
+                raise SettingError(f"format={self.name} has no {key}: formats that have it are {', '.join(able)}")
+        for package in self.missing():
+            raise MissingExtraError(f"format={self.name}", self.extra, package)
+
+
+# Formats that share a module with others.
+MODULES: Final = {"saved_model": "tensorflow", "pb": "tensorflow", "edgetpu": "tensorflow", "tfjs": "tensorflow"}
+
+_ANY = frozenset({"batch"})
+FORMATS: Final = {
+    made.name: made
+    for made in (
+        Format(
+            name="torchscript",
+            title="TorchScript: PyTorch in C++, without Python",
+            ending=".torchscript",
+            arguments=_ANY | {"half", "dynamic", "optimize", "nms"},
+        ),
+        Format(
+            name="onnx",
+            title="ONNX: ONNX Runtime, OpenCV and many others",
+            ending=".onnx",
+            arguments=_ANY | {"half", "int8", "dynamic", "simplify", "opset", "nms", "data", "fraction"},
+            packages=("onnx", "onnxscript", "onnxslim", "onnxruntime"),
+            extra="onnx",
+        ),
+        Format(
+            name="openvino",
+            title="OpenVINO: processors and accelerators of Intel",
+            ending="_openvino_model",
+            arguments=_ANY | {"half", "int8", "dynamic", "nms", "data", "fraction"},
+            packages=("openvino",),
+            extra="openvino",
+        ),
+        Format(
+            name="engine",
+            title="TensorRT: GPUs of NVIDIA",
+            ending=".engine",
+            arguments=_ANY | {"half", "int8", "dynamic", "simplify", "workspace", "nms", "data", "fraction"},
+            packages=("tensorrt", "onnx", "onnxscript", "onnxslim"),
+            extra="tensorrt",
+        ),
+        Format(
+            name="coreml",
+            title="Core ML: devices of Apple",
+            ending=".mlpackage",
+            arguments=_ANY | {"half", "int8", "nms"},
+            packages=("coremltools",),
+            extra="coreml",
+        ),
+        Format(
+            name="saved_model",
+            title="TensorFlow SavedModel",
+            ending="_saved_model",
+            arguments=_ANY | {"nms"},
+            packages=("onnx", "onnxslim"),
+            extra="onnx",
+            environment="tensorflow",
+        ),
+        Format(
+            name="pb",
+            title="TensorFlow GraphDef",
+            ending=".pb",
+            arguments=_ANY | {"nms"},
+            packages=("onnx", "onnxslim"),
+            extra="onnx",
+            environment="tensorflow",
+        ),
+        Format(
+            name="tflite",
+            title="LiteRT (TensorFlow Lite): phones and small boards",
+            ending=".tflite",
+            arguments=_ANY | {"half", "int8", "nms", "data", "fraction"},
+            packages=("litert_torch", "ai_edge_litert"),
+            extra="tflite",
+        ),
+        Format(
+            name="edgetpu",
+            title="LiteRT for the Edge TPU of Coral, 8 bits",
+            ending="_edgetpu.tflite",
+            arguments=frozenset({"int8", "data", "fraction"}),
+            packages=("onnx", "onnxslim"),
+            extra="onnx",
+            environment="tensorflow",
+            runs=False,
+        ),
+        Format(
+            name="tfjs",
+            title="TensorFlow.js: browsers",
+            ending="_web_model",
+            arguments=_ANY | {"nms"},
+            packages=("onnx", "onnxslim"),
+            extra="onnx",
+            environment="tensorflow",
+            runs=False,
+        ),
+        Format(
+            name="paddle",
+            title="PaddlePaddle",
+            ending="_paddle_model",
+            arguments=_ANY,
+            packages=("onnx", "onnxslim"),
+            extra="onnx",
+            environment="paddle",
+        ),
+        Format(
+            name="ncnn",
+            title="ncnn: phones, Raspberry Pi",
+            ending="_ncnn_model",
+            arguments=frozenset({"half"}),
+            packages=("pnnx", "ncnn"),
+            extra="ncnn",
+            dialect=Dialect(sampling=False, ranking=False, five_axes=False),
+        ),
+    )
+}

@@ -1,0 +1,153 @@
+"""`Facts`: what an exported file says of itself, and the one form in which every format holds it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final, Literal, TypeAlias, get_args
+
+from posekit.config.commands import TASKS
+from posekit.errors import CheckpointError, SchemaError
+from posekit.schema.schema import KeypointSchema
+
+Size: TypeAlias = tuple[int, int]
+Layout = Literal["dense", "split", "rows", "queries"]
+Selection = Literal["suppress", "rank", "none"]
+Unit = Literal["pixels", "fractions"]
+PlacingName = Literal["letterbox", "stretch"]
+
+# The key that holds everything, as JSON; what stands beside it is for other programs.
+RECORD: Final = "posekit"
+DESCRIPTION: Final = "See https://posekit.readthedocs.io: the page on export says what inputs and outputs mean"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a file has to say, so that its outputs can be understood; see `docs/export.md` for the layouts.
+
+    Attributes:
+        task: detect, segment, pose or multitask.
+        names: class names by index; of RF-DETR, class rows without a name are never reported.
+        schema: the keypoints; None without.
+        placing: how pictures come into the input.
+        stride: both sides of an input are multiples of it.
+        imgsz: (H, W) of the input in pixels; of dynamic files, the one they were made with.
+        batch: pictures per run; of dynamic files, the number they were made with.
+        dynamic: whether other batches and, unless the layout is "queries", other sizes can be run.
+        precision: bits of weights and arithmetic, 32, 16 or 8; inputs and outputs are float32 in any case.
+        layout: what the outputs are.
+        selection: what is still to be done with all predictions: suppressing, ranking, or nothing.
+        unit: of all coordinates: pixels of the input, or fractions of it.
+        outputs: names of the outputs, in order.
+        masks: mask coefficients per prediction; 0 without.
+        conf, iou, max_det: with which rows were chosen; None where nothing is chosen in the file.
+        slots: keypoints per class row of the keypoint preview; None elsewhere.
+        license: of the weights; None when unknown.
+        model: name of the weights.
+        version: of the posekit that wrote the file; "" for files of other programs.
+    """
+
+    task: str
+    names: dict[int, str]
+    schema: KeypointSchema | None
+    placing: PlacingName
+    stride: int
+    imgsz: Size
+    batch: int = 1
+    dynamic: bool = False
+    precision: int = 32
+    layout: Layout
+    selection: Selection
+    unit: Unit
+    outputs: tuple[str, ...]
+    masks: int = 0
+    conf: float | None = None
+    iou: float | None = None
+    max_det: int | None = None
+    slots: tuple[int, ...] | None = None
+    license: str | None = None
+    model: str = ""
+    version: str = ""
+
+    def to_texts(self) -> dict[str, str]:
+        """Return the facts as texts by key, for formats that hold texts.
+
+        ``posekit`` is all of them as JSON, which `of_texts` reads. The others are for programs without posekit: plain
+        words and numbers, lists and the names (``{0: 'person'}``) as Python, JSON or YAML readers take them.
+        """
+        plain = self.to_plain()
+        shown = {key: value for key, value in plain.items() if value is not None and key != "schema"}
+        shown |= {key: value for key, value in (plain["schema"] or {}).items() if value is not None}
+        texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in shown.items()}
+        texts["names"] = repr(self.names)
+        texts["description"] = DESCRIPTION
+        return texts | {RECORD: json.dumps(plain)}
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the facts as plain values: texts, numbers, lists, dictionaries."""
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        plain = {key: list(value) if isinstance(value, tuple) else value for key, value in plain.items()}
+        plain["names"] = {str(index): name for index, name in self.names.items()}
+        plain["schema"] = self.schema.to_dict() if self.schema else None
+        return plain
+
+
+def of_texts(texts: Mapping[str, str], path: str) -> Facts | None:
+    """Return the facts that `Facts.to_texts` made; None where they are not there.
+
+    Raises:
+        CheckpointError: the facts are damaged.
+    """
+    if RECORD not in texts:
+        return None
+    try:
+        plain = json.loads(texts[RECORD])
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: what the file says of itself is damaged ({error}): export it again") from error
+    return of_plain(plain, path)
+
+
+def of_plain(plain: Any, path: str) -> Facts:
+    """Return the facts that `Facts.to_plain` made.
+
+    Raises:
+        CheckpointError: something is missing, or makes no sense; it is named.
+    """
+    if not isinstance(plain, dict):
+        raise CheckpointError(f"{path}: what the file says of itself is no table of facts: export it again")
+    values = {field.name: plain[field.name] for field in fields(Facts) if field.name in plain}
+    optional = {"batch", "dynamic", "precision", "masks", "conf", "iou", "max_det", "slots", "license", "model", "version"}
+    missing = [field.name for field in fields(Facts) if field.name not in values and field.name not in optional]
+    if missing:
+        raise CheckpointError(f"{path}: the file does not say {', '.join(missing)}, which running it takes")
+    try:
+        schema = values["schema"]
+        made = Facts(
+            **values
+            | {
+                "names": {int(index): str(name) for index, name in values["names"].items()},
+                "schema": None if schema is None else KeypointSchema.from_dict(schema),
+                "imgsz": (int(values["imgsz"][0]), int(values["imgsz"][1])),
+                "outputs": tuple(map(str, values["outputs"])),
+                "slots": None if values.get("slots") is None else tuple(map(int, values["slots"])),
+            }
+        )
+    except (SchemaError, KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(f"{path}: what the file says of itself makes no sense ({error})") from error
+    return _checked(made, path)
+
+
+def _checked(facts: Facts, path: str) -> Facts:
+    choices: dict[str, tuple[Any, ...]] = {
+        "task": tuple(TASKS),
+        "placing": get_args(PlacingName),
+        "layout": get_args(Layout),
+        "selection": get_args(Selection),
+        "unit": get_args(Unit),
+        "precision": (32, 16, 8),
+    }
+    for key, allowed in choices.items():
+        if getattr(facts, key) not in allowed:
+            raise CheckpointError(f"{path}: the file says {key}={getattr(facts, key)!r}, which is none of {allowed}")
+    if facts.stride < 1 or min(facts.imgsz) < 1 or facts.batch < 1 or not facts.outputs:
+        raise CheckpointError(f"{path}: stride, input size, batch or outputs that the file states make no sense")
+    return facts
