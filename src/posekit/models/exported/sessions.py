@@ -3,6 +3,7 @@
 Every runtime is an optional package, imported when a file of its format is opened.
 """
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -14,7 +15,7 @@ from posekit.models.exported.facts import Facts
 from posekit.sample import Floats
 
 if TYPE_CHECKING:
-    from torch import device as Device
+    import torch
 
 
 class Session(Protocol):
@@ -27,18 +28,18 @@ class Session(Protocol):
     provider: str
 
     def run(self, images: Floats) -> list[NDArray[Any]]:
-        """Return the outputs, in the order of `Facts.outputs`, float32, for contiguous images (B, 3, H, W) in [0, 1]."""
+        """Return the float32 outputs, in the order of `Facts.outputs`, for contiguous images (B, 3, H, W) in [0, 1]."""
         ...
 
 
 class TorchScriptSession:
     """A TorchScript program."""
 
-    def __init__(self, path: Path, facts: Facts, device: "Device") -> None:
+    def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
         import torch
 
         try:
-            self._program = torch.jit.load(str(path), map_location=device)
+            self._program = torch.jit.load(str(path), map_location=device)  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             raise CheckpointError(f"{path} is no TorchScript program, or a damaged one") from error
         self._device = device
@@ -56,7 +57,7 @@ class TorchScriptSession:
 class OnnxSession:
     """ONNX Runtime."""
 
-    def __init__(self, path: Path, facts: Facts, device: "Device") -> None:
+    def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
         try:
             import onnxruntime
         except ImportError as error:
@@ -92,7 +93,7 @@ class OnnxSession:
 class OpenVinoSession:
     """OpenVINO; in 32 bits unless the file says 16, as it would otherwise compute in bfloat16 where it can."""
 
-    def __init__(self, path: Path, facts: Facts, device: "Device") -> None:
+    def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
         try:
             import openvino
         except ImportError as error:
@@ -119,7 +120,7 @@ class OpenVinoSession:
 
 
 # Format -> its session; formats of one runtime share one.
-SESSIONS: Final = {
+SESSIONS: Final[Mapping[str, "Callable[[Path, Facts, torch.device], Session]"]] = {
     "torchscript": TorchScriptSession,
     "onnx": OnnxSession,
     "openvino": OpenVinoSession,
