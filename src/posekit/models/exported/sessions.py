@@ -3,6 +3,7 @@
 Every runtime is an optional package, imported when a file of its format is opened.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -30,6 +31,15 @@ class Session(Protocol):
     def run(self, images: Floats) -> list[NDArray[Any]]:
         """Return the float32 outputs, in the order of `Facts.outputs`, for contiguous images (B, 3, H, W) in [0, 1]."""
         ...
+
+
+def wanted_threads() -> int | None:
+    """Return the number of threads that the user wants every runtime to compute with, as PyTorch takes it.
+
+    It is the variable ``OMP_NUM_THREADS``; None without: each runtime chooses.
+    """
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) else None
 
 
 class TorchScriptSession:
@@ -72,6 +82,7 @@ class OnnxSession:
             )
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        options.intra_op_num_threads = wanted_threads() or 0
         provider: Any = (wanted, {"device_id": device.index or 0}) if device.type == "cuda" else wanted
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
@@ -103,7 +114,10 @@ class OpenVinoSession:
         files = sorted(path.glob("*.xml"))
         if not files:
             raise CheckpointError(f"{path} holds no OpenVINO network (.xml): export it again")
-        hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        hints: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        threads = wanted_threads()
+        if threads:
+            hints["INFERENCE_NUM_THREADS"] = threads
         try:
             core = openvino.Core()
             self._compiled = core.compile_model(core.read_model(files[0]), "CPU", hints)
