@@ -3,7 +3,8 @@
 Every runtime is an optional package, imported when a file of its format is opened.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -16,7 +17,7 @@ from posekit.models.exported.facts import Facts
 from posekit.sample import Floats
 
 if TYPE_CHECKING:
-    from torch import device as Device
+    import torch
 
 
 class Session(Protocol):
@@ -29,18 +30,27 @@ class Session(Protocol):
     provider: str
 
     def run(self, images: Floats) -> list[NDArray[Any]]:
-        """Return the outputs, in the order of `Facts.outputs`, float32, for contiguous images (B, 3, H, W) in [0, 1]."""
+        """Return the float32 outputs, in the order of `Facts.outputs`, for contiguous images (B, 3, H, W) in [0, 1]."""
         ...
+
+
+def wanted_threads() -> int | None:
+    """Return the number of threads that the user wants every runtime to compute with, as PyTorch takes it.
+
+    It is the variable ``OMP_NUM_THREADS``; None without: each runtime chooses.
+    """
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) else None
 
 
 class TorchScriptSession:
     """A TorchScript program."""
 
-    def __init__(self, path: Path, facts: Facts, device: "Device") -> None:
+    def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
         import torch
 
         try:
-            self._program = torch.jit.load(str(path), map_location=device)
+            self._program = torch.jit.load(str(path), map_location=device)  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             raise CheckpointError(f"{path} is no TorchScript program, or a damaged one") from error
         self._device = device
@@ -58,7 +68,7 @@ class TorchScriptSession:
 class OnnxSession:
     """ONNX Runtime."""
 
-    def __init__(self, path: Path, facts: Facts, device: "Device") -> None:
+    def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
         try:
             import onnxruntime
         except ImportError as error:
@@ -73,6 +83,7 @@ class OnnxSession:
             )
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        options.intra_op_num_threads = wanted_threads() or 0
         provider: Any = (wanted, {"device_id": device.index or 0}) if device.type == "cuda" else wanted
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
@@ -94,7 +105,7 @@ class OnnxSession:
 class OpenVinoSession:
     """OpenVINO; in 32 bits unless the file says 16, as it would otherwise compute in bfloat16 where it can."""
 
-    def __init__(self, path: Path, facts: Facts, device: "Device") -> None:
+    def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
         try:
             import openvino
         except ImportError as error:
@@ -104,7 +115,10 @@ class OpenVinoSession:
         files = sorted(path.glob("*.xml"))
         if not files:
             raise CheckpointError(f"{path} holds no OpenVINO network (.xml): export it again")
-        hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        hints: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        threads = wanted_threads()
+        if threads:
+            hints["INFERENCE_NUM_THREADS"] = threads
         try:
             core = openvino.Core()
             self._compiled = core.compile_model(core.read_model(files[0]), "CPU", hints)
@@ -123,24 +137,23 @@ class OpenVinoSession:
 class LiteRtSession:
     """LiteRT on the CPU: inputs (B, 3, H, W) or (B, H, W, 3), in floating point or whole numbers with a scale."""
 
-    def __init__(self, path: Path, facts: Facts, device: "Device") -> None:
+    def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
             raise MissingExtraError("LiteRT files", "tflite", "ai_edge_litert") from error
-        import torch
-
         if device.type != "cpu":
             raise SettingError(f"device={device}: LiteRT files run on the CPU here: predict with device=cpu")
         try:
-            self._interpreter = Interpreter(model_path=str(path), num_threads=torch.get_num_threads())
+            threads = wanted_threads() or os.cpu_count() or 1
+            self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             reason = one_line(error).partition(" Node number")[0]
             raise CheckpointError(f"{path} cannot be opened by LiteRT: {reason}") from error
         self._input = self._interpreter.get_input_details()[0]
         self._outputs = self._ordered(facts.outputs)
-        self.provider = f"LiteRT (CPU, {torch.get_num_threads()} threads)"
+        self.provider = f"LiteRT (CPU, {threads} threads)"
 
     def _ordered(self, names: Sequence[str]) -> list[dict[str, Any]]:
         """Return the outputs in the order of the facts: by names, or by the numbers that converters give them."""
@@ -186,7 +199,7 @@ def _as_floats(values: NDArray[Any], tensor: Mapping[str, Any]) -> Floats:
 
 
 # Format -> its session; formats of one runtime share one.
-SESSIONS: Final = {
+SESSIONS: Final[Mapping[str, "Callable[[Path, Facts, torch.device], Session]"]] = {
     "torchscript": TorchScriptSession,
     "onnx": OnnxSession,
     "openvino": OpenVinoSession,
