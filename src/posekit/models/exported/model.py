@@ -142,9 +142,7 @@ class ExportedModel:
             count = self.facts.max_det or last.logits.shape[1]
             return [in_pixels(one, size) for one in chosen_queries(last, self.names, settings, count, self._slots)]
         find = self._rows if self.facts.layout == "rows" else self._dense
-        values = self._joined(outputs, size) if self.facts.layout == "split" else outputs[self.facts.outputs[0]]
-        if self.facts.layout == "dense" and self.facts.unit == "fractions":
-            values = self._in_pixels(values, size)
+        values = outputs[self.facts.outputs[0]] if self.facts.layout == "rows" else self.dense(outputs, size)
         found = []
         for index, letterbox in enumerate(batch.letterboxes):
             detected, coefficients = find(values[index], settings)
@@ -153,6 +151,13 @@ class ExportedModel:
                 detected = replace(detected, masks=made)
             found.append(detected)
         return found
+
+    def dense(self, outputs: Outputs, size: Size) -> Tensor:
+        """Return all predictions (B, 4 + nc + K * D + M, A) in pixels, for layouts that have them; size: (H, W)."""
+        if self.facts.layout == "split":
+            return self._joined(outputs, size)
+        values = outputs[self.facts.outputs[0]]
+        return self._in_pixels(values, size) if self.facts.unit == "fractions" else values
 
     def _parts(self, images: Floats) -> list[Floats]:
         """Return the batch in parts that the file takes."""
