@@ -28,7 +28,8 @@ def write_ncnn(deployed: Deployed, settings: ExportSettings, target: Path, pictu
     with TemporaryDirectory(prefix="posekit-") as folder, torch.no_grad():
         traced = Path(folder) / "model.pt"
         example = torch.zeros(1, 3, *deployed.facts.imgsz)
-        torch.jit.save(torch.jit.trace(module, (example,), check_trace=False), str(traced))
+        program = torch.jit.trace(module, (example,), check_trace=False)  # type: ignore[no-untyped-call]
+        torch.jit.save(program, str(traced))
         target.mkdir()
         param, weights = target / NCNN_PARAM, target / NCNN_BIN
         sides = ",".join(map(str, example.shape))
