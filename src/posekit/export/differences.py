@@ -7,7 +7,7 @@ stand at another in the file where two scores are nearly the same; rows are then
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -88,7 +88,8 @@ class Rows:
 
     def take(self, rows: Tensor | slice) -> "Rows":
         """Return the rows that a mask, indices or a slice selects."""
-        return Rows(**{name: None if part is None else part[rows] for name, part in vars(self).items()})
+        parts: dict[str, Any] = {name: None if part is None else part[rows] for name, part in vars(self).items()}
+        return Rows(**parts)
 
     @classmethod
     def of_detected(cls, found: Detected[Tensor]) -> "Rows":
@@ -208,7 +209,7 @@ class Differences:
         scores = values[:, 4 : 4 + nc]
         points = None
         if schema is not None:
-            points = values[:, 4 + nc : 4 + nc + schema.shape[0] * schema.shape[1]].unflatten(1, schema.shape)
+            points = values[:, 4 + nc :][:, : schema.shape[0] * schema.shape[1]].reshape(-1, *schema.shape)
         return Rows(
             boxes=xywh_to_xyxy(values[:, :4]), scores=scores, classes=scores.argmax(1), points=points,
             coefficients=values[:, values.shape[1] - masks :] if masks else None,

@@ -15,8 +15,8 @@ from posekit.export.formats import FORMATS
 from posekit.export.parity import check_file
 from posekit.files.writing import drafting, naming_errors
 from posekit.log import LOGGER
-from posekit.models.contract import Deployed, Dialect, Network
-from posekit.models.exported.facts import Facts
+from posekit.models.contract import Deployed, Network
+from posekit.models.exported.facts import Dialect, Facts
 from posekit.models.exported.metadata import write_texts
 
 MEGABYTE = 1e6

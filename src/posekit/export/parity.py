@@ -201,7 +201,7 @@ def _rows(values: Tensor, facts: Facts) -> Rows:
     end = 6 + (0 if shape is None else shape[0] * shape[1])
     return Rows(
         boxes=values[:, :4], scores=values[:, 4], classes=values[:, 5].round().long(),
-        points=None if shape is None else values[:, 6:end].unflatten(1, shape),
+        points=None if shape is None else values[:, 6:end].reshape(-1, *shape),
         coefficients=values[:, end:] if facts.masks else None,
     )  # fmt: skip
 
