@@ -1,7 +1,7 @@
 """Exported files of other programs: facts from the keys that they hold, their shapes, and what the user writes beside.
 
-Most exporters of YOLO networks write the same few keys (task, names, kpt_shape, stride, imgsz); texts like
-``{0: 'person'}`` are Python or JSON. What a file does not say is told by ``FILE.yaml`` beside it; a task is never guessed.
+Most exporters of YOLO networks write the same few keys (task, names, kpt_shape, stride, imgsz); texts such as
+``{0: 'person'}`` are Python or JSON. What a file does not say ``FILE.yaml`` beside it tells; a task is never guessed.
 """
 
 import ast
@@ -203,8 +203,8 @@ def _with_input(
     size = (first, second) if fixed else imgsz
     if size is None:
         _refuse_gaps(path, note, told, ["imgsz"])
-    if fixed and imgsz not in (None, size):
-        raise CheckpointError(f"{path} says imgsz={list(cast(Size, imgsz))}, but has inputs of {list(cast(Size, size))}")
+    if fixed and imgsz is not None and imgsz != size:
+        raise CheckpointError(f"{path} says imgsz={list(imgsz)}, but has inputs of {[first, second]}")
     dynamic = batch is None and first is None and second is None
     return replace(facts, imgsz=cast(Size, size), batch=batch or 1, dynamic=dynamic)
 
@@ -217,12 +217,14 @@ def _with_layout(facts: Facts, ports: Ports, told: Mapping[str, Any], path: Path
     outlines = facts.task in TASKS_WITH_OUTLINES
     values = 0 if facts.schema is None else facts.schema.shape[0] * facts.schema.shape[1]
     dense, rows = 4 + len(facts.names) + values, 6 + values
-    wanted = f"outputs of the shapes {shapes}, but task={facts.task}, {len(facts.names)} classes and {values} values " + (
-        f"of keypoints make [B, {dense}{' + masks' if outlines else ''}, anchors] "
-        f"or [B, rows, {rows}{' + masks' if outlines else ''}]{' and prototypes' if outlines else ''}"
+    extra = " + masks" if outlines else ""
+    wanted = (
+        f"{path} has outputs of the shapes {shapes}; task={facts.task} with {len(facts.names)} classes and {values} "
+        f"values of keypoints has [B, {dense}{extra}, anchors] or [B, rows, {rows}{extra}]"
+        f"{' and prototypes' if outlines else ''}"
     )
     if len(flat) != 1 or len(maps) != outlines or len(ports.outputs) != 1 + outlines:
-        raise CheckpointError(f"{path} has {wanted}: export it again with decoded outputs")
+        raise CheckpointError(f"{wanted}: export it again with decoded outputs")
     channels, last = flat[0].shape[1:]
     places = [maps[0].shape[axis] for axis in (1, 3)] if outlines else [0]
     fits = {
@@ -231,8 +233,9 @@ def _with_layout(facts: Facts, ports: Ports, told: Mapping[str, Any], path: Path
     }
     layout = told.get("layout") or next((name for name, fit in fits.items() if fit and not fits["dense"]), "dense")
     if not fits.get(layout, False):
-        raise CheckpointError(f"{path} has {wanted}: names or kpt_shape are those of another network, or it has a layout "
-                              "that posekit does not read")  # fmt: skip
+        raise CheckpointError(
+            f"{wanted}: names or kpt_shape are another network's, or its layout is one that posekit does not read"
+        )
     masks = cast(int, channels) - dense if layout == "dense" else cast(int, last) - rows
     return replace(
         facts,

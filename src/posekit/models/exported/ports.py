@@ -68,9 +68,9 @@ def read_torchscript(path: Path, imgsz: Size | None) -> Ports:
     import torch
 
     if imgsz is None:
-        raise CheckpointError(f"{path} does not say its imgsz: write it into {path.name}.yaml, such as imgsz: [640, 640]")
+        raise CheckpointError(f"{path} does not say its imgsz: write {path}.yaml with it, such as imgsz: [640, 640]")
     try:
-        program = torch.jit.load(str(path), map_location="cpu")
+        program = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
         with torch.inference_mode():
             outputs = program(torch.zeros(1, 3, *imgsz))
     except RuntimeError as error:
@@ -102,8 +102,8 @@ def read_openvino(path: Path, imgsz: Size | None) -> Ports:
         raise CheckpointError(f"{path} cannot be opened by OpenVINO: {str(error).splitlines()[0]}") from error
 
     def ports(nodes: Any) -> tuple[Port, ...]:
-        shapes = [tuple(None if axis.is_dynamic else axis.get_length() for axis in node.partial_shape) for node in nodes]
-        return tuple(Port(f"output{index}", shape) for index, shape in enumerate(shapes))
+        sides = [[None if axis.is_dynamic else axis.get_length() for axis in node.partial_shape] for node in nodes]
+        return tuple(Port(f"output{index}", tuple(shape)) for index, shape in enumerate(sides))
 
     return Ports(ports(model.inputs), ports(model.outputs))
 

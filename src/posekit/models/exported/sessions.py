@@ -3,6 +3,8 @@
 Every runtime is an optional package, imported when a file of its format is opened.
 """
 
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -14,7 +16,7 @@ from posekit.models.exported.facts import Facts
 from posekit.sample import Floats
 
 if TYPE_CHECKING:
-    from torch import device as Device
+    import torch
 
 
 class Session(Protocol):
@@ -27,18 +29,27 @@ class Session(Protocol):
     provider: str
 
     def run(self, images: Floats) -> list[NDArray[Any]]:
-        """Return the outputs, in the order of `Facts.outputs`, float32, for contiguous images (B, 3, H, W) in [0, 1]."""
+        """Return the float32 outputs, in the order of `Facts.outputs`, for contiguous images (B, 3, H, W) in [0, 1]."""
         ...
+
+
+def wanted_threads() -> int | None:
+    """Return the number of threads that the user wants every runtime to compute with, as PyTorch takes it.
+
+    It is the variable ``OMP_NUM_THREADS``; None without: each runtime chooses.
+    """
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) else None
 
 
 class TorchScriptSession:
     """A TorchScript program."""
 
-    def __init__(self, path: Path, facts: Facts, device: "Device") -> None:
+    def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
         import torch
 
         try:
-            self._program = torch.jit.load(str(path), map_location=device)
+            self._program = torch.jit.load(str(path), map_location=device)  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             raise CheckpointError(f"{path} is no TorchScript program, or a damaged one") from error
         self._device = device
@@ -57,7 +68,7 @@ class TorchScriptSession:
 class OnnxSession:
     """ONNX Runtime."""
 
-    def __init__(self, path: Path, facts: Facts, device: "Device") -> None:
+    def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
         try:
             import onnxruntime
         except ImportError as error:
@@ -72,6 +83,7 @@ class OnnxSession:
             )
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        options.intra_op_num_threads = wanted_threads() or 0
         provider: Any = (wanted, {"device_id": device.index or 0}) if device.type == "cuda" else wanted
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
@@ -93,7 +105,7 @@ class OnnxSession:
 class OpenVinoSession:
     """OpenVINO; in 32 bits unless the file says 16, as it would otherwise compute in bfloat16 where it can."""
 
-    def __init__(self, path: Path, facts: Facts, device: "Device") -> None:
+    def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
         try:
             import openvino
         except ImportError as error:
@@ -103,7 +115,10 @@ class OpenVinoSession:
         files = sorted(path.glob("*.xml"))
         if not files:
             raise CheckpointError(f"{path} holds no OpenVINO network (.xml): export it again")
-        hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        hints: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        threads = wanted_threads()
+        if threads:
+            hints["INFERENCE_NUM_THREADS"] = threads
         try:
             core = openvino.Core()
             self._compiled = core.compile_model(core.read_model(files[0]), "CPU", hints)
@@ -120,7 +135,7 @@ class OpenVinoSession:
 
 
 # Format -> its session; formats of one runtime share one.
-SESSIONS: Final = {
+SESSIONS: Final[Mapping[str, "Callable[[Path, Facts, torch.device], Session]"]] = {
     "torchscript": TorchScriptSession,
     "onnx": OnnxSession,
     "openvino": OpenVinoSession,
