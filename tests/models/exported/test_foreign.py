@@ -52,7 +52,15 @@ def graph(path, *, inputs=((1, 3, 96, 128),), outputs=((1, 56, 252),), texts=(),
 
 
 def with_texts(source, target, texts):
-    """Copy an ONNX file with other texts in it."""
+    """Copy an ONNX file or a TorchScript program with other texts in it."""
+    if target.suffix == ".torchscript":
+        with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as new:
+            for member in old.infolist():
+                if member.filename.endswith("config.txt"):
+                    new.writestr(member.filename, json.dumps(texts))
+                else:
+                    new.writestr(member, old.read(member))
+        return target
     model = onnx.load(str(source))
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, dict(texts))
@@ -70,7 +78,7 @@ def exported(weights, tmp_path_factory):
         if key not in made:
             own = tmp_path_factory.mktemp("exported") / "small.pt"
             shutil.copy(weights(name, nc=nc, kpt_shape=kpt_shape), own)
-            made[key] = YOLO(own).export(**{"format": form, "imgsz": [96, 128], "simplify": False, **settings})
+            made[key] = YOLO(own).export(**{"format": form, "imgsz": [96, 128], "check": False, **settings})
         return made[key]
 
     return export
@@ -101,45 +109,53 @@ def test_the_keys_that_other_exporters_write_are_enough(exported, tmp_path):
 def test_names_of_points_and_limbs_are_taken_over(exported, tmp_path):
     points = [f"left_{index}" if index % 2 else f"right_{index - index % 2 + 1}" for index in range(4)]
     texts = KEYS | {"kpt_shape": "[4, 3]", "kpt_names": str({0: points}), "skeleton": "[[0, 1], [2, 3]]"}
-    schema = open_exported(with_texts(exported(kpt_shape=(4, 3)), tmp_path / "a.onnx", texts)).schema
+    own = exported(kpt_shape=(4, 3), form="torchscript")
+    schema = open_exported(with_texts(own, tmp_path / "a.torchscript", texts)).schema
     assert schema.names == tuple(points)
     assert schema.skeleton == ((0, 1), (2, 3))
     by_json = texts | {"kpt_names": json.dumps({"0": points}), "names": '{"0": "dog"}'}
-    opened = open_exported(with_texts(exported(kpt_shape=(4, 3)), tmp_path / "b.onnx", by_json))
+    opened = open_exported(with_texts(own, tmp_path / "b.torchscript", by_json))
     assert (opened.schema.names, opened.names) == (tuple(points), {0: "dog"})
 
 
-@pytest.mark.parametrize(("name", "nc", "shape"), [("yolov8n", 3, None), ("yolov8n-seg", 2, None),
-                                                   ("yolov8n-multitask", 1, (17, 3)), ("yolov8n-pose", 2, (5, 2))])
+@pytest.mark.parametrize(
+    ("name", "nc", "shape"),
+    [("yolov8n", 3, None), ("yolov8n-seg", 2, None), ("yolov8n-multitask", 1, (17, 3)), ("yolov8n-pose", 2, (5, 2))],
+)
 def test_files_of_every_task_run_without_our_record(exported, tmp_path, name, nc, shape):
-    own = exported(name, nc=nc, **({"kpt_shape": shape} if shape else {}))
+    own = exported(name, nc=nc, form="torchscript", **({"kpt_shape": shape} if shape else {}))
     task = YOLO(own).task
-    texts = {"task": task, "names": str({index: f"class {index}" for index in range(nc)})}
+    names = str({index: f"class {index}" for index in range(nc)})
+    texts = {"task": task, "names": names, "imgsz": "[96, 128]"}
     if shape:
         texts["kpt_shape"] = str(list(shape))
-    foreign = with_texts(own, tmp_path / "other.onnx", texts)
+    foreign = with_texts(own, tmp_path / "other.torchscript", texts)
     assert open_exported(foreign).facts.masks == (32 if task in ("segment", "multitask") else 0)
     assert same(own, foreign)
 
 
 def test_rows_are_told_from_dense_outputs(exported, tmp_path):
-    own = exported(nms=True, conf=0.001)
-    foreign = with_texts(own, tmp_path / "rows.onnx", KEYS)
+    own = exported(form="torchscript", nms=True, conf=0.001)
+    foreign = with_texts(own, tmp_path / "rows.torchscript", KEYS)
     facts = open_exported(foreign).facts
     assert (facts.layout, facts.selection, facts.max_det, facts.unit) == ("rows", "none", 300, "pixels")
     assert same(own, foreign)
 
 
-def test_free_sizes_stay_free(exported, tmp_path):
-    foreign = with_texts(exported(dynamic=True), tmp_path / "free.onnx", KEYS)
-    facts = open_exported(foreign).facts
+def test_free_sizes_stay_free(tmp_path):
+    free = {"inputs": (("b", 3, "h", "w"),), "outputs": ((1, 56, 252),)}
+    facts = open_exported(graph(tmp_path / "free.onnx", texts=KEYS, **free)).facts
     assert (facts.dynamic, facts.imgsz, facts.stride) == (True, (96, 128), 32)
-    picture = np.zeros((64, 64, 3), np.uint8)
-    assert len(YOLO(str(foreign))([picture] * 3, imgsz=64, batch=3, verbose=False)) == 3
     for missing in ("stride", "imgsz"):
         texts = {key: value for key, value in KEYS.items() if key != missing}
         with pytest.raises(CheckpointError, match=f"does not say its {missing}"):
-            open_exported(with_texts(exported(dynamic=True), tmp_path / "gap.onnx", texts))
+            open_exported(graph(tmp_path / "gap.onnx", texts=texts, **free))
+
+
+def test_what_is_free_in_part_runs_at_one_size_and_one_picture_at_a_time(tmp_path):
+    for shape in (("b", 3, 96, 128), (1, 3, "h", "w")):
+        facts = open_exported(graph(tmp_path / "part.onnx", texts=KEYS, inputs=(shape,))).facts
+        assert (facts.dynamic, facts.batch, facts.imgsz) == (False, 1, (96, 128))
 
 
 @pytest.mark.parametrize(("scale", "unit"), [(0.5, "pixels"), (0.004, "fractions")])
@@ -224,11 +240,7 @@ def test_stripped_files_of_other_formats_name_what_is_missing_and_run_with_a_not
         foreign = shutil.copytree(own, tmp_path / "bare_openvino_model")
         (foreign / "metadata.yaml").unlink()
     else:
-        foreign = tmp_path / "bare.torchscript"
-        with zipfile.ZipFile(own) as old, zipfile.ZipFile(foreign, "w", zipfile.ZIP_STORED) as new:
-            for member in old.infolist():
-                if not member.filename.endswith("config.txt"):
-                    new.writestr(member, old.read(member))
+        foreign = with_texts(own, tmp_path / "bare.torchscript", {})
     assert read_texts(foreign) == {}
     with pytest.raises(CheckpointError, match="does not say its task, names and kpt_shape"):
         open_exported(foreign)

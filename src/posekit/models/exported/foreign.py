@@ -148,7 +148,7 @@ def _refuse_gaps(path: Path, note: Path, told: Mapping[str, Any], gaps: Sequence
             f"{path} does not say its {listed}: export it with posekit, or write {note} with what is missing, "
             f"such as {EXAMPLE}"
         )
-    if told["task"] not in TASKS:
+    if not isinstance(told["task"], str) or told["task"] not in TASKS:
         raise CheckpointError(f"{path} says task={told['task']!r}, which is none of {', '.join(TASKS)}")
 
 
@@ -233,9 +233,7 @@ def _with_layout(facts: Facts, ports: Ports, told: Mapping[str, Any], path: Path
     }
     layout = told.get("layout") or next((name for name, fit in fits.items() if fit and not fits["dense"]), "dense")
     if not fits.get(layout, False):
-        raise CheckpointError(
-            f"{wanted}: names or kpt_shape are another network's, or its layout is one that posekit does not read"
-        )
+        raise CheckpointError(f"{wanted}: names or kpt_shape are another network's, or posekit reads no such layout")
     masks = cast(int, channels) - dense if layout == "dense" else cast(int, last) - rows
     return replace(
         facts,
