@@ -177,18 +177,24 @@ def _compare_outputs(pair: Pair, batch: Batch, differences: Differences, least: 
     """Compare the outputs for a batch; return those of the file."""
     facts, size = pair.file.facts, (batch.images.shape[2], batch.images.shape[3])
     own, other = pair.graph.run(batch, pair.settings), pair.file.run(batch, pair.settings)
-    for index, sample in enumerate(batch.samples):
-        first, second = ({name: value[index] for name, value in outputs.items()} for outputs in (own, other))
+    parts = [
+        tuple({name: value[index] for name, value in outputs.items()} for outputs in (own, other))
+        for index in range(len(batch.samples))
+    ]
+    for sample, (first, second) in zip(batch.samples, parts, strict=True):
         with _at(sample):
             differences.shapes(first, second)
-            if facts.layout == "queries":
+    whole, theirs = (
+        None if facts.layout == "queries" else pair.file.predictions(outputs, size) for outputs in (own, other)
+    )
+    for index, (sample, (first, second)) in enumerate(zip(batch.samples, parts, strict=True)):
+        with _at(sample):
+            if whole is None or theirs is None:
                 differences.queries(first, second, size, least)
             elif facts.layout == "rows":
-                own_rows, other_rows = (_rows(part[facts.outputs[0]], facts) for part in (first, second))
-                differences.rows(own_rows, other_rows, least)
+                differences.rows(_rows(whole[index], facts), _rows(theirs[index], facts), least)
             else:
-                whole, theirs = (pair.file.dense(outputs, size)[index] for outputs in (own, other))
-                differences.dense(whole, theirs, least)
+                differences.dense(whole[index], theirs[index], least)
             if facts.masks:
                 differences.masks(first[facts.outputs[-1]], second[facts.outputs[-1]])
     return other

@@ -140,7 +140,7 @@ class ExportedModel:
             count = self.facts.max_det or last.logits.shape[1]
             return [in_pixels(one, size) for one in chosen_queries(last, self.names, settings, count, self._slots)]
         find = self._rows if self.facts.layout == "rows" else self._dense
-        values = outputs[self.facts.outputs[0]] if self.facts.layout == "rows" else self.dense(outputs, size)
+        values = self.predictions(outputs, size)
         found = []
         for index, letterbox in enumerate(batch.letterboxes):
             detected, coefficients = find(values[index], settings)
@@ -152,8 +152,8 @@ class ExportedModel:
             found.append(detected)
         return found
 
-    def dense(self, outputs: Outputs, size: Size) -> Tensor:
-        """Return all predictions (B, 4 + nc + K * D + M, A) in pixels, for layouts that have them; size: (H, W)."""
+    def predictions(self, outputs: Outputs, size: Size) -> Tensor:
+        """Return dense predictions (B, 4 + nc + K * D + M, A), or rows, in pixels of an input (H, W)."""
         if self.facts.layout == "split":
             return self._joined(outputs, size)
         values = outputs[self.facts.outputs[0]]
@@ -188,14 +188,15 @@ class ExportedModel:
         return torch.cat([*parts, *([outputs["coefficients"]] if "coefficients" in outputs else [])], 1)
 
     def _in_pixels(self, values: Tensor, size: Size) -> Tensor:
-        """Return dense predictions in pixels for those in fractions of the input."""
-        values = values.clone()
+        """Return dense predictions or rows in pixels for those in fractions of the input."""
+        is_dense = self.facts.layout == "dense"
+        values = values.clone() if is_dense else values.transpose(1, 2).clone()
         corner = torch.tensor((size[1], size[0], size[1], size[0]), dtype=torch.float32)[:, None]
         values[:, :4] *= corner
         if self.schema is not None:
-            first, (points, dims) = 4 + len(self.names), self.schema.shape
+            first, (points, dims) = 4 + len(self.names) if is_dense else 6, self.schema.shape
             values[:, first : first + points * dims].view(len(values), points, dims, -1)[:, :, :2] *= corner[:2]
-        return values
+        return values if is_dense else values.transpose(1, 2)
 
     def _dense(self, values: Tensor, settings: DetectionSettings) -> tuple[Detected[Tensor], Tensor | None]:
         """Return what is chosen of all predictions (4 + nc + K * D + M, A) of a picture, and its mask coefficients."""
