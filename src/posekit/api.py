@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from posekit.config.commands import MODES, TASKS, not_yet
 from posekit.config.kinds import settings_of
 from posekit.config.read import AnySettings, build, current_names, resolve
-from posekit.config.settings import PredictSettings, TrainSettings, ValSettings
-from posekit.engine.callbacks import Callback, check_event
+from posekit.config.settings import ExportSettings, PredictSettings, TrainSettings, ValSettings
+from posekit.engine.callbacks import Callback, call_all, check_event
 from posekit.errors import SettingError, UnknownAttributeError
 from posekit.log import LOGGER, ensure_console
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from posekit.engine.predictor import Predictor
     from posekit.engine.validator import Validator
     from posekit.metrics.report import Metrics
+    from posekit.models.contract import Network
     from posekit.models.opening import OpenModel
     from posekit.results.results import Results
     from posekit.tasks import DetectionTrainer
@@ -32,11 +33,12 @@ VAL_DEFAULTS = {"rect": True}
 
 
 class YOLO:
-    """A network with everything users do with it; RF-DETR networks open, too.
+    """A network with everything users do with it; RF-DETR networks open, too, and exported files predict and validate.
 
     Args:
         model: weights (``yolo11n-pose.pt``, a path, or a bare stem), a definition (``yolo11n-pose.yaml``,
-            ``rfdetr-pose-nano.yaml``), or another `YOLO`, whose state is shared.
+            ``rfdetr-pose-nano.yaml``), an exported file or folder (``yolo11n-pose.onnx``), or another `YOLO`, whose
+            state is shared.
         task: expected task; the model's own wins, with a warning.
         verbose: print a line about the network.
 
@@ -61,8 +63,8 @@ class YOLO:
         self.trainer: DetectionTrainer | None = None
         self.metrics: Metrics | None = None
         self.transforms = None
-        self._hold(open_model(self.model_name))
-        self.cfg = self.model_name if self.ckpt is None else None
+        self._hold(open_model(self.model_name, task))
+        self.cfg = self.model_name if self.ckpt_path is None else None
         self.overrides: dict[str, Any] = {"model": self.model_name, **self.loaded.settings, "task": self.task}
         if task is not None and task != self.task:
             known = f"{self.model_name} is a {self.task} model"
@@ -133,7 +135,7 @@ class YOLO:
         if devices:
             refuse_code(checked.device, self.callbacks, kind)
             job = Job(mode="val", task=self.task, settings=vars(checked))
-            self.metrics = run_job(job, self.loaded.contents(self.model_name), devices)
+            self.metrics = run_job(job, self._network("val on several devices").contents(self.model_name), devices)
         else:
             self.metrics = self._val_here(checked, kind)
         return self.metrics
@@ -159,22 +161,50 @@ class YOLO:
         from posekit.tasks import TRAINERS
 
         given = resolve(TrainSettings, settings)
-        known: dict[str, Any] = {}
+        network, known = self._network("train"), dict[str, Any]()
         if given.get("data") is None and not given.get("resume"):
             known["data"] = find_remembered(self.overrides.get("data"))
         checked = self._settings(TrainSettings, known, given)
         kind = trainer or TRAINERS[self.task]
         self.trainer = kind(checked, given | {"model": self.model_name}, self.callbacks)
-        self.trainer.start = OpenModel(loaded=self.loaded, checkpoint=self.ckpt, trained=self._trained)
+        self.trainer.start = OpenModel(loaded=network, checkpoint=self.ckpt, trained=self._trained)
         self.metrics = self.trainer.train()
         self._hold(open_model(str(self.trainer.best if self.trainer.best.is_file() else self.trainer.last)))
         self.overrides |= self.loaded.settings
         return self.metrics
 
+    def export(self, **settings: Any) -> str:
+        """Write the network in another format, beside its weights, and check what was written against it.
+
+        Args:
+            **settings: see `ExportSettings`: ``format``, ``imgsz``, ``half``, ``int8``, ``dynamic`` and so on.
+
+        Returns:
+            The file or folder, which ``YOLO`` opens.
+
+        Raises:
+            UnknownSettingError, SettingTypeError, SettingError: a setting is wrong, or the format has no such thing.
+            MissingExtraError: the converter is not installed; the message names the extra that brings it.
+            ExportError: the converter failed, or the file gives other results than the network.
+            OutputError: the file cannot be written.
+        """
+        from posekit.checkpoint.weights import packaged_weights
+        from posekit.export.export import ExportRun
+
+        network = self._network("export")
+        weights = Path(self.ckpt_path or self.model_name)
+        if packaged_weights(weights.name) == weights or self.ckpt_path is None:
+            weights = Path(weights.name)  # beside no file of the user's: into the current folder
+        run = ExportRun(network, self._settings(ExportSettings, {"batch": 1}, settings), weights)
+        call_all(self.callbacks, "on_export_start", run)
+        file = str(run.write())
+        call_all(self.callbacks, "on_export_end", run)
+        return file
+
     def embed(self, source: Any = None, **settings: Any) -> list[Tensor]:
         """Return one feature vector (C,) per picture, by default of the last layer before the head."""
         if settings.get("embed") is None:
-            settings["embed"] = [self.loaded.last_map]
+            settings["embed"] = [self._network("embed").last_map]
         return self.predict(source, **settings)  # type: ignore[return-value]
 
     def load(self, weights: "str | Path | YOLO") -> "YOLO":
@@ -188,8 +218,10 @@ class YOLO:
         """
         from posekit.models.opening import open_weights
 
-        source = weights.loaded if isinstance(weights, YOLO) else open_weights(str(weights)).loaded
-        copied, total = self.loaded.copy_matching(source)
+        source = (
+            weights._network("load") if isinstance(weights, YOLO) else open_weights(str(weights)).network_for("load")
+        )
+        copied, total = self._network("load").copy_matching(source)
         self._trained = True
         name = weights.model_name if isinstance(weights, YOLO) else weights
         LOGGER.info("Transferred %d/%d items from %s", copied, total, name)
@@ -199,11 +231,11 @@ class YOLO:
         """Write the model as a posekit checkpoint (``.pt`` or ``.safetensors``): plain data, safe to load."""
         from posekit.checkpoint.checkpoint import save_checkpoint
 
-        save_checkpoint(filename, self.loaded.contents(filename))
+        save_checkpoint(filename, self._network("save").contents(filename))
 
     def reset_weights(self) -> "YOLO":
         """Give every weight a fresh random value; return this object."""
-        self.loaded.renew()
+        self._network("reset_weights").renew()
         self._trained = False
         return self
 
@@ -214,7 +246,7 @@ class YOLO:
         if not verbose:
             return None
         size = (imgsz, imgsz) if isinstance(imgsz, int) else imgsz
-        cost = self.loaded.cost(size)
+        cost = self._network("info").cost(size)
         if detailed:
             for name, parameter in self.network.named_parameters():
                 LOGGER.info("%s %s %s", name, tuple(parameter.shape), "trained" if parameter.requires_grad else "fixed")
@@ -226,7 +258,7 @@ class YOLO:
 
     def fuse(self) -> "YOLO":
         """Fold batch norms into convolutions (prediction does so by itself, on a copy); return this object."""
-        self.loaded.fuse(one2one=self.overrides.get("nms") is False)
+        self._network("fuse").fuse(one2one=self.overrides.get("nms") is False)
         return self
 
     def add_callback(self, event: str, function: Callable[[Any], None]) -> None:
@@ -245,7 +277,8 @@ class YOLO:
         """Move or convert the network as `torch.nn.Module.to`; prediction follows to a device."""
         self.network.to(*args, **kwargs)
         if any(not isinstance(value, (bool, torch.dtype, torch.memory_format)) for value in (*args, *kwargs.values())):
-            self.overrides["device"] = str(self.device) if self.device.type == "cuda" else self.device.type
+            device = next(self.network.parameters()).device
+            self.overrides["device"] = str(device) if device.type == "cuda" else device.type
         return self
 
     def cpu(self) -> "YOLO":
@@ -272,7 +305,7 @@ class YOLO:
     @property
     def network(self) -> nn.Module:
         """The network itself."""
-        return self.loaded.network
+        return self._network("network").network
 
     @property
     def model(self) -> nn.Module:
@@ -290,8 +323,10 @@ class YOLO:
         return self.loaded.names
 
     @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
+    def device(self) -> torch.device | None:
+        """Where the weights are; None for an exported file, which has them where its runtime does."""
+        if self._exported:
+            return None
         return next(self.network.parameters()).device
 
     def __getattr__(self, name: str) -> Any:
@@ -299,6 +334,8 @@ class YOLO:
             raise AttributeError(name)
         if name in MODES or name == "tune":
             raise not_yet(f"{name} mode")
+        if self._exported:
+            raise UnknownAttributeError(f"YOLO has no attribute '{name}', and an exported file has no network to ask")
         if not hasattr(self.network, name):
             raise UnknownAttributeError(f"neither YOLO nor its network has an attribute '{name}'")
         return getattr(self.network, name)
@@ -315,8 +352,18 @@ class YOLO:
             run = open_validation(settings, made.model)
         return made.run(run)
 
+    def _network(self, what: str) -> "Network":
+        """Return the network; an exported file is refused, as `what` takes one."""
+        return self._opened.network_for(what)
+
+    @property
+    def _exported(self) -> bool:
+        from posekit.models.exported.open import Exported
+
+        return isinstance(self.loaded, Exported)
+
     def _hold(self, model: "OpenModel") -> None:
-        self.loaded, self._trained = model.loaded, model.trained
+        self._opened, self.loaded, self._trained = model, model.loaded, model.trained
         self.ckpt, self.ckpt_path = model.checkpoint, model.path
 
     def _settings(self, owner: type[AnySettings], defaults: dict[str, Any], given: dict[str, Any]) -> AnySettings:
@@ -347,16 +394,19 @@ def model_info_text(model: str) -> str:
     Args:
         model: weights or a definition, as for `YOLO`.
     """
+    from posekit.models.exported.open import Exported
+
     yolo = YOLO(model)
     schema = yolo.loaded.schema
     lines = {
         "model": yolo.ckpt_path or model,
         "task": yolo.task,
-        **yolo.loaded.facts(),
+        **(yolo.loaded.describe() if isinstance(yolo.loaded, Exported) else yolo.loaded.facts()),
         "classes": ", ".join(f"{index} {name}" for index, name in yolo.names.items()),
         "keypoints": schema and f"{schema.count} x {schema.shape[1]}: {', '.join(schema.names)}",
         "skeleton": schema and f"{len(schema.skeleton)} limbs",
         "OKS sigmas": schema and schema.oks_sigmas and ", ".join(f"{sigma:g}" for sigma in schema.oks_sigmas),
-        "licence": yolo.loaded.license or ("none: random weights" if yolo.ckpt is None else "not stated in the file"),
+        "licence": yolo.loaded.license
+        or ("none: random weights" if yolo.ckpt_path is None else "not stated in the file"),
     }
     return "\n".join(f"{key:<11} {value}" for key, value in lines.items() if value)

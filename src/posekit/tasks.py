@@ -322,8 +322,8 @@ class DetectionTrainer:
         if resume is not None:
             settings = {key: value for key, value in settings.items() if key in CHANGEABLE} | {"resume": str(resume)}
         job = Job(mode="train", task=self.task, settings=settings, trained=self.start.trained)
-        metrics: Metrics = run_job(job, self.start.loaded.contents("model.pt"), devices, self._note)
-        self.model = open_model(str(self.best if self.best.is_file() else self.last)).loaded.network
+        metrics: Metrics = run_job(job, self._start.contents("model.pt"), devices, self._note)
+        self.model = open_model(str(self.best if self.best.is_file() else self.last)).network_for("train").network
         return metrics
 
     def _note(self, progress: TrainingProgress) -> None:
@@ -354,11 +354,12 @@ class DetectionTrainer:
             SettingError: the model is of another task.
         """
         base = self.start if cfg is None else open_model(str(cfg))
-        if base.loaded.task != self.task:
-            raise SettingError(f"{type(self).__name__} trains {self.task} models, this is a {base.loaded.task} model")
+        network = base.network_for("train")
+        if network.task != self.task:
+            raise SettingError(f"{type(self).__name__} trains {self.task} models, this is a {network.task} model")
         names, schema = self.labels
         pretrained = self._known(weights)
-        made = base.loaded.trainable(names=names, schema=schema, pretrained=pretrained, settings=self.args)
+        made = network.trainable(names=names, schema=schema, pretrained=pretrained, settings=self.args)
         return made.network
 
     def set_model_attributes(self) -> None:
@@ -396,6 +397,10 @@ class DetectionTrainer:
         self.callbacks.setdefault(check_event(event), []).append(callback)
 
     @property
+    def _start(self) -> Network:
+        return self.start.network_for("train")
+
+    @property
     def _data(self) -> str:
         return self.args.data or TASKS[self.task].data
 
@@ -404,14 +409,14 @@ class DetectionTrainer:
         """The weights to start from, None for fresh ones."""
         if isinstance(self.args.pretrained, str):
             return self._known(self.args.pretrained)
-        return self.start.loaded if self.args.pretrained and self.start.trained else None
+        return self._start if self.args.pretrained and self.start.trained else None
 
     def _known(self, weights: str | Path | nn.Module | Network | None) -> Network | None:
         """Return weights with what is known of them."""
         if isinstance(weights, str | Path):
-            return open_weights(str(weights)).loaded
+            return open_weights(str(weights)).network_for("pretrained")
         if isinstance(weights, nn.Module):
-            return cast(Network, replace(cast(Any, self.start.loaded), network=weights))
+            return cast(Network, replace(cast(Any, self._start), network=weights))
         return weights
 
     def _with(self, settings: TrainSettings) -> TrainerArguments:
@@ -424,7 +429,7 @@ class DetectionTrainer:
         ``optimizer=auto`` means the one of the family.
         """
         args, defaults = self._args, TrainSettings()
-        usual = self.start.loaded.training_settings(args.imgsz)
+        usual = self._start.training_settings(args.imgsz)
         said = {key for key in usual if key in self._given or getattr(args, key) != getattr(defaults, key)}
         if args.optimizer == "auto":
             said.discard("optimizer")
@@ -439,7 +444,7 @@ class DetectionTrainer:
     def _trainable(self) -> Trainable:
         names, schema = self.labels
         license = self._weights.license if self._weights else None
-        return self.start.loaded.as_trainable(self.model, names, schema, license)
+        return self._start.as_trainable(self.model, names, schema, license)
 
     def __getattr__(self, name: str) -> Any:
         running = self.__dict__.get("_running")

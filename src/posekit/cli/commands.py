@@ -25,7 +25,14 @@ from posekit.config.commands import (
 )
 from posekit.config.kinds import Settings
 from posekit.config.read import build, resolve
-from posekit.config.settings import ConvertSettings, MergeSettings, PredictSettings, TrainSettings, ValSettings
+from posekit.config.settings import (
+    ConvertSettings,
+    ExportSettings,
+    MergeSettings,
+    PredictSettings,
+    TrainSettings,
+    ValSettings,
+)
 from posekit.config.user import UserSettings, settings_file
 from posekit.errors import OutputError, UnknownSettingError
 from posekit.log import LOGGER, say_answer
@@ -116,6 +123,19 @@ def run_predict(command: Command) -> None:
     model, given = _opened(command, PredictSettings, default_predictor)
     for _ in model.predict(command.settings.source, stream=True, **({"save": True} | given)):
         pass  # results are saved and logged on the way; keeping none holds memory constant
+
+
+def run_export(command: Command) -> None:
+    """Write the model in another format and print where; without anything said, print the table of formats."""
+    if command.settings.model is None and not command.values and command.settings.cfg is None:
+        from posekit.export.formats import format_table
+
+        say_answer(format_table())
+        return
+    if command.settings.model is None:
+        raise UnknownSettingError("export needs model=FILE, such as model=yolo11n-pose.pt")
+    model, given = _opened(command, ExportSettings)
+    say_answer(model.export(**given))
 
 
 def run_check(command: Command) -> None:
@@ -209,8 +229,8 @@ def run_merge_weights(command: Command) -> None:
     from posekit.models.yolo.family import merge_weights
 
     merged = merge_weights(
-        open_model(settings.kpt).loaded,
-        open_model(settings.seg).loaded,
+        open_model(settings.kpt).network_for("merge_weights"),
+        open_model(settings.seg).network_for("merge_weights"),
         body=settings.body,
     )
     save_checkpoint(settings.out, merged.contents(settings.out))
@@ -372,7 +392,7 @@ def write_figures(command: Command) -> None:
     say_answer(f"{settings.train} training and {settings.val} validation pictures written to {settings.out}")
 
 
-MODE_HANDLERS: Final = {"train": run_train, "predict": run_predict, "val": run_val}
+MODE_HANDLERS: Final = {"train": run_train, "predict": run_predict, "val": run_val, "export": run_export}
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ MODES = {
         Mode(name="train", settings=TrainSettings, available=True),
         Mode(name="val", settings=ValSettings, available=True),
         Mode(name="predict", settings=PredictSettings, available=True),
-        Mode(name="export", settings=ExportSettings),
+        Mode(name="export", settings=ExportSettings, available=True),
         Mode(name="track", settings=TrackSettings),
         Mode(name="benchmark", settings=BenchmarkSettings),
     )

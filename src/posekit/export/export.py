@@ -5,7 +5,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -18,6 +18,28 @@ from posekit.models.contract import Network
 from posekit.models.exported.metadata import write_texts
 
 MEGABYTE = 1e6
+
+
+@dataclass
+class ExportRun:
+    """One export; callbacks receive it.
+
+    Attributes:
+        network: what is exported.
+        args: the settings.
+        weights: file of the network; its stem names what is written.
+        file: what was written; None before.
+    """
+
+    network: Network
+    args: ExportSettings
+    weights: Path
+    file: Path | None = None
+
+    def write(self) -> Path:
+        """Export; see `export_network`."""
+        self.file = export_network(self.network, self.args, self.weights)
+        return self.file
 
 
 def export_network(network: Network, settings: ExportSettings, weights: Path) -> Path:

@@ -5,15 +5,21 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from posekit.config.settings import ExportSettings
 from posekit.errors import MissingExtraError, SettingError
-from posekit.models.contract import Deployed, Dialect
-from posekit.sample import Floats
+from posekit.models.exported.facts import Dialect
+
+if TYPE_CHECKING:
+    from posekit.models.contract import Deployed
+    from posekit.sample import Floats
 
 # Writes a network to a path; pictures (1, 3, H, W) in [0, 1] to calibrate on are there with 8 bits only.
-Writer: TypeAlias = Callable[[Deployed, ExportSettings, Path, Sequence[Floats]], None]
+Writer: TypeAlias = "Callable[[Deployed, ExportSettings, Path, Sequence[Floats]], None]"
+
+
+FULL: Final = Dialect()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +45,7 @@ class Format:
     packages: tuple[str, ...] = ()
     extra: str = ""
     environment: str = ""
-    dialect: Dialect = Dialect()
+    dialect: Dialect = FULL
     runs: bool = True
 
     @property
@@ -196,3 +202,17 @@ FORMATS: Final = {
         ),
     )
 }
+
+
+def format_table() -> str:
+    """Return the formats as a table for the console: what each takes, and what is missing to write it."""
+    rows = [("format", "file", "arguments", "written by")]
+    for form in FORMATS.values():
+        missing = form.missing()
+        state = "ready" if not missing else f'missing {", ".join(missing)}: pip install "posekit[{form.extra}]"'
+        if form.environment:
+            state += f", and an interpreter with {form.environment} (converter_python=)"
+        rows.append((form.name, f"NAME{form.ending}", " ".join(sorted(form.arguments)), state))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([*lines, "", "posekit export model=FILE format=NAME; all formats take imgsz and device"])

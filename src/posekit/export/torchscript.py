@@ -15,7 +15,7 @@ def write_torchscript(deployed: Deployed, settings: ExportSettings, target: Path
     facts = deployed.facts
     example = torch.zeros(max(facts.batch, 2 if facts.dynamic else 1), 3, *facts.imgsz)
     with torch.no_grad():
-        program = torch.jit.trace(deployed.module, example, check_trace=False)
+        program = torch.jit.trace(deployed.module, example, check_trace=False)  # type: ignore[no-untyped-call]
         if settings.optimize:
             program = torch.jit.optimize_for_inference(torch.jit.freeze(program))
     torch.jit.save(program, str(target))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from posekit.checkpoint.record import Checkpoint
 from posekit.config.settings import DetectionSettings, ExportSettings, PredictSettings, TrainSettings, ValSettings
-from posekit.models.exported.facts import Facts
+from posekit.models.exported.facts import Dialect, Facts
 from posekit.placing import Placing
 from posekit.results.detected import Detected
 from posekit.sample import Batch, Targets
@@ -232,23 +232,6 @@ class NetworkCost:
             gradients=sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad),
             gflops=operations / 1e9,
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dialect:
-    """What the graph of a format can hold, beyond convolutions, matrix products and arithmetic.
-
-    Attributes:
-        sampling: bilinear sampling of maps (`grid_sample`); else it is written as a matrix product.
-        ranking: top-k and choosing rows by index; else ranks are matrix products, or left to whoever runs the file.
-        split: outputs of one range each (boxes, scores, points, confidences) as fractions, for 8-bit outputs.
-        five_axes: tensors of more than four axes, and batches of more than one picture.
-    """
-
-    sampling: bool = True
-    ranking: bool = True
-    split: bool = False
-    five_axes: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""`Facts`: what an exported file says of itself, and the one form in which every format holds it."""
+"""What a format can hold (`Dialect`), and what a file says of itself (`Facts`), in the one form of every format."""
 
 import json
 from collections.abc import Mapping
@@ -18,6 +18,23 @@ PlacingName = Literal["letterbox", "stretch"]
 # The key that holds everything, as JSON; what stands beside it is for other programs.
 RECORD: Final = "posekit"
 DESCRIPTION: Final = "See https://posekit.readthedocs.io: the page on export says what inputs and outputs mean"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialect:
+    """What the graph of a format can hold, beyond convolutions, matrix products and arithmetic.
+
+    Attributes:
+        sampling: bilinear sampling of maps (`grid_sample`); else it is written as a matrix product.
+        ranking: top-k and choosing rows by index; else ranks are matrix products, or left to whoever runs the file.
+        split: outputs of one range each (boxes, scores, points, confidences) as fractions, for 8-bit outputs.
+        five_axes: tensors of more than four axes, and batches of more than one picture.
+    """
+
+    sampling: bool = True
+    ranking: bool = True
+    split: bool = False
+    five_axes: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +137,19 @@ def of_plain(plain: Any, path: str) -> Facts:
     if not isinstance(plain, dict):
         raise CheckpointError(f"{path}: what the file says of itself is no table of facts: export it again")
     values = {field.name: plain[field.name] for field in fields(Facts) if field.name in plain}
-    optional = {"batch", "dynamic", "precision", "masks", "conf", "iou", "max_det", "slots", "license", "model", "version"}
+    optional = {
+        "batch",
+        "dynamic",
+        "precision",
+        "masks",
+        "conf",
+        "iou",
+        "max_det",
+        "slots",
+        "license",
+        "model",
+        "version",
+    }
     missing = [field.name for field in fields(Facts) if field.name not in values and field.name not in optional]
     if missing:
         raise CheckpointError(f"{path}: the file does not say {', '.join(missing)}, which running it takes")

@@ -76,9 +76,7 @@ class FixedSize:
         if isinstance(self.inner, Stretching):
             return self.inner.load_size(size, imgsz)
         gain = min(own / length for own, length in zip(self.size, size, strict=True))
-        height, width = (
-            max(min(ceil(length * gain), own), 1) for length, own in zip(size, self.size, strict=True)
-        )
+        height, width = (max(min(ceil(length * gain), own), 1) for length, own in zip(size, self.size, strict=True))
         return height, width
 
     def place(self, samples: list[Sample], shape: Size) -> Batch:
@@ -142,13 +140,15 @@ class ExportedModel:
             return [in_pixels(one, size) for one in chosen_queries(last, self.names, settings, count, self._slots)]
         find = self._rows if self.facts.layout == "rows" else self._dense
         values = self._joined(outputs, size) if self.facts.layout == "split" else outputs[self.facts.outputs[0]]
-        if self.facts.layout == "dense" and self.facts.unit == "fractions":
+        if self.facts.layout != "split" and self.facts.unit == "fractions":
             values = self._in_pixels(values, size)
         found = []
         for index, letterbox in enumerate(batch.letterboxes):
             detected, coefficients = find(values[index], settings)
             if coefficients is not None:
-                made = picture_masks(outputs[self.facts.outputs[-1]][index], coefficients, detected.boxes, letterbox, masks)
+                made = picture_masks(
+                    outputs[self.facts.outputs[-1]][index], coefficients, detected.boxes, letterbox, masks
+                )
                 detected = replace(detected, masks=made)
             found.append(detected)
         return found
@@ -175,21 +175,22 @@ class ExportedModel:
         corner = torch.tensor((size[1], size[0], size[1], size[0]), dtype=torch.float32)[:, None]
         parts = [outputs["boxes"] * corner, outputs["scores"]]
         if "points" in outputs:
-            points = outputs["points"].unflatten(1, (-1, 2)) * corner[:2]
+            points = outputs["points"].reshape(len(parts[0]), -1, 2, parts[0].shape[2]) * corner[:2]
             if "confidences" in outputs:
                 points = torch.cat((points, outputs["confidences"][:, :, None]), 2)
             parts.append(points.flatten(1, 2))
         return torch.cat([*parts, *([outputs["coefficients"]] if "coefficients" in outputs else [])], 1)
 
     def _in_pixels(self, values: Tensor, size: Size) -> Tensor:
-        """Return dense predictions in pixels for those in fractions of the input."""
-        values = values.clone()
+        """Return dense predictions or rows in pixels for those in fractions of the input."""
+        is_dense = self.facts.layout == "dense"
+        values = values.clone() if is_dense else values.transpose(1, 2).clone()
         corner = torch.tensor((size[1], size[0], size[1], size[0]), dtype=torch.float32)[:, None]
         values[:, :4] *= corner
         if self.schema is not None:
-            first, (points, dims) = 4 + len(self.names), self.schema.shape
-            values[:, first : first + points * dims].unflatten(1, (points, dims))[:, :, :2].mul_(corner[:2])
-        return values
+            first, (points, dims) = 4 + len(self.names) if is_dense else 6, self.schema.shape
+            values[:, first : first + points * dims].view(len(values), points, dims, -1)[:, :, :2] *= corner[:2]
+        return values if is_dense else values.transpose(1, 2)
 
     def _dense(self, values: Tensor, settings: DetectionSettings) -> tuple[Detected[Tensor], Tensor | None]:
         """Return what is chosen of all predictions (4 + nc + K * D + M, A) of a picture, and its mask coefficients."""
@@ -222,7 +223,7 @@ class ExportedModel:
         if self.schema is None:
             return detected, coefficients
         count, dims = self.schema.shape
-        keypoints = parts[:, : count * dims].unflatten(1, (count, dims))
+        keypoints = parts[:, : count * dims].reshape(-1, count, dims)
         if self._points is not None:
             keypoints = keypoints * self._points[detected.classes][..., None]
         return replace(detected, keypoints=keypoints), coefficients

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from posekit.errors import CheckpointError
+from posekit.errors import CheckpointError, SettingError
 from posekit.log import LOGGER
 from posekit.models.exported.facts import Facts, of_texts
 from posekit.models.exported.metadata import read_texts
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from posekit.config.settings import PredictSettings, ValSettings
     from posekit.models.exported.model import ExportedModel
+    from posekit.models.exported.sessions import Session
 
 # How the names of files and folders end, by format; longer endings first.
 ENDINGS: Final = {
@@ -47,13 +48,11 @@ class Exported:
         path: of the file or folder.
         format: which format it has.
         facts: what it says of itself.
-        settings: settings that are remembered: its input size.
     """
 
     path: Path
     format: str
     facts: Facts
-    settings: dict[str, Any] = field(default_factory=dict)
     _model: "ExportedModel | None" = field(default=None, init=False, repr=False, compare=False)
     _device: Any = field(default=None, init=False, repr=False, compare=False)
 
@@ -73,9 +72,27 @@ class Exported:
         return self.facts.schema
 
     @property
+    def settings(self) -> dict[str, Any]:
+        """Settings that are remembered: none, as the file itself knows its input size."""
+        return {}
+
+    @property
     def license(self) -> str | None:
         """Licence of the weights; None when unknown."""
         return self.facts.license
+
+    def describe(self) -> dict[str, Any]:
+        """Return what ``posekit info`` says of it, by the names of its lines."""
+        facts = self.facts
+        size = f"{facts.imgsz[0]}x{facts.imgsz[1]}"
+        return {
+            "format": self.format,
+            "exported by": f"posekit {facts.version}" if facts.version else "another program",
+            "precision": f"{facts.precision} bits",
+            "input size": f"any, made at {size}" if facts.dynamic and facts.layout != "queries" else size,
+            "batch": "any" if facts.dynamic else facts.batch,
+            "outputs": f"{', '.join(facts.outputs)} ({facts.layout}, {facts.unit})",
+        }
 
     def ready(self, settings: "PredictSettings | ValSettings", device: "torch.device") -> "ExportedModel":
         """Return the file, loaded by its runtime on a device; the same model for the same device.
@@ -86,19 +103,35 @@ class Exported:
             SettingError: the runtime cannot use the device.
         """
         from posekit.models.exported.model import ExportedModel
+
+        if self._model is None or self._device != (settings.device, device):
+            session = self._session(device, chosen=settings.device is not None)
+            LOGGER.info("%s runs by %s", self.path, session.provider)
+            self._model, self._device = ExportedModel(self.facts, session, str(self.path)), (settings.device, device)
+        return self._model
+
+    def _session(self, device: "torch.device", *, chosen: bool) -> "Session":
+        """Load the file on a device that the user has chosen, or else on the best that its runtime can use."""
+        import torch
+
         from posekit.models.exported.sessions import SESSIONS
 
-        if self._model is None or self._device != device:
-            if self.format not in SESSIONS:
-                raise CheckpointError(f"{self.path}: {self.format} files are not run by posekit, only written")
-            session = SESSIONS[self.format](self.path, self.facts, device)
-            LOGGER.info("%s runs by %s", self.path, session.provider)
-            self._model, self._device = ExportedModel(self.facts, session, str(self.path)), device
-        return self._model
+        if self.format not in SESSIONS:
+            raise CheckpointError(f"{self.path}: {self.format} files are not run by posekit, only written")
+        try:
+            return SESSIONS[self.format](self.path, self.facts, device)
+        except SettingError:
+            if chosen or device.type == "cpu":
+                raise
+            return SESSIONS[self.format](self.path, self.facts, torch.device("cpu"))
 
 
 def open_exported(path: Path, task: str | None = None) -> Exported:
-    """Open an exported file or folder.
+    """Open an exported file or folder, of posekit or of another program.
+
+    Args:
+        path: file or folder; its name tells the format.
+        task: what the user holds the task for, where a file of another program does not say it.
 
     Raises:
         CheckpointError: there is none, it is damaged, or it does not say what running it takes; the message names it.
@@ -106,9 +139,10 @@ def open_exported(path: Path, task: str | None = None) -> Exported:
     found = format_of(path)
     if found is None or not path.exists():
         raise CheckpointError(f"{path} does not exist: export a model, or name the file or folder as export named it")
-    facts = of_texts(read_texts(path), str(path))
+    texts = read_texts(path)
+    facts = of_texts(texts, str(path))
     if facts is None:
-        raise CheckpointError(
-            f"{path} does not say its task, class names, keypoints and layout: export it with posekit, or again with them"
-        )
+        from posekit.models.exported.foreign import foreign_facts
+
+        facts = foreign_facts(path, found, texts, task)
     return Exported(path=path, format=found, facts=facts)

@@ -3,18 +3,20 @@
 Every runtime is an optional package, imported when a file of its format is opened.
 """
 
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.errors import CheckpointError, MissingExtraError, SettingError
+from posekit.errors import CheckpointError, MissingExtraError, SettingError, ShapeError
 from posekit.models.exported.facts import Facts
 from posekit.sample import Floats
 
 if TYPE_CHECKING:
-    from torch import device as Device
+    import torch
 
 
 class Session(Protocol):
@@ -27,18 +29,27 @@ class Session(Protocol):
     provider: str
 
     def run(self, images: Floats) -> list[NDArray[Any]]:
-        """Return the outputs, in the order of `Facts.outputs`, float32, for contiguous images (B, 3, H, W) in [0, 1]."""
+        """Return the float32 outputs, in the order of `Facts.outputs`, for contiguous images (B, 3, H, W) in [0, 1]."""
         ...
+
+
+def wanted_threads() -> int | None:
+    """Return the number of threads that the user wants every runtime to compute with, as PyTorch takes it.
+
+    It is the variable ``OMP_NUM_THREADS``; None without: each runtime chooses.
+    """
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) else None
 
 
 class TorchScriptSession:
     """A TorchScript program."""
 
-    def __init__(self, path: Path, facts: Facts, device: "Device") -> None:
+    def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
         import torch
 
         try:
-            self._program = torch.jit.load(str(path), map_location=device)
+            self._program = torch.jit.load(str(path), map_location=device)  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             raise CheckpointError(f"{path} is no TorchScript program, or a damaged one") from error
         self._device = device
@@ -50,13 +61,14 @@ class TorchScriptSession:
 
         with torch.inference_mode():
             outputs = self._program(torch.from_numpy(images).to(self._device))
+        outputs = (outputs,) if isinstance(outputs, torch.Tensor) else outputs  # as other programs write them
         return [output.float().cpu().numpy() for output in outputs]
 
 
 class OnnxSession:
     """ONNX Runtime."""
 
-    def __init__(self, path: Path, facts: Facts, device: "Device") -> None:
+    def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
         try:
             import onnxruntime
         except ImportError as error:
@@ -71,6 +83,7 @@ class OnnxSession:
             )
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        options.intra_op_num_threads = wanted_threads() or 0
         provider: Any = (wanted, {"device_id": device.index or 0}) if device.type == "cuda" else wanted
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
@@ -92,7 +105,7 @@ class OnnxSession:
 class OpenVinoSession:
     """OpenVINO; in 32 bits unless the file says 16, as it would otherwise compute in bfloat16 where it can."""
 
-    def __init__(self, path: Path, facts: Facts, device: "Device") -> None:
+    def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
         try:
             import openvino
         except ImportError as error:
@@ -102,7 +115,10 @@ class OpenVinoSession:
         files = sorted(path.glob("*.xml"))
         if not files:
             raise CheckpointError(f"{path} holds no OpenVINO network (.xml): export it again")
-        hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        hints: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        threads = wanted_threads()
+        if threads:
+            hints["INFERENCE_NUM_THREADS"] = threads
         try:
             core = openvino.Core()
             self._compiled = core.compile_model(core.read_model(files[0]), "CPU", hints)
@@ -118,9 +134,78 @@ class OpenVinoSession:
         return [self._request.get_output_tensor(index).data.copy() for index in range(self._count)]
 
 
+NCNN_PARAM: Final = "model.ncnn.param"
+
+
+def lacking_layers(param: Path) -> list[str]:
+    """Return the kinds of layers in an ncnn network that the runtime does not have."""
+    import ncnn
+
+    lines = param.read_text(encoding="utf-8").splitlines()[2:]  # behind a magic number and two counts
+    kinds = dict.fromkeys(line.split()[0] for line in lines if line.strip())
+    return [kind for kind in kinds if ncnn.layer_to_index(kind) < 0]
+
+
+class NcnnSession:
+    """ncnn, on the CPU; in 32 bits unless the file says 16, as processors of phones would otherwise halve them."""
+
+    def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
+        try:
+            import ncnn
+        except ImportError as error:
+            raise MissingExtraError("ncnn files", "ncnn", "ncnn") from error
+        if device.type != "cpu":
+            raise SettingError(f"device={device}: ncnn files run on the CPU here: predict with device=cpu")
+        param = path / NCNN_PARAM
+        weights = param.with_suffix(".bin")
+        if not param.is_file() or not weights.is_file():
+            raise CheckpointError(f"{path} lacks {NCNN_PARAM} or {weights.name}: export it again")
+        self._ncnn, self._net = ncnn, ncnn.Net()
+        options = self._net.opt
+        options.num_threads = wanted_threads() or options.num_threads
+        if facts.precision == 32:
+            options.use_fp16_packed = options.use_fp16_storage = options.use_fp16_arithmetic = False
+        lacking = lacking_layers(param)
+        if lacking:
+            raise CheckpointError(
+                f"{path}: this ncnn has no {', '.join(lacking)}: update it, or export with another one"
+            )
+        if self._net.load_param(str(param)) != 0 or self._net.load_model(str(weights)) != 0:
+            raise CheckpointError(f"{path} cannot be opened by ncnn: export it again")
+        self._size = facts.imgsz
+        self._names = [f"out{index}" for index in range(len(facts.outputs))]
+        self.provider = "ncnn (CPU)"
+
+    def run(self, images: Floats) -> list[NDArray[Any]]:
+        """See `Session`.
+
+        Raises:
+            ShapeError: pictures of another size, for which ncnn would return nonsense without a word.
+        """
+        if images.shape[2:] != self._size:
+            raise ShapeError(f"pictures of {list(images.shape[2:])} pixels: this ncnn file takes {list(self._size)}")
+        found = [self._run_one(picture) for picture in images]
+        return [np.stack(values) for values in zip(*found, strict=True)]
+
+    def _run_one(self, picture: Floats) -> list[NDArray[Any]]:
+        """Return the outputs, without the axis of the batch, which ncnn does not know."""
+        # ncnn reads the memory as it lies, whatever the strides say, and does not keep the array alive.
+        packed = np.ascontiguousarray(picture)
+        with self._net.create_extractor() as extractor:
+            extractor.input("in0", self._ncnn.Mat(packed))
+            outputs = []
+            for name in self._names:
+                status, value = extractor.extract(name)
+                if status != 0:
+                    raise CheckpointError(f"ncnn gave no output {name}: export the file again")
+                outputs.append(np.array(value, np.float32))
+        return outputs
+
+
 # Format -> its session; formats of one runtime share one.
-SESSIONS: Final = {
+SESSIONS: Final[Mapping[str, "Callable[[Path, Facts, torch.device], Session]"]] = {
     "torchscript": TorchScriptSession,
     "onnx": OnnxSession,
     "openvino": OpenVinoSession,
+    "ncnn": NcnnSession,
 }

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from posekit.config.settings import ExportSettings
 from posekit.errors import SettingError
-from posekit.models.contract import Deployed, Dialect
-from posekit.models.exported.facts import Facts, Layout, Selection
+from posekit.models.contract import Deployed
+from posekit.models.exported.facts import Dialect, Facts, Layout, Selection
 from posekit.models.yolo.decode import DecodeRule, anchor_points, decode_boxes, decode_keypoints
 from posekit.models.yolo.heads import Branch, BranchOutputs
 from posekit.models.yolo.network import YoloNetwork, fuse_network
@@ -163,14 +163,19 @@ def surviving(boxes: Tensor, classes: Tensor, above: Tensor, rule: RowsGraph) ->
     near, far = centre - side / 2, centre + side / 2
     area = side[..., 0] * side[..., 1]
     width, height = (
-        (torch.minimum(far[:, :, None, axis], far[:, None, :, axis]) - torch.maximum(near[:, :, None, axis], near[:, None, :, axis])).clamp(min=0)
+        (
+            torch.minimum(far[:, :, None, axis], far[:, None, :, axis])
+            - torch.maximum(near[:, :, None, axis], near[:, None, :, axis])
+        ).clamp(min=0)
         for axis in (0, 1)
     )
     shared = width * height
     over = (shared > rule.iou * (area[:, :, None] + area[:, None] - shared)).to(boxes.dtype)
     if not rule.agnostic:
         over = over * (classes[:, :, None] == classes[:, None]).to(boxes.dtype)
-    drops = over * torch.ones(count, count, dtype=boxes.dtype, device=boxes.device).tril(-1)  # [j, i]: i is better than j
+    drops = over * torch.ones(count, count, dtype=boxes.dtype, device=boxes.device).tril(
+        -1
+    )  # [j, i]: i is better than j
     kept = above
     for _ in range(LONGEST_CHAIN):
         kept = above * ((drops @ kept[..., None])[..., 0] < 0.5).to(boxes.dtype)

@@ -13,7 +13,8 @@ from posekit.config.settings import DEFAULT_IMGSZ, ExportSettings, PredictSettin
 from posekit.errors import ModelDefinitionError, SettingError
 from posekit.files.reading import read_yaml
 from posekit.log import LOGGER
-from posekit.models.contract import Criterion, Deployed, Dialect, Network, NetworkCost, Recipe
+from posekit.models.contract import Criterion, Deployed, Network, NetworkCost, Recipe
+from posekit.models.exported.facts import Dialect
 from posekit.models.shared import freeze
 from posekit.models.yolo.definition import ModelDefinition, parse_definition
 from posekit.models.yolo.deployed import deploy
