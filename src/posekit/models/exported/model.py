@@ -102,8 +102,7 @@ class ExportedModel:
         self.schema = facts.schema
         self.device = torch.device("cpu")  # outputs come back to main memory, wherever the runtime computes
         inner = Stretching(facts.stride) if facts.placing == "stretch" else Letterboxing(facts.stride)
-        self.any_size = facts.dynamic and facts.layout != "queries"
-        self.placing: Placing = inner if self.any_size else FixedSize(inner, facts.imgsz)
+        self.placing: Placing = inner if facts.any_size else FixedSize(inner, facts.imgsz)
         self.imgsz: int | tuple[int, int] = facts.imgsz
         self._points = points_of_classes(self.schema, max(self.names, default=0) + 1)
         self._slots = None if facts.slots is None else KeypointSlots(facts.slots)
@@ -119,7 +118,7 @@ class ExportedModel:
             )  # fmt: skip
         # 16 bits or not is a matter of the file.
         made = adapted(self, settings, is_half=True, augments=False, augmenting="detect models in PyTorch")
-        return made if self.any_size else replace(made, rect=False)
+        return made if self.facts.any_size else replace(made, rect=False)
 
     def run(self, batch: Batch, settings: DetectionSettings) -> Outputs:
         """Return the outputs by name."""
