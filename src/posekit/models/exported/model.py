@@ -148,7 +148,7 @@ class ExportedModel:
             return [in_pixels(one, size) for one in chosen_queries(last, self.names, settings, count, self._slots)]
         find = self._rows if self.facts.layout == "rows" else self._dense
         values = self._joined(outputs, size) if self.facts.layout == "split" else outputs[self.facts.outputs[0]]
-        if self.facts.layout == "dense" and self.facts.unit == "fractions":
+        if self.facts.layout != "split" and self.facts.unit == "fractions":
             values = self._in_pixels(values, size)
         found = []
         for index, letterbox in enumerate(batch.letterboxes):
@@ -190,14 +190,15 @@ class ExportedModel:
         return torch.cat([*parts, *([outputs["coefficients"]] if "coefficients" in outputs else [])], 1)
 
     def _in_pixels(self, values: Tensor, size: Size) -> Tensor:
-        """Return dense predictions in pixels for those in fractions of the input."""
-        values = values.clone()
+        """Return dense predictions or rows in pixels for those in fractions of the input."""
+        is_dense = self.facts.layout == "dense"
+        values = values.clone() if is_dense else values.transpose(1, 2).clone()
         corner = torch.tensor((size[1], size[0], size[1], size[0]), dtype=torch.float32)[:, None]
         values[:, :4] *= corner
         if self.schema is not None:
-            first, (points, dims) = 4 + len(self.names), self.schema.shape
+            first, (points, dims) = 4 + len(self.names) if is_dense else 6, self.schema.shape
             values[:, first : first + points * dims].view(len(values), points, dims, -1)[:, :, :2] *= corner[:2]
-        return values
+        return values if is_dense else values.transpose(1, 2)
 
     def _dense(self, values: Tensor, settings: DetectionSettings) -> tuple[Detected[Tensor], Tensor | None]:
         """Return what is chosen of all predictions (4 + nc + K * D + M, A) of a picture, and its mask coefficients."""
