@@ -127,7 +127,7 @@ def test_height_comes_before_width_and_the_file_knows_its_size(written, caplog):
     caplog.clear()
     assert_same(YOLO(file)(picture, imgsz=128), model(picture, imgsz=[64, 160], rect=False))
     assert [line.message for line in caplog.records if "imgsz" in line.message] == [
-        "imgsz=(128, 128): the file has inputs of [64, 160] only, which are used"
+        "imgsz=128: the file has inputs of [64, 160] only, which are used"
     ]
     with pytest.raises(SourceValueError, match=r"\[64, 160\] only"):
         YOLO(file)(torch.zeros(1, 3, 96, 96))
