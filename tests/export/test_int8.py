@@ -157,7 +157,9 @@ def check_points(network, exported, folder):
 @pytest.mark.parametrize("settings", [{}, {"simplify": False, "fraction": 1, "batch": 2}])
 def test_onnx_with_8_bits_finds_the_same(network, dataset, tmp_path, settings):
     pytest.importorskip("onnxslim")
-    made = ExportSettings(format="onnx", precision=8, data=str(dataset), imgsz=SIZE, **{"fraction": 16} | settings)
+    made = ExportSettings(
+        format="onnx", precision=8, data=str(dataset), imgsz=SIZE, check=False, **{"fraction": 16} | settings
+    )
     exported = open_exported(export_network(network, made, tmp_path / "figures.pt"))
     assert exported.facts.precision == 8
     check_points(network, exported, dataset.parent / "val")

@@ -4,14 +4,15 @@ Every runtime is an optional package, imported when a file of its format is open
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.errors import CheckpointError, MissingExtraError, SettingError
+from posekit.errors import CheckpointError, MissingExtraError, SettingError, ShapeError
+from posekit.log import one_line
 from posekit.models.exported.facts import Facts
 from posekit.sample import Floats
 
@@ -61,6 +62,7 @@ class TorchScriptSession:
 
         with torch.inference_mode():
             outputs = self._program(torch.from_numpy(images).to(self._device))
+        outputs = (outputs,) if isinstance(outputs, torch.Tensor) else outputs  # as other programs write them
         return [output.float().cpu().numpy() for output in outputs]
 
 
@@ -133,9 +135,144 @@ class OpenVinoSession:
         return [self._request.get_output_tensor(index).data.copy() for index in range(self._count)]
 
 
+class LiteRtSession:
+    """LiteRT on the CPU: inputs (B, 3, H, W) or (B, H, W, 3), in floating point or whole numbers with a scale."""
+
+    def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ImportError as error:
+            raise MissingExtraError("LiteRT files", "tflite", "ai_edge_litert") from error
+        if device.type != "cpu":
+            raise SettingError(f"device={device}: LiteRT files run on the CPU here: predict with device=cpu")
+        try:
+            threads = wanted_threads() or os.cpu_count() or 1
+            self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            reason = one_line(error).partition(" Node number")[0]
+            raise CheckpointError(f"{path} cannot be opened by LiteRT: {reason}") from error
+        self._input = self._interpreter.get_input_details()[0]
+        self._outputs = self._ordered(facts.outputs)
+        self.provider = f"LiteRT (CPU, {threads} threads)"
+
+    def _ordered(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the outputs in the order of the facts: by names, or by the numbers that converters give them."""
+        signatures = self._interpreter.get_signature_list()
+        if not signatures:
+            return list(self._interpreter.get_output_details())
+        found = self._interpreter.get_signature_runner(next(iter(signatures))).get_output_details()
+        return [found[name] for name in in_order(found, names)]
+
+    def run(self, images: Floats) -> list[NDArray[Any]]:
+        """See `Session`."""
+        if self._input["shape"][-1] == 3 and self._input["shape"][1] != 3:
+            images = np.ascontiguousarray(images.transpose(0, 2, 3, 1))
+        self._interpreter.set_tensor(self._input["index"], _quantised(images, self._input))
+        self._interpreter.invoke()
+        return [_as_floats(self._interpreter.get_tensor(output["index"]), output) for output in self._outputs]
+
+
+def in_order(found: Collection[str], names: Sequence[str]) -> list[str]:
+    """Return the names of outputs that a runtime gives in no order, in that of a file's facts.
+
+    They are those of the facts, or end with their number, as in ``output_0``.
+    """
+    if set(names) <= set(found):
+        return list(names)
+    return sorted(found, key=lambda name: int(name[len(name.rstrip("0123456789")) :] or 0))
+
+
+def _quantised(values: Floats, tensor: Mapping[str, Any]) -> NDArray[Any]:
+    """Return floating-point values as the tensor holds them: whole numbers times a scale, from a zero point on."""
+    scale, zero = tensor["quantization"]
+    if np.issubdtype(tensor["dtype"], np.floating) or not scale:
+        return values.astype(tensor["dtype"], copy=False)
+    span = np.iinfo(tensor["dtype"])
+    whole: NDArray[Any] = (values / scale + zero).round().clip(span.min, span.max).astype(tensor["dtype"])
+    return whole
+
+
+def _as_floats(values: NDArray[Any], tensor: Mapping[str, Any]) -> Floats:
+    """Return what a tensor stands for."""
+    scale, zero = tensor["quantization"]
+    floats = values.astype(np.float32)
+    return floats if np.issubdtype(tensor["dtype"], np.floating) or not scale else (floats - zero) * np.float32(scale)
+
+
+NCNN_PARAM: Final = "model.ncnn.param"
+
+
+def lacking_layers(param: Path) -> list[str]:
+    """Return the kinds of layers in an ncnn network that the runtime does not have."""
+    import ncnn
+
+    lines = param.read_text(encoding="utf-8").splitlines()[2:]  # behind a magic number and two counts
+    kinds = dict.fromkeys(line.split()[0] for line in lines if line.strip())
+    return [kind for kind in kinds if ncnn.layer_to_index(kind) < 0]
+
+
+class NcnnSession:
+    """ncnn, on the CPU; in 32 bits unless the file says 16, as processors of phones would otherwise halve them."""
+
+    def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
+        try:
+            import ncnn
+        except ImportError as error:
+            raise MissingExtraError("ncnn files", "ncnn", "ncnn") from error
+        if device.type != "cpu":
+            raise SettingError(f"device={device}: ncnn files run on the CPU here: predict with device=cpu")
+        param = path / NCNN_PARAM
+        weights = param.with_suffix(".bin")
+        if not param.is_file() or not weights.is_file():
+            raise CheckpointError(f"{path} lacks {NCNN_PARAM} or {weights.name}: export it again")
+        self._ncnn, self._net = ncnn, ncnn.Net()
+        options = self._net.opt
+        options.num_threads = wanted_threads() or options.num_threads
+        if facts.precision == 32:
+            options.use_fp16_packed = options.use_fp16_storage = options.use_fp16_arithmetic = False
+        lacking = lacking_layers(param)
+        if lacking:
+            raise CheckpointError(
+                f"{path}: this ncnn has no {', '.join(lacking)}: update it, or export with another one"
+            )
+        if self._net.load_param(str(param)) != 0 or self._net.load_model(str(weights)) != 0:
+            raise CheckpointError(f"{path} cannot be opened by ncnn: export it again")
+        self._size = facts.imgsz
+        self._names = [f"out{index}" for index in range(len(facts.outputs))]
+        self.provider = "ncnn (CPU)"
+
+    def run(self, images: Floats) -> list[NDArray[Any]]:
+        """See `Session`.
+
+        Raises:
+            ShapeError: pictures of another size, for which ncnn would return nonsense without a word.
+        """
+        if images.shape[2:] != self._size:
+            raise ShapeError(f"pictures of {list(images.shape[2:])} pixels: this ncnn file takes {list(self._size)}")
+        found = [self._run_one(picture) for picture in images]
+        return [np.stack(values) for values in zip(*found, strict=True)]
+
+    def _run_one(self, picture: Floats) -> list[NDArray[Any]]:
+        """Return the outputs, without the axis of the batch, which ncnn does not know."""
+        # ncnn reads the memory as it lies, whatever the strides say, and does not keep the array alive.
+        packed = np.ascontiguousarray(picture)
+        with self._net.create_extractor() as extractor:
+            extractor.input("in0", self._ncnn.Mat(packed))
+            outputs = []
+            for name in self._names:
+                status, value = extractor.extract(name)
+                if status != 0:
+                    raise CheckpointError(f"ncnn gave no output {name}: export the file again")
+                outputs.append(np.array(value, np.float32))
+        return outputs
+
+
 # Format -> its session; formats of one runtime share one.
 SESSIONS: Final[Mapping[str, "Callable[[Path, Facts, torch.device], Session]"]] = {
     "torchscript": TorchScriptSession,
     "onnx": OnnxSession,
     "openvino": OpenVinoSession,
+    "tflite": LiteRtSession,
+    "ncnn": NcnnSession,
 }
