@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from posekit.errors import CheckpointError, MissingExtraError, SettingError
+from posekit.errors import CheckpointError, MissingExtraError, SettingError, ShapeError
 from posekit.models.exported.facts import Facts
 from posekit.sample import Floats
 
@@ -133,9 +133,78 @@ class OpenVinoSession:
         return [self._request.get_output_tensor(index).data.copy() for index in range(self._count)]
 
 
+NCNN_PARAM: Final = "model.ncnn.param"
+
+
+def lacking_layers(param: Path) -> list[str]:
+    """Return the kinds of layers in an ncnn network that the runtime does not have."""
+    import ncnn
+
+    lines = param.read_text(encoding="utf-8").splitlines()[2:]  # behind a magic number and two counts
+    kinds = dict.fromkeys(line.split()[0] for line in lines if line.strip())
+    return [kind for kind in kinds if ncnn.layer_to_index(kind) < 0]
+
+
+class NcnnSession:
+    """ncnn, on the CPU; in 32 bits unless the file says 16, as processors of phones would otherwise halve them."""
+
+    def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
+        try:
+            import ncnn
+        except ImportError as error:
+            raise MissingExtraError("ncnn files", "ncnn", "ncnn") from error
+        if device.type != "cpu":
+            raise SettingError(f"device={device}: ncnn files run on the CPU here: predict with device=cpu")
+        param = path / NCNN_PARAM
+        weights = param.with_suffix(".bin")
+        if not param.is_file() or not weights.is_file():
+            raise CheckpointError(f"{path} lacks {NCNN_PARAM} or {weights.name}: export it again")
+        self._ncnn, self._net = ncnn, ncnn.Net()
+        options = self._net.opt
+        options.num_threads = wanted_threads() or options.num_threads
+        if facts.precision == 32:
+            options.use_fp16_packed = options.use_fp16_storage = options.use_fp16_arithmetic = False
+        lacking = lacking_layers(param)
+        if lacking:
+            raise CheckpointError(
+                f"{path}: this ncnn has no {', '.join(lacking)}: update it, or export with another one"
+            )
+        if self._net.load_param(str(param)) != 0 or self._net.load_model(str(weights)) != 0:
+            raise CheckpointError(f"{path} cannot be opened by ncnn: export it again")
+        self._size = facts.imgsz
+        self._names = [f"out{index}" for index in range(len(facts.outputs))]
+        self.provider = "ncnn (CPU)"
+
+    def run(self, images: Floats) -> list[NDArray[Any]]:
+        """See `Session`.
+
+        Raises:
+            ShapeError: pictures of another size, for which ncnn would return nonsense without a word.
+        """
+        if images.shape[2:] != self._size:
+            raise ShapeError(f"pictures of {list(images.shape[2:])} pixels: this ncnn file takes {list(self._size)}")
+        found = [self._run_one(picture) for picture in images]
+        return [np.stack(values) for values in zip(*found, strict=True)]
+
+    def _run_one(self, picture: Floats) -> list[NDArray[Any]]:
+        """Return the outputs, without the axis of the batch, which ncnn does not know."""
+        # ncnn reads the memory as it lies, whatever the strides say, and does not keep the array alive.
+        packed = np.ascontiguousarray(picture)
+        with self._net.create_extractor() as extractor:
+            extractor.input("in0", self._ncnn.Mat(packed))
+            outputs = []
+            for name in self._names:
+                status, value = extractor.extract(name)
+                if status != 0:
+                    raise CheckpointError(f"ncnn gave no output {name}: export the file again")
+                outputs.append(np.array(value, np.float32))
+        return outputs
+
+
 # Format -> its session; formats of one runtime share one.
 SESSIONS: Final[Mapping[str, "Callable[[Path, Facts, torch.device], Session]"]] = {
     "torchscript": TorchScriptSession,
     "onnx": OnnxSession,
     "openvino": OpenVinoSession,
+    "ncnn": NcnnSession,
 }
