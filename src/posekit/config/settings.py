@@ -321,7 +321,7 @@ class NameList(Kind):
 class FormatList(NameList):
     """Formats: a list, or one text with commas between them; an empty text means all, as None does."""
 
-    expected = f"formats with commas between them, of {', '.join(FORMATS)}"
+    expected = "formats as for export, with commas between them"
 
     def _read(self, key: str, value: Any) -> tuple[str, ...] | None:
         if value == "":

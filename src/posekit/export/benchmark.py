@@ -348,7 +348,9 @@ def _read(paths: Sequence[str]) -> list[Sample]:
 
 def _export_settings(settings: BenchmarkSettings, name: str) -> ExportSettings:
     shared = {key: getattr(settings, key) for key in ("imgsz", "batch", "device", "precision")}
-    return ExportSettings(format=name, data=settings.data if settings.precision == 8 else None, **shared)
+    data = settings.data if settings.precision == 8 else None
+    # Rows that a file chooses itself have to hold what a validation counts.
+    return ExportSettings(format=name, data=data, conf=ValSettings.conf, **shared)
 
 
 def _val_settings(settings: BenchmarkSettings, name: str, *, nms: bool) -> ValSettings:
