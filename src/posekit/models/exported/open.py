@@ -127,7 +127,11 @@ class Exported:
 
 
 def open_exported(path: Path, task: str | None = None) -> Exported:
-    """Open an exported file or folder.
+    """Open an exported file or folder, of posekit or of another program.
+
+    Args:
+        path: file or folder; its name tells the format.
+        task: what the user holds the task for, where a file of another program does not say it.
 
     Raises:
         CheckpointError: there is none, it is damaged, or it does not say what running it takes; the message names it.
@@ -135,9 +139,10 @@ def open_exported(path: Path, task: str | None = None) -> Exported:
     found = format_of(path)
     if found is None or not path.exists():
         raise CheckpointError(f"{path} does not exist: export a model, or name the file or folder as export named it")
-    facts = of_texts(read_texts(path), str(path))
+    texts = read_texts(path)
+    facts = of_texts(texts, str(path))
     if facts is None:
-        raise CheckpointError(
-            f"{path} does not say its task, class names, keypoints and layout: export it again, with posekit"
-        )
+        from posekit.models.exported.foreign import foreign_facts
+
+        facts = foreign_facts(path, found, texts, task)
     return Exported(path=path, format=found, facts=facts)

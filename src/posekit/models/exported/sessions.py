@@ -61,6 +61,7 @@ class TorchScriptSession:
 
         with torch.inference_mode():
             outputs = self._program(torch.from_numpy(images).to(self._device))
+        outputs = (outputs,) if isinstance(outputs, torch.Tensor) else outputs  # as other programs write them
         return [output.float().cpu().numpy() for output in outputs]
 
 
