@@ -38,7 +38,7 @@ def table(tmp_path):
     rows = [
         row_of("onnx", **fast, **{"Size (MB)": 11.66, "metrics/mAP50-95(P)": 0.4321, "Parity (px)": 0.00012}),
         row_of("openvino", Status='not installed: pip install "posekit[openvino]"'),
-        row_of("tfjs", Status="written; posekit does not run tfjs files", **{"Size (MB)": 12.0}),
+        row_of("tfjs", Status="written; failed: posekit does not run tfjs files", **{"Size (MB)": 12.0}),
     ]
     return Benchmark(title="a network: one | thread", task="pose", folder=tmp_path, rows=rows)
 
@@ -58,6 +58,8 @@ def test_a_format_stands_beside_pytorch_and_a_runtime_that_crashes_has_a_row(her
         assert row["Size (MB)"] > 5
         assert row["FPS"] == pytest.approx(1000 / row["Inference time (ms/im)"])
         assert min(row["Preprocess (ms/im)"], row["Postprocess (ms/im)"]) > 0
+    assert pytorch["Parity (px)"] is None
+    assert 0 <= torchscript["Parity (px)"] < 0.5
     assert torchscript["metrics/mAP50-95(P)"] == pytest.approx(pytorch["metrics/mAP50-95(P)"], abs=0.003)
     written = {path.name for path in (here / "runs" / "pose" / "benchmark").iterdir()}
     assert written == {"benchmark.csv", "benchmark.md", "benchmark.png", "figures-pose.torchscript"}

@@ -339,6 +339,7 @@ class BenchmarkSettings(RunSettings):
     batch: int = again(RunSettings, "batch", default=1, kind=Whole(1))
     data: str | None = again(DataSettings, "data", default=None)
     format: tuple[str, ...] | None = again(ExportSettings, "format", default=None, kind=Optionally(FormatList()))
+    converter_python: str | None = again(ExportSettings, "converter_python", default=None)
     verbose: bool | float = again(  # type: ignore[assignment]  # wider here: a number is a pass mark
         RunSettings, "verbose", default=True, kind=Either(Flag(), Number(0, 1))
     )

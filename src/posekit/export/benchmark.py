@@ -31,6 +31,7 @@ from posekit.engine.launch import Job, run_job
 from posekit.engine.validation_run import open_validation
 from posekit.engine.validator import Validator
 from posekit.errors import BenchmarkError, MissingExtraError, PosekitError, SettingError
+from posekit.export.differences import Differences
 from posekit.export.export import MEGABYTE, export_network, size_of
 from posekit.export.formats import FORMATS
 from posekit.files.user_folders import data_folder
@@ -40,7 +41,7 @@ from posekit.log import LOGGER, one_line
 from posekit.metrics.parts import BOX, MASK, POSE
 from posekit.metrics.tabular import Row, Tabular
 from posekit.models.contract import Model, Network
-from posekit.models.exported.open import open_exported
+from posekit.models.exported.open import Exported, open_exported
 from posekit.models.opening import open_model
 from posekit.models.shared import wait_for
 from posekit.sample import Sample
@@ -67,7 +68,7 @@ OK: Final = "ok"
 WARM_UPS, REPEATS = 5, 30  # runs before times count, and runs that count
 TIMED_PICTURES: Final = 10  # of the data set, in turn
 DRAWN: Final = 16  # scenes, where no data set is known
-LONGEST_STATUS: Final = 160
+LONGEST_STATUS: Final = 200
 PARTS: Final = {"detect": BOX, "segment": MASK, "pose": POSE, "multitask": POSE}
 
 SIZE, INFERENCE, FPS = "Size (MB)", "Inference time (ms/im)", "FPS"
@@ -277,18 +278,19 @@ def benchmark_formats(network: Network, settings: BenchmarkSettings, weights: Pa
             )
             row |= run_job(job, contents, ["its own"], row.update)
         except PosekitError as error:
-            row["Status"] = _reason(name, error)
+            row["Status"] = _reason(error, name, written=row[SIZE] is not None)
             for unfinished in weights.parent.glob(f".{weights.stem}*"):  # by a process that was ended
                 shutil.rmtree(unfinished, ignore_errors=True)
         yield row
 
 
-def _reason(name: str, error: PosekitError) -> str:
-    """Return in one line why a format has no numbers."""
-    said = one_line(error).removeprefix(f"format={name}: ")
+def _reason(error: PosekitError, name: str, *, written: bool) -> str:
+    """Return in one line why a format has no numbers, or not all."""
+    said = one_line(error).removeprefix(f"format={name}: ").partition("; nothing was written")[0]
+    kind = "not possible" if isinstance(error, SettingError) else "failed"
     if isinstance(error, MissingExtraError):
-        return f"not installed: {said.rpartition(': ')[2]}"
-    return one_line(f"{'not possible' if isinstance(error, SettingError) else 'failed'}: {said}", LONGEST_STATUS)
+        kind, said = "not installed", said.rpartition(": ")[2]
+    return one_line(f"{'written; ' if written else ''}{kind}: {said}", LONGEST_STATUS)
 
 
 def measure_format(
@@ -309,18 +311,16 @@ def measure_format(
     row: Row = {}
     network = open_model(str(weights)).network_for("benchmark")
     export = _export_settings(settings, name if name != PYTORCH else "torchscript")
-    opened: Any = network
+    opened: Network | Exported = network
     if name == PYTORCH:
+        row[SIZE] = size_of(weights) / MEGABYTE
         facts = network.deployed(replace(export, precision=32), FORMATS["torchscript"].dialect).facts
-        path, nms = weights, not (facts.selection == "rank" or (facts.layout == "rows" and facts.iou is None))
+        nms = not (facts.selection == "rank" or (facts.layout == "rows" and facts.iou is None))  # as files choose
     else:
-        path, nms = export_network(network, export, target), True
-    row[SIZE] = size_of(path) / MEGABYTE
-    tell(row)
-    if name != PYTORCH:
-        if not FORMATS[name].runs:
-            return row | {"Status": f"written; posekit does not run {name} files"}
-        opened = open_exported(path)
+        path = export_network(network, export, target, lambda found: row.update({PARITY: _pixels(found)}))
+        row[SIZE] = size_of(path) / MEGABYTE
+        tell(row)
+        opened, nms = open_exported(path), True
     val = _val_settings(settings, name, nms=nms)
     model = opened.ready(val, select_device(settings.device))
     run = None if settings.data is None else open_validation(val, model)
@@ -336,6 +336,11 @@ def measure_format(
     return row
 
 
+def _pixels(found: Differences | None) -> float | None:
+    """Return the largest difference of keypoints, else of boxes, that the check of a file has found."""
+    return None if found is None else found.largest.get("keypoints", found.largest.get("boxes"))
+
+
 def _drawn() -> list[Sample]:
     return [make_scene(number) for number in range(TIMED_PICTURES)]
 
@@ -347,7 +352,7 @@ def _read(paths: Sequence[str]) -> list[Sample]:
 
 
 def _export_settings(settings: BenchmarkSettings, name: str) -> ExportSettings:
-    shared = {key: getattr(settings, key) for key in ("imgsz", "batch", "device", "precision")}
+    shared = {key: getattr(settings, key) for key in ("imgsz", "batch", "device", "precision", "converter_python")}
     data = settings.data if settings.precision == 8 else None
     # Rows that a file chooses itself have to hold what a validation counts.
     return ExportSettings(format=name, data=data, conf=ValSettings.conf, **shared)
