@@ -13,6 +13,7 @@ from posekit.config.settings import ExportSettings
 from posekit.errors import ExportError, PosekitError
 from posekit.export.differences import Differences
 from posekit.export.formats import FORMATS
+from posekit.export.int8 import calibration_pictures
 from posekit.export.parity import check_file
 from posekit.files.writing import drafting, naming_errors
 from posekit.log import LOGGER
@@ -63,7 +64,9 @@ def export_network(
         The file or folder.
 
     Raises:
-        SettingError: the format has no such setting, or the network cannot be written so.
+        SettingError: the format has no such setting, the network cannot be written so, or 8 bits lack pictures.
+        DatasetNotFoundError, DatasetError, DatasetTypeError, DatasetKeyError, SchemaError: the data set that 8 bits are
+            calibrated on cannot be used.
         MissingExtraError: the converter is not installed.
         OutputError: the file cannot be written.
         ExportError: the converter failed, or what it wrote gives other results than the network; nothing is left.
@@ -74,9 +77,11 @@ def export_network(
     deployed = network.deployed(settings, form.dialect)
     deployed = replace(deployed, facts=replace(deployed.facts, model=weights.stem))
     target = weights.with_name(weights.stem + form.ending)
+    calibrates = settings.precision == 8 and "data" in form.arguments
+    pictures = calibration_pictures(network, settings, deployed.facts) if calibrates else ()
     with naming_errors(target), drafting(target) as draft:
         with _converting(form.name):
-            form.writer(deployed, settings, draft, ())
+            form.writer(deployed, settings, draft, pictures)
         write_texts(draft, deployed.facts.to_texts())
         if settings.check:
             tell(check_file(draft, network, _reference(network, settings, form.dialect, deployed.facts), settings))
@@ -113,7 +118,7 @@ def _converting(name: str) -> Iterator[None]:
 def _silence() -> Iterator[None]:
     """Send what converters print, by Python or not, nowhere; warnings and records of foreign loggers, too."""
     flushed = (os.dup(1), os.dup(2))
-    level = logging.root.manager.disable
+    level, handlers = logging.root.manager.disable, logging.root.handlers[:]
     try:
         with Path(os.devnull).open("w") as nowhere, warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -126,3 +131,4 @@ def _silence() -> Iterator[None]:
         for number in flushed:
             os.close(number)
         logging.disable(level)
+        logging.root.handlers[:] = handlers
