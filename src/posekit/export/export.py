@@ -12,9 +12,11 @@ from time import perf_counter
 from posekit.config.settings import ExportSettings
 from posekit.errors import ExportError, PosekitError
 from posekit.export.formats import FORMATS
+from posekit.export.parity import check_file
 from posekit.files.writing import drafting, naming_errors
 from posekit.log import LOGGER
-from posekit.models.contract import Network
+from posekit.models.contract import Deployed, Network
+from posekit.models.exported.facts import Dialect, Facts
 from posekit.models.exported.metadata import write_texts
 
 MEGABYTE = 1e6
@@ -69,8 +71,16 @@ def export_network(network: Network, settings: ExportSettings, weights: Path) ->
         with _converting(form.name):
             form.writer(deployed, settings, draft, ())
         write_texts(draft, deployed.facts.to_texts())
+        if settings.check:
+            check_file(draft, network, _reference(network, settings, form.dialect, deployed.facts), settings)
     LOGGER.info("%s (%.1f MB) written in %.1f s", target, size_of(target) / MEGABYTE, perf_counter() - start)
     return target
+
+
+def _reference(network: Network, settings: ExportSettings, dialect: Dialect, facts: Facts) -> Deployed:
+    """Return the network once more, untouched by converters and in 32 bits, to compare the file with."""
+    exact = replace(settings, precision=32) if settings.half else settings
+    return Deployed(module=network.deployed(exact, dialect).module, facts=facts)
 
 
 def size_of(path: Path) -> int:

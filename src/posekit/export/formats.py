@@ -159,6 +159,7 @@ FORMATS: Final = {
             arguments=_ANY | {"half", "int8", "nms", "data", "fraction"},
             packages=("litert_torch", "ai_edge_litert"),
             extra="tflite",
+            dialect=Dialect(sampling=False),
         ),
         Format(
             name="edgetpu",
@@ -188,6 +189,7 @@ FORMATS: Final = {
             packages=("onnx", "onnxslim"),
             extra="onnx",
             environment="paddle",
+            dialect=Dialect(sampling=False, ranking=False),
         ),
         Format(
             name="ncnn",

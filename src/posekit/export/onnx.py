@@ -25,7 +25,7 @@ def trace_onnx(deployed: Deployed, target: Path, *, opset: int | None, simplify:
     shapes: Any = None
     if facts.dynamic:
         batch = torch.export.Dim.DYNAMIC
-        axes = {0: batch} if facts.layout == "queries" else {0: batch, 2: batch, 3: batch}
+        axes = {0: batch, 2: batch, 3: batch} if facts.any_size else {0: batch}
         shapes = (axes,)
     torch.onnx.export(
         deployed.module, (example,), str(target), input_names=[INPUT], output_names=list(facts.outputs),

@@ -15,7 +15,7 @@ def write_openvino(deployed: Deployed, settings: ExportSettings, target: Path, p
     import openvino
 
     facts = deployed.facts
-    size = [-1, -1] if facts.dynamic and facts.layout != "queries" else list(facts.imgsz)
+    size = [-1, -1] if facts.any_size else list(facts.imgsz)
     example = torch.zeros(max(facts.batch, 2 if facts.dynamic else 1), 3, *facts.imgsz)
     shape = [-1 if facts.dynamic else facts.batch, 3, *size]
     with torch.no_grad():

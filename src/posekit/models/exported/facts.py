@@ -49,7 +49,7 @@ class Facts:
         stride: both sides of an input are multiples of it.
         imgsz: (H, W) of the input in pixels; of dynamic files, the one they were made with.
         batch: pictures per run; of dynamic files, the number they were made with.
-        dynamic: whether other batches and, unless the layout is "queries", other sizes can be run.
+        dynamic: whether other batches can be run, and other sizes where pictures are letterboxed.
         precision: bits of weights and arithmetic, 32, 16 or 8; inputs and outputs are float32 in any case.
         layout: what the outputs are.
         selection: what is still to be done with all predictions: suppressing, ranking, or nothing.
@@ -84,6 +84,11 @@ class Facts:
     license: str | None = None
     model: str = ""
     version: str = ""
+
+    @property
+    def any_size(self) -> bool:
+        """Whether inputs of other sizes can be run."""
+        return self.dynamic and self.placing == "letterbox"
 
     def to_texts(self) -> dict[str, str]:
         """Return the facts as texts by key, for formats that hold texts.

@@ -102,8 +102,7 @@ class ExportedModel:
         self.schema = facts.schema
         self.device = torch.device("cpu")  # outputs come back to main memory, wherever the runtime computes
         inner = Stretching(facts.stride) if facts.placing == "stretch" else Letterboxing(facts.stride)
-        self.any_size = facts.dynamic and facts.layout != "queries"
-        self.placing: Placing = inner if self.any_size else FixedSize(inner, facts.imgsz)
+        self.placing: Placing = inner if facts.any_size else FixedSize(inner, facts.imgsz)
         self.imgsz: int | tuple[int, int] = facts.imgsz
         self._points = points_of_classes(self.schema, max(self.names, default=0) + 1)
         self._slots = None if facts.slots is None else KeypointSlots(facts.slots)
@@ -119,7 +118,7 @@ class ExportedModel:
             )  # fmt: skip
         # 16 bits or not is a matter of the file.
         made = adapted(self, settings, is_half=True, augments=False, augmenting="detect models in PyTorch")
-        return made if self.any_size else replace(made, rect=False)
+        return made if self.facts.any_size else replace(made, rect=False)
 
     def run(self, batch: Batch, settings: DetectionSettings) -> Outputs:
         """Return the outputs by name."""
@@ -140,9 +139,7 @@ class ExportedModel:
             count = self.facts.max_det or last.logits.shape[1]
             return [in_pixels(one, size) for one in chosen_queries(last, self.names, settings, count, self._slots)]
         find = self._rows if self.facts.layout == "rows" else self._dense
-        values = self._joined(outputs, size) if self.facts.layout == "split" else outputs[self.facts.outputs[0]]
-        if self.facts.layout != "split" and self.facts.unit == "fractions":
-            values = self._in_pixels(values, size)
+        values = self.predictions(outputs, size)
         found = []
         for index, letterbox in enumerate(batch.letterboxes):
             detected, coefficients = find(values[index], settings)
@@ -153,6 +150,13 @@ class ExportedModel:
                 detected = replace(detected, masks=made)
             found.append(detected)
         return found
+
+    def predictions(self, outputs: Outputs, size: Size) -> Tensor:
+        """Return dense predictions (B, 4 + nc + K * D + M, A), or rows, in pixels of an input (H, W)."""
+        if self.facts.layout == "split":
+            return self._joined(outputs, size)
+        values = outputs[self.facts.outputs[0]]
+        return self._in_pixels(values, size) if self.facts.unit == "fractions" else values
 
     def _parts(self, images: Floats) -> list[Floats]:
         """Return the batch in parts that the file takes."""

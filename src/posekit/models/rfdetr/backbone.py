@@ -66,7 +66,7 @@ class Block(nn.Module):
         """Return (B * windows, T, C) for tokens of the same shape."""
         rows, count, width = tokens.shape
         shape = (rows // self.windows, self.windows * count, width) if self.is_global else tokens.shape
-        attended = self.attention(self.norm1(tokens).view(shape)).view_as(tokens)
+        attended = self.attention(self.norm1(tokens).view(shape)).view(tokens.shape)
         tokens = self.layer_scale1(tokens, attended)
         updated: Tensor = self.layer_scale2(tokens, self.mlp["fc2"](gelu(self.mlp["fc1"](self.norm2(tokens)))))
         return updated

@@ -20,6 +20,7 @@ CLASS: Final = 7
 
 ALPHA: Final = 0.2  # how much the spread of keypoints matters to a score
 SMALLEST_CONFIDENCE: Final = 1e-12
+BELOW_ONE: Final = 1 - 2**-24  # the largest 32-bit number below 1
 
 
 class Best(NamedTuple):
@@ -98,7 +99,7 @@ def fused_scores(scores: Tensor, confidence: Tensor, factor: Tensor, used: Tenso
     mean = (traces + weights).logsumexp(-1) - weights.logsumexp(-1)
     mean = torch.where(used.any(-1), mean, 0)  # classes without keypoints
     fused = (scores.log() - ALPHA * mean).sigmoid()
-    return fused.clamp(max=float(torch.nextafter(scores.new_tensor(1.0), scores.new_tensor(0.0))))
+    return fused.clamp(max=BELOW_ONE)
 
 
 def covariance(factor: Tensor, size: tuple[int, int]) -> Tensor:

@@ -5,6 +5,7 @@ Q = groups * queries.
 """
 
 import math
+from functools import partial
 from itertools import pairwise
 from typing import Final, NamedTuple, cast
 
@@ -33,9 +34,14 @@ def move_boxes(change: Tensor, boxes: Tensor) -> Tensor:
 
 def embed_boxes(boxes: Tensor, width: int) -> Tensor:
     """Return (..., 4 * width): for y, x, w, h of boxes (..., 4) sines and cosines by turns, short waves first."""
-    exponents = torch.arange(width // 2, dtype=torch.float32, device=boxes.device) * 2 / width
-    phases = boxes[..., AXES, None] * (2 * math.pi / TEMPERATURE**exponents)  # (..., 4, width / 2)
+    phases = boxes[..., AXES, None] * frequencies(width, boxes.device)  # (..., 4, width / 2)
     return torch.stack((phases.sin(), phases.cos()), -1).flatten(-3)
+
+
+def frequencies(width: int, device: torch.device) -> Tensor:
+    """Return those of the waves of `embed_boxes`, (width / 2,), highest first."""
+    exponents = torch.arange(width // 2, dtype=torch.float32, device=device) * 2 / width
+    return 2 * math.pi / TEMPERATURE**exponents
 
 
 class Memory(NamedTuple):
@@ -170,8 +176,8 @@ class DecoderLayer(nn.Module):
     def forward(self, queries: Tensor, positions: Tensor, boxes: Tensor, memory: Memory) -> Tensor:
         """Return queries (B, Q, D) after the layer, given their positions (B, Q, D) and boxes (B, Q, 4)."""
         values = queries.reshape(-1, self.queries, queries.shape[-1])  # groups do not see each other
-        placed = (queries + positions).view_as(values)
-        queries = self.norm1(queries + self.self_attn(placed, values).view_as(queries))
+        placed = (queries + positions).view(values.shape)
+        queries = self.norm1(queries + self.self_attn(placed, values).view(queries.shape))
         queries = self.norm2(queries + self.cross_attn(queries + positions, boxes, memory))
         updated: Tensor = self.norm3(queries + self.linear2(self.linear1(queries).relu()))
         return updated
@@ -183,10 +189,10 @@ class Decoder(nn.Module):
     def __init__(self, architecture: Architecture, layer: type[DecoderLayer] = DecoderLayer) -> None:
         super().__init__()
         width = architecture.width
-        self.width = width
         self.layers = nn.ModuleList(layer(architecture) for _ in range(architecture.decoder_layers))
         self.norm = nn.LayerNorm(width)
         self.ref_point_head = MLP(2 * width, width, width)
+        self.embed = partial(embed_boxes, width=width // 2)
 
     def forward(self, queries: Tensor, boxes: Tensor, memory: Memory) -> list[Tensor]:
         """Return queries (B, Q, D) after each layer, before the shared `norm`; all layers look at boxes (B, Q, 4)."""
@@ -199,7 +205,7 @@ class Decoder(nn.Module):
 
     def positions(self, boxes: Tensor) -> Tensor:
         """Return the positions (B, Q, D) of queries that look at boxes (B, Q, 4)."""
-        made: Tensor = self.ref_point_head(embed_boxes(boxes, self.width // 2))
+        made: Tensor = self.ref_point_head(self.embed(boxes))
         return made
 
 
@@ -259,11 +265,11 @@ class Transformer(nn.Module):
         logits = self.enc_out_class_embed[group](candidates)
         count = min(self.queries, logits.shape[1])
         best = logits.amax(-1).topk(count, 1).indices  # (B, k)
-        kept = _rows(candidates, best)
+        kept = take_rows(candidates, best)
         boxes = move_boxes(self.enc_out_bbox_embed[group](kept), proposals[best])
-        return Selected(kept, _rows(logits, best), boxes)
+        return Selected(kept, take_rows(logits, best), boxes)
 
 
-def _rows(tokens: Tensor, indices: Tensor) -> Tensor:
+def take_rows(tokens: Tensor, indices: Tensor) -> Tensor:
     """Return (B, k, D): for each picture the tokens (B, S, D) with the indices (B, k)."""
     return tokens.gather(1, indices[..., None].expand(-1, -1, tokens.shape[-1]))

@@ -11,15 +11,17 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from posekit.checkpoint.record import Checkpoint
-from posekit.config.settings import PredictSettings, TrainSettings, ValSettings
+from posekit.config.settings import ExportSettings, PredictSettings, TrainSettings, ValSettings
 from posekit.errors import NotInThisReleaseError, SettingError
 from posekit.log import LOGGER
-from posekit.models.contract import Network, NetworkCost
+from posekit.models.contract import Deployed, Dialect, Network, NetworkCost
 from posekit.models.rfdetr.architecture import BASE, Architecture, Layout
+from posekit.models.rfdetr.deployed import deploy
 from posekit.models.rfdetr.inference import RFDETRInference
 from posekit.models.rfdetr.network import RFDETRNetwork, set_initial_weights
 from posekit.models.rfdetr.training import RFDETRTraining, training_settings
 from posekit.models.rfdetr.weights import PERSON, AnyNetwork, build_network, checkpoint_of, start_from_state
+from posekit.placing import Stretching
 from posekit.schema.schema import KeypointSchema
 
 
@@ -160,6 +162,14 @@ class RFDETRModel:
             "stride": architecture.stride,
             "input size": side,
         }
+
+    def deployed(self, settings: ExportSettings, dialect: Dialect) -> Deployed:
+        """See `Network`: by default for inputs of its own resolution."""
+        architecture = self.layout.architecture
+        size = Stretching(architecture.stride).input_size(settings.imgsz or architecture.resolution)
+        return deploy(
+            self.network, self.layout, self.names, self.schema, settings, size, dialect, license=self.license
+        )  # fmt: skip
 
 
 def new_model(

@@ -15,7 +15,7 @@ from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import layer_norm
+from torch.nn.functional import layer_norm, pad
 
 from posekit.errors import ShapeError
 from posekit.models.rfdetr import decode as channels
@@ -96,16 +96,16 @@ class KeypointLayer(DecoderLayer):
         """Let each query and its own keypoints attend to each other."""
         rows = torch.cat((streams.queries[:, :, None], streams.keypoints), 2)  # (B, Q, 1 + K, D)
         flat = rows.flatten(0, 1)
-        read = self.kp_inst_self_attn(flat + around.keypoint_positions, flat, around.mask).view_as(rows)
+        read = self.kp_inst_self_attn(flat + around.keypoint_positions, flat, around.mask).view(rows.shape)
         queries = self.kp_inst_norm(streams.queries + read[:, :, 0] * self.instance_kp_layer_scale)
         return Streams(queries, self.kp_norm(streams.keypoints + read[:, :, 1:]))
 
     def _look(self, keypoints: Tensor, around: Surroundings) -> Tensor:
         """Let keypoints read their memory, each around the box of its query."""
         placed = (keypoints + around.positions[:, :, None]).flatten(1, 2)
-        boxes = around.boxes.repeat_interleave(keypoints.shape[2], 1)
+        boxes = around.boxes[:, :, None].expand(-1, -1, keypoints.shape[2], -1).flatten(1, 2)
         read: Tensor = self.kp_cross_attn(placed, boxes, around.keypoint_memory)
-        return read.view_as(keypoints)
+        return read.view(keypoints.shape)
 
 
 class KeypointDecoder(Decoder):
@@ -125,7 +125,7 @@ class KeypointDecoder(Decoder):
         around = Surroundings(
             boxes=boxes,
             positions=self.positions(boxes),
-            keypoint_positions=torch.cat((table.new_zeros(1, table.shape[1]), table)),
+            keypoint_positions=pad(table, (0, 0, 1, 0)),
             mask=~cast(Tensor, self.keypoint_class_mask) if self._has_walls else None,
             memory=memory,
             keypoint_memory=keypoint_memory,
