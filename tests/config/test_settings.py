@@ -115,7 +115,7 @@ def test_every_setting_has_one_row():
 
 def test_a_default_that_depends_on_the_mode_is_shown_for_each():
     line = next(line for line in markdown_table().splitlines() if line.startswith("| `conf`"))
-    assert "0.001 (predict: 0.25; track: 0.1)" in line
+    assert "0.25 (val: 0.001; track: 0.1)" in line
 
 
 def test_a_mode_lists_its_settings_with_their_defaults():
