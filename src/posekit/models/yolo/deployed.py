@@ -8,6 +8,7 @@ from typing import Final, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from posekit.config.settings import ExportSettings
 from posekit.errors import SettingError
@@ -110,8 +111,7 @@ class RowsGraph(nn.Module):
         values = torch.cat((boxes, *extra), 1).transpose(1, 2)  # (B, A, 4 + K * D + M)
         wanted = self.rows if self.dense.branch == "one2one" else max(self.rows, MOST_CANDIDATES)
         if self.dynamic or values.shape[1] < wanted:  # small inputs have fewer anchor points than rows are wanted
-            values = torch.cat((values, values.new_zeros(1, wanted, 1).expand(values.shape[0], -1, values.shape[2])), 1)
-            scores = torch.cat((scores, scores.new_zeros(1, 1, wanted).expand(scores.shape[0], scores.shape[1], -1)), 2)
+            values, scores = pad(values, (0, 0, 0, wanted)), pad(scores, (0, wanted))
         choose = self._ranked if self.dense.branch == "one2one" else self._suppressed
         top, classes, rows = choose(scores, values)
         found = (top > self.conf).to(values.dtype)[..., None]
