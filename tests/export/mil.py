@@ -160,6 +160,14 @@ def resample(i):
     return F.grid_sample(i.x, i.coordinates.to(i.x.dtype), "bilinear", "zeros", i.value("align_corners"))
 
 
+def padded(i):
+    """Constant values around the last axes, or all."""
+    assert i.value("mode") == "constant"
+    amounts = i.value("pad")
+    pairs = [amounts[place : place + 2] for place in range(0, len(amounts), 2)]
+    return F.pad(i.x, [amount for pair in reversed(pairs) for amount in pair], value=i.value("constant_val"))
+
+
 def linear(i):
     return F.linear(i.x, i.weight, i.bias if i.has("bias") else None)
 
@@ -200,6 +208,7 @@ OPERATIONS = {
     "maximum": lambda i: torch.maximum(i.x, i.y),
     "minimum": lambda i: torch.minimum(i.x, i.y),
     "mul": lambda i: i.x * i.y,
+    "pad": padded,
     "real_div": lambda i: i.x / i.y,
     "reduce_argmax": reduce_argmax,
     "reduce_max": reduced(torch.amax),
@@ -207,6 +216,7 @@ OPERATIONS = {
     "relu": lambda i: i.x.relu(),
     "resample": resample,
     "reshape": lambda i: i.x.reshape(i.value("shape")),
+    "round": lambda i: i.x.round(),
     "sigmoid": lambda i: i.x.sigmoid(),
     "silu": lambda i: F.silu(i.x),
     "sin": lambda i: i.x.sin(),

@@ -58,16 +58,8 @@ def test_a_pose_network_computes_what_its_graph_does(pose):
     assert max(pose.differences(outputs(pose, images), images)) < 1e-3
 
 
-def test_masks_come_as_a_second_output(tmp_path):
-    written = write_small(tmp_path, small_model("yolo11n-multitask"), format="coreml")
-    images = pictures(1)
-    assert written.facts.outputs == ("output0", "output1")
-    assert max(written.differences(outputs(written, images), images)) < 1e-3
-
-
-@pytest.mark.parametrize(("name", "nms"), [("yolo26n-pose", None), ("yolo11n-pose", True)])
-def test_rows_are_chosen_in_the_file(tmp_path, name, nms):
-    written = write_small(tmp_path, small_model(name, nc=3), format="coreml", nms=nms, max_det=20)
+def test_yolo26_ranks_in_the_file(tmp_path):
+    written = write_small(tmp_path, small_model("yolo26n-pose", nc=3), format="coreml", max_det=20)
     images = pictures(1)
     found = outputs(written, images)
     assert (written.facts.layout, found[0].shape) == ("rows", (1, 20, 57))
@@ -75,10 +67,12 @@ def test_rows_are_chosen_in_the_file(tmp_path, name, nms):
     assert max(written.differences(found, images)) < 1e-3
 
 
-def test_several_pictures_are_one_batch_where_the_export_asks_for_it(tmp_path):
-    written = write_small(tmp_path, small_model(), format="coreml", batch=2)
+def test_suppression_masks_and_batches_are_in_the_file(tmp_path):
+    written = write_small(tmp_path, small_model("yolo11n-multitask"), format="coreml", nms=True, max_det=20, batch=2)
     images = pictures(2)
     found = [evaluate(written.path, images)[name] for name in written.facts.outputs]
+    assert [one.shape for one in found] == [(2, 20, 89), (2, 32, 24, 32)]
+    assert (found[0][:, :, 4] > 0).any(1).all()
     assert max(written.differences(found, images)) < 1e-3
 
 
