@@ -3,7 +3,7 @@
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,10 +11,14 @@ from time import perf_counter
 
 from posekit.config.settings import ExportSettings
 from posekit.errors import ExportError, PosekitError
+from posekit.export.differences import Differences
 from posekit.export.formats import FORMATS
+from posekit.export.int8 import calibration_pictures
+from posekit.export.parity import check_file
 from posekit.files.writing import drafting, naming_errors
 from posekit.log import LOGGER
-from posekit.models.contract import Network
+from posekit.models.contract import Deployed, Network
+from posekit.models.exported.facts import Dialect, Facts
 from posekit.models.exported.metadata import write_texts
 
 MEGABYTE = 1e6
@@ -42,19 +46,27 @@ class ExportRun:
         return self.file
 
 
-def export_network(network: Network, settings: ExportSettings, weights: Path) -> Path:
+def export_network(
+    network: Network,
+    settings: ExportSettings,
+    weights: Path,
+    tell: Callable[[Differences | None], None] = lambda differences: None,
+) -> Path:
     """Write a network in the format of the settings, beside its weights; what was there is replaced.
 
     Args:
         network: which stays as it is.
         settings: format and what it takes.
         weights: file of the network; its stem names what is written.
+        tell: gets what the check has found, where there was one.
 
     Returns:
         The file or folder.
 
     Raises:
-        SettingError: the format has no such setting, or the network cannot be written so.
+        SettingError: the format has no such setting, the network cannot be written so, or 8 bits lack pictures.
+        DatasetNotFoundError, DatasetError, DatasetTypeError, DatasetKeyError, SchemaError: the data set that 8 bits are
+            calibrated on cannot be used.
         MissingExtraError: the converter is not installed.
         OutputError: the file cannot be written.
         ExportError: the converter failed, or what it wrote gives other results than the network; nothing is left.
@@ -65,12 +77,22 @@ def export_network(network: Network, settings: ExportSettings, weights: Path) ->
     deployed = network.deployed(settings, form.dialect)
     deployed = replace(deployed, facts=replace(deployed.facts, model=weights.stem))
     target = weights.with_name(weights.stem + form.ending)
+    calibrates = settings.precision == 8 and "data" in form.arguments
+    pictures = calibration_pictures(network, settings, deployed.facts) if calibrates else ()
     with naming_errors(target), drafting(target) as draft:
         with _converting(form.name):
-            form.writer(deployed, settings, draft, ())
+            form.writer(deployed, settings, draft, pictures)
         write_texts(draft, deployed.facts.to_texts())
+        if settings.check:
+            tell(check_file(draft, network, _reference(network, settings, form.dialect, deployed.facts), settings))
     LOGGER.info("%s (%.1f MB) written in %.1f s", target, size_of(target) / MEGABYTE, perf_counter() - start)
     return target
+
+
+def _reference(network: Network, settings: ExportSettings, dialect: Dialect, facts: Facts) -> Deployed:
+    """Return the network once more, untouched by converters and in 32 bits, to compare the file with."""
+    exact = replace(settings, precision=32) if settings.half else settings
+    return Deployed(module=network.deployed(exact, dialect).module, facts=facts)
 
 
 def size_of(path: Path) -> int:
@@ -96,7 +118,7 @@ def _converting(name: str) -> Iterator[None]:
 def _silence() -> Iterator[None]:
     """Send what converters print, by Python or not, nowhere; warnings and records of foreign loggers, too."""
     flushed = (os.dup(1), os.dup(2))
-    level = logging.root.manager.disable
+    level, handlers = logging.root.manager.disable, logging.root.handlers[:]
     try:
         with Path(os.devnull).open("w") as nowhere, warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -109,3 +131,4 @@ def _silence() -> Iterator[None]:
         for number in flushed:
             os.close(number)
         logging.disable(level)
+        logging.root.handlers[:] = handlers

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from posekit.config.settings import DetectionSettings
-from posekit.errors import CheckpointError, SourceValueError
+from posekit.config.settings import DetectionSettings, PredictSettings
+from posekit.errors import CheckpointError, SettingError, SourceValueError
 from posekit.log import LOGGER
 from posekit.models.contract import AnySettings, MaskSize
 from posekit.models.exported.facts import Facts, Size
@@ -106,7 +106,7 @@ class ExportedModel:
         self.imgsz: int | tuple[int, int] = facts.imgsz
         self._points = points_of_classes(self.schema, max(self.names, default=0) + 1)
         self._slots = None if facts.slots is None else KeypointSlots(facts.slots)
-        self._told = False
+        self._told = self._told_half = False
 
     def adapt(self, settings: AnySettings) -> AnySettings:
         """See `Model`: what is settled in the file stays as it is there."""
@@ -116,7 +116,14 @@ class ExportedModel:
                 "conf=%g: %s holds only detections above %g: export again with another conf",
                 settings.conf, self.path, self.facts.conf,
             )  # fmt: skip
-        # 16 bits or not is a matter of the file.
+        if isinstance(settings, PredictSettings) and (settings.visualize or settings.embed is not None):
+            asked = "embed" if settings.embed is not None else "visualize=True"
+            raise SettingError(
+                f"{asked} looks into the layers of a network, which {self.path} does not show: take its .pt"
+            )
+        if settings.half and self.facts.precision != 16 and not self._told_half:
+            self._told_half = True
+            LOGGER.warning("half=True: %s computes in %d bits, as it was exported", self.path, self.facts.precision)
         made = adapted(self, settings, is_half=True, augments=False, augmenting="detect models in PyTorch")
         return made if self.facts.any_size else replace(made, rect=False)
 
@@ -139,9 +146,7 @@ class ExportedModel:
             count = self.facts.max_det or last.logits.shape[1]
             return [in_pixels(one, size) for one in chosen_queries(last, self.names, settings, count, self._slots)]
         find = self._rows if self.facts.layout == "rows" else self._dense
-        values = self._joined(outputs, size) if self.facts.layout == "split" else outputs[self.facts.outputs[0]]
-        if self.facts.layout != "split" and self.facts.unit == "fractions":
-            values = self._in_pixels(values, size)
+        values = self.predictions(outputs, size)
         found = []
         for index, letterbox in enumerate(batch.letterboxes):
             detected, coefficients = find(values[index], settings)
@@ -152,6 +157,13 @@ class ExportedModel:
                 detected = replace(detected, masks=made)
             found.append(detected)
         return found
+
+    def predictions(self, outputs: Outputs, size: Size) -> Tensor:
+        """Return dense predictions (B, 4 + nc + K * D + M, A), or rows, in pixels of an input (H, W)."""
+        if self.facts.layout == "split":
+            return self._joined(outputs, size)
+        values = outputs[self.facts.outputs[0]]
+        return self._in_pixels(values, size) if self.facts.unit == "fractions" else values
 
     def _parts(self, images: Floats) -> list[Floats]:
         """Return the batch in parts that the file takes."""
