@@ -4,7 +4,7 @@ Every runtime is an optional package, imported when a file of its format is open
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posekit.errors import CheckpointError, MissingExtraError, SettingError, ShapeError
+from posekit.log import one_line
 from posekit.models.exported.facts import Facts
 from posekit.sample import Floats
 
@@ -134,6 +135,71 @@ class OpenVinoSession:
         return [self._request.get_output_tensor(index).data.copy() for index in range(self._count)]
 
 
+class LiteRtSession:
+    """LiteRT on the CPU: inputs (B, 3, H, W) or (B, H, W, 3), in floating point or whole numbers with a scale."""
+
+    def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ImportError as error:
+            raise MissingExtraError("LiteRT files", "tflite", "ai_edge_litert") from error
+        if device.type != "cpu":
+            raise SettingError(f"device={device}: LiteRT files run on the CPU here: predict with device=cpu")
+        try:
+            threads = wanted_threads() or os.cpu_count() or 1
+            self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            reason = one_line(error).partition(" Node number")[0]
+            raise CheckpointError(f"{path} cannot be opened by LiteRT: {reason}") from error
+        self._input = self._interpreter.get_input_details()[0]
+        self._outputs = self._ordered(facts.outputs)
+        self.provider = f"LiteRT (CPU, {threads} threads)"
+
+    def _ordered(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the outputs in the order of the facts: by names, or by the numbers that converters give them."""
+        signatures = self._interpreter.get_signature_list()
+        if not signatures:
+            return list(self._interpreter.get_output_details())
+        found = self._interpreter.get_signature_runner(next(iter(signatures))).get_output_details()
+        return [found[name] for name in in_order(found, names)]
+
+    def run(self, images: Floats) -> list[NDArray[Any]]:
+        """See `Session`."""
+        if self._input["shape"][-1] == 3 and self._input["shape"][1] != 3:
+            images = np.ascontiguousarray(images.transpose(0, 2, 3, 1))
+        self._interpreter.set_tensor(self._input["index"], _quantised(images, self._input))
+        self._interpreter.invoke()
+        return [_as_floats(self._interpreter.get_tensor(output["index"]), output) for output in self._outputs]
+
+
+def in_order(found: Collection[str], names: Sequence[str]) -> list[str]:
+    """Return the names of outputs that a runtime gives in no order, in that of a file's facts.
+
+    They are those of the facts, or end with their number, as in ``output_0``.
+    """
+    if set(names) <= set(found):
+        return list(names)
+    return sorted(found, key=lambda name: int(name[len(name.rstrip("0123456789")) :] or 0))
+
+
+def _quantised(values: Floats, tensor: Mapping[str, Any]) -> NDArray[Any]:
+    """Return floating-point values as the tensor holds them: whole numbers times a scale, from a zero point on."""
+    scale, zero = tensor["quantization"]
+    if np.issubdtype(tensor["dtype"], np.floating) or not scale:
+        return values.astype(tensor["dtype"], copy=False)
+    span = np.iinfo(tensor["dtype"])
+    whole: NDArray[Any] = (values / scale + zero).round().clip(span.min, span.max).astype(tensor["dtype"])
+    return whole
+
+
+def _as_floats(values: NDArray[Any], tensor: Mapping[str, Any]) -> Floats:
+    """Return what a tensor stands for."""
+    scale, zero = tensor["quantization"]
+    floats = values.astype(np.float32)
+    return floats if np.issubdtype(tensor["dtype"], np.floating) or not scale else (floats - zero) * np.float32(scale)
+
+
 NCNN_PARAM: Final = "model.ncnn.param"
 
 
@@ -207,5 +273,6 @@ SESSIONS: Final[Mapping[str, "Callable[[Path, Facts, torch.device], Session]"]] 
     "torchscript": TorchScriptSession,
     "onnx": OnnxSession,
     "openvino": OpenVinoSession,
+    "tflite": LiteRtSession,
     "ncnn": NcnnSession,
 }

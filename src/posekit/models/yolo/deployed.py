@@ -137,7 +137,8 @@ class RowsGraph(nn.Module):
 
     def _suppressed(self, scores: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the anchor points that survive suppression, in the form of `_ranked`."""
-        best, labels = scores.max(1)
+        best = scores.amax(1)
+        labels = scores.argmax(1) if scores.shape[1] > 1 else torch.zeros_like(best, dtype=torch.int64)
         top, index = best.topk(max(self.rows, MOST_CANDIDATES), 1)
         classes = labels.gather(1, index).to(values.dtype)
         kept = gather_rows(values, index)
