@@ -26,6 +26,7 @@ from posekit.config.commands import (
 from posekit.config.kinds import Settings
 from posekit.config.read import build, resolve
 from posekit.config.settings import (
+    BenchmarkSettings,
     ConvertSettings,
     ExportSettings,
     MergeSettings,
@@ -136,6 +137,12 @@ def run_export(command: Command) -> None:
         raise UnknownSettingError("export needs model=FILE, such as model=yolo11n-pose.pt")
     model, given = _opened(command, ExportSettings)
     say_answer(model.export(**given))
+
+
+def run_benchmark(command: Command) -> None:
+    """Measure a model in all formats and print the table, row by row."""
+    model, given = _opened(command, BenchmarkSettings)
+    model.benchmark(**given)
 
 
 def run_check(command: Command) -> None:
@@ -392,7 +399,13 @@ def write_figures(command: Command) -> None:
     say_answer(f"{settings.train} training and {settings.val} validation pictures written to {settings.out}")
 
 
-MODE_HANDLERS: Final = {"train": run_train, "predict": run_predict, "val": run_val, "export": run_export}
+MODE_HANDLERS: Final = {
+    "train": run_train,
+    "predict": run_predict,
+    "val": run_val,
+    "export": run_export,
+    "benchmark": run_benchmark,
+}
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ MODES = {
         Mode(name="predict", settings=PredictSettings, available=True),
         Mode(name="export", settings=ExportSettings, available=True),
         Mode(name="track", settings=TrackSettings),
-        Mode(name="benchmark", settings=BenchmarkSettings),
+        Mode(name="benchmark", settings=BenchmarkSettings, available=True),
     )
 }
 
