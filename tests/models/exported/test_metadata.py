@@ -21,6 +21,8 @@ from posekit.models.exported.metadata import LARGEST_HEADER, engine_plan, read_t
 from posekit.models.exported.open import ENDINGS, open_exported
 from posekit.schema.schema import KeypointSchema
 
+# Drawing values takes any time on a busy machine.
+FEW = settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60)
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 
 LETTERS = st.text(st.characters(), max_size=12)
@@ -75,6 +77,7 @@ def facts(draw):
     )
 
 
+@FEW
 @given(facts())
 def test_facts_come_back_from_their_texts_as_they_were(made):
     texts = made.to_texts()
@@ -165,12 +168,14 @@ JSONS = st.recursive(
 )
 
 
+@FEW
 @given(st.sampled_from(sorted(PERSON.to_plain())), JSONS)
 def test_any_other_value_is_taken_or_refused(key, value):
     with suppress(CheckpointError):
         of_plain(PERSON.to_plain() | {key: value}, "a.onnx")
 
 
+@FEW
 @given(JSONS.map(json.dumps) | st.text(max_size=20) | st.just("[" * 100_000))
 def test_any_other_record_is_refused(text):
     with pytest.raises(CheckpointError):
@@ -186,7 +191,6 @@ TEXTS = st.dictionaries(
     st.text(st.characters(codec="utf-8"), max_size=30),
     max_size=5,
 )
-NOT_SLOW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 
 
 class Double(torch.nn.Module):
@@ -233,7 +237,7 @@ def test_texts_come_back_from_every_format(made):
     assert of_texts(read_texts(made), str(made)) == PERSON
 
 
-@NOT_SLOW
+@FEW
 @given(data=st.data())
 def test_any_texts_come_back_from_every_format(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("any")
@@ -243,7 +247,7 @@ def test_any_texts_come_back_from_every_format(data, tmp_path_factory):
     assert read_texts(path) == texts
 
 
-@NOT_SLOW
+@FEW
 @given(data=st.data())
 def test_any_facts_come_back_from_every_format(data, tmp_path_factory):
     path = container(tmp_path_factory.mktemp("facts"), data.draw(st.sampled_from(sorted(ENDINGS))))
@@ -315,7 +319,7 @@ def test_a_file_that_is_cut_off_is_refused_or_has_no_texts(made):
         assert "posekit" not in texts or made.is_dir()
 
 
-@NOT_SLOW
+@FEW
 @given(data=st.data())
 def test_damaged_bytes_are_read_or_refused_and_nothing_else(data, tmp_path_factory):
     path = container(tmp_path_factory.mktemp("damaged"), data.draw(st.sampled_from(sorted(ENDINGS))))
@@ -330,7 +334,7 @@ def test_damaged_bytes_are_read_or_refused_and_nothing_else(data, tmp_path_facto
     read_or_refused(path)
 
 
-@NOT_SLOW
+@FEW
 @given(data=st.data(), content=st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused_and_nothing_else(data, content, tmp_path_factory):
     path = container(tmp_path_factory.mktemp("bytes"), data.draw(st.sampled_from(sorted(ENDINGS))))
