@@ -21,7 +21,9 @@ from posekit.ops.boxes import xyxy_to_xywh
 from posekit.schema.schema import KeypointSchema
 from posekit.version import __version__
 
-MOST_CANDIDATES: Final = 1000  # the best so many anchor points enter suppression in a graph
+MOST_CANDIDATES: Final = (
+    512  # the best so many anchor points enter suppression in a graph; its time grows with the square
+)
 # A box is dropped by a kept one, which is kept because those that overlap it were dropped, and so on: chains longer
 # than this are cut. In pictures they rarely have more than five members.
 LONGEST_CHAIN: Final = 24
