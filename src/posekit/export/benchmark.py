@@ -42,6 +42,7 @@ from posekit.metrics.parts import BOX, MASK, POSE
 from posekit.metrics.tabular import Row, Tabular
 from posekit.models.contract import Model, Network
 from posekit.models.exported.open import Exported, open_exported
+from posekit.models.exported.sessions import wanted_threads
 from posekit.models.opening import open_model
 from posekit.models.shared import wait_for
 from posekit.sample import Sample
@@ -224,9 +225,9 @@ def _data_for(network: Network, settings: BenchmarkSettings) -> Iterator[tuple[B
 
 def _title(network: Network, settings: BenchmarkSettings, name: str, pictures: str, device: torch.device) -> str:
     side = settings.imgsz or network.settings.get("imgsz") or "usual size"
-    threads = os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count() or 1)
+    threads = wanted_threads() or os.cpu_count() or 1
     place = torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name()
-    counted = f"{threads} thread{'' if threads == '1' else 's'}"
+    counted = f"{threads} thread{'' if threads == 1 else 's'}"
     return f"{name}: imgsz {side}, batch {settings.batch}, {settings.precision} bits, {pictures}; {place}, {counted}"
 
 
