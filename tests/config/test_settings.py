@@ -91,8 +91,8 @@ def test_a_mode_of_this_release_is_returned():
 
 
 def test_a_mode_of_a_later_release_is_one_clear_error():
-    with pytest.raises(PosekitError, match=r"^posekit \S+ has no export mode yet; the modes of this release are "):
-        require_mode("export")
+    with pytest.raises(PosekitError, match=r"^posekit \S+ has no track mode yet; the modes of this release are "):
+        require_mode("track")
 
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
