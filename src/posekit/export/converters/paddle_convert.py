@@ -7,12 +7,16 @@ Its one argument is a JSON table: ``onnx`` and ``target``, a new folder for the 
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import onnx
 from x2paddle.convert import onnx2paddle
+from x2paddle.optimizer.optimizer import GraphOptimizer
 
 NETWORKS = ("model.json", "model.pdmodel")
 WEIGHTS = "model.pdiparams"
+# Joins what normalises a layer, and loses what two of them share.
+WRONG_PASS = "onnx_layernorm_fuse_pass"
 
 
 def without_dilations(source: str, target: str) -> None:
@@ -31,6 +35,13 @@ def main() -> None:
     """Convert as the argument says."""
     wanted = json.loads(sys.argv[1])
     without_dilations(wanted["onnx"], "source.onnx")
+    optimize = GraphOptimizer.optimize
+
+    def optimize_rightly(optimizer: GraphOptimizer, graph: Any) -> Any:
+        optimizer.passes = [one for one in optimizer.passes if one != WRONG_PASS]
+        return optimize(optimizer, graph)
+
+    GraphOptimizer.optimize = optimize_rightly
     try:
         # Without its reports about who converts what, which it would send over the network.
         onnx2paddle("source.onnx", "made", disable_feedback=True)
