@@ -1,6 +1,6 @@
 """Core ML: what a package holds, and what it computes, by an evaluator of its operations."""
 
-import sys
+import platform
 
 import numpy as np
 import pytest
@@ -105,7 +105,7 @@ def test_rf_detr_computes_what_its_graph_does(tmp_path):
     assert max(written.differences(outputs(written, images), images)) < 1e-3
 
 
-@pytest.mark.skipif(sys.platform == "darwin", reason="Core ML runs here")
+@pytest.mark.skipif(platform.system() == "Darwin", reason="Core ML runs here")
 def test_other_systems_say_that_they_cannot_run_it(pose):
     with pytest.raises(SettingError, match="Core ML files run on macOS only"):
         pose.exported.ready(PredictSettings(device="cpu"), torch.device("cpu"))

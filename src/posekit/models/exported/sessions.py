@@ -4,7 +4,7 @@ Every runtime is an optional package, imported when a file of its format is open
 """
 
 import os
-import sys
+import platform
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -277,7 +277,7 @@ class CoreMlSession:
     """Core ML, which only devices of Apple have; 32 bits are computed on the CPU, as their other parts halve them."""
 
     def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
-        if sys.platform != "darwin":
+        if platform.system() != "Darwin":
             raise SettingError("Core ML files run on macOS only: on other systems, export to another format")
         try:
             import coremltools
