@@ -201,7 +201,7 @@ FORMATS: Final = {
             packages=("onnx", "onnxslim"),
             extra="onnx",
             environment="paddle",
-            dialect=Dialect(sampling=False, ranking=False),
+            dialect=Dialect(sampling=False),
             checked=OWN_ENVIRONMENT,
         ),
         Format(
