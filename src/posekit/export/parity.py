@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from posekit.config.settings import ExportSettings, PredictSettings, ValSettings
 from posekit.data.figures import SceneSettings, make_scene
+from posekit.engine.device import select_device
 from posekit.engine.validation_run import ValidationRun, open_validation
 from posekit.engine.validator import Validator
 from posekit.errors import CheckpointError, ExportError, MissingExtraError, PosekitError, SettingError
@@ -127,7 +128,7 @@ def _opened(draft: Path, network: Network, reference: Deployed, settings: Export
     if exported.format not in SESSIONS:
         return None, "posekit does not run files of this format"
     origin = next(network.network.parameters()).device
-    device = origin if exported.format in ("engine", "torchscript") else torch.device("cpu")
+    device = {"torchscript": origin, "engine": select_device(settings.device)}.get(exported.format, torch.device("cpu"))
     try:
         session = SESSIONS[exported.format](draft, exported.facts, device)
     except (MissingExtraError, SettingError) as error:

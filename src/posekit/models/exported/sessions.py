@@ -18,6 +18,7 @@ from posekit.errors import CheckpointError, MissingExtraError, SettingError, Sha
 from posekit.log import one_line
 from posekit.models.exported.facts import Facts
 from posekit.models.exported.paddle_run import open_file as open_paddle
+from posekit.models.exported.tensorrt import TensorRtSession
 from posekit.sample import Floats
 
 if TYPE_CHECKING:
@@ -356,4 +357,5 @@ SESSIONS: Final[Mapping[str, "Callable[[Path, Facts, torch.device], Session]"]] 
     "ncnn": NcnnSession,
     "coreml": CoreMlSession,
     "paddle": PaddleSession,
+    "engine": TensorRtSession,
 }
