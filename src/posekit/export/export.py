@@ -2,9 +2,10 @@
 
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -117,10 +118,15 @@ def _converting(name: str) -> Iterator[None]:
 @contextmanager
 def _silence() -> Iterator[None]:
     """Send what converters print, by Python or not, nowhere; warnings and records of foreign loggers, too."""
+    _flush()  # what was printed before is still to be seen
     flushed = (os.dup(1), os.dup(2))
     level, handlers = logging.root.manager.disable, logging.root.handlers[:]
     try:
-        with Path(os.devnull).open("w") as nowhere, warnings.catch_warnings():
+        with ExitStack() as stack:
+            nowhere = stack.enter_context(Path(os.devnull).open("w"))
+            stack.enter_context(redirect_stdout(nowhere))  # notebooks show what Python prints by other ways
+            stack.enter_context(redirect_stderr(nowhere))
+            stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
             os.dup2(nowhere.fileno(), 1)
             os.dup2(nowhere.fileno(), 2)
@@ -132,3 +138,10 @@ def _silence() -> Iterator[None]:
             os.close(number)
         logging.disable(level)
         logging.root.handlers[:] = handlers
+
+
+def _flush() -> None:
+    """Send on what Python has kept of printed text; programs can have closed their streams, or have none."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not stream.closed:
+            stream.flush()
