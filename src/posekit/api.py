@@ -195,7 +195,7 @@ class YOLO:
         weights = Path(self.ckpt_path or self.model_name)
         if packaged_weights(weights.name) == weights or self.ckpt_path is None:
             weights = Path(weights.name)  # beside no file of the user's: into the current folder
-        run = ExportRun(network, self._settings(ExportSettings, {"batch": 1}, settings), weights)
+        run = ExportRun(network, self._settings(ExportSettings, {"batch": 1, "data": None}, settings), weights)
         call_all(self.callbacks, "on_export_start", run)
         file = str(run.write())
         call_all(self.callbacks, "on_export_end", run)

@@ -12,6 +12,7 @@ from time import perf_counter
 from posekit.config.settings import ExportSettings
 from posekit.errors import ExportError, PosekitError
 from posekit.export.formats import FORMATS
+from posekit.export.int8 import calibration_pictures
 from posekit.export.parity import check_file
 from posekit.files.writing import drafting, naming_errors
 from posekit.log import LOGGER
@@ -56,7 +57,9 @@ def export_network(network: Network, settings: ExportSettings, weights: Path) ->
         The file or folder.
 
     Raises:
-        SettingError: the format has no such setting, or the network cannot be written so.
+        SettingError: the format has no such setting, the network cannot be written so, or 8 bits lack pictures.
+        DatasetNotFoundError, DatasetError, DatasetTypeError, DatasetKeyError, SchemaError: the data set that 8 bits are
+            calibrated on cannot be used.
         MissingExtraError: the converter is not installed.
         OutputError: the file cannot be written.
         ExportError: the converter failed, or what it wrote gives other results than the network; nothing is left.
@@ -67,9 +70,11 @@ def export_network(network: Network, settings: ExportSettings, weights: Path) ->
     deployed = network.deployed(settings, form.dialect)
     deployed = replace(deployed, facts=replace(deployed.facts, model=weights.stem))
     target = weights.with_name(weights.stem + form.ending)
+    calibrates = settings.precision == 8 and "data" in form.arguments
+    pictures = calibration_pictures(network, settings, deployed.facts) if calibrates else ()
     with naming_errors(target), drafting(target) as draft:
         with _converting(form.name):
-            form.writer(deployed, settings, draft, ())
+            form.writer(deployed, settings, draft, pictures)
         write_texts(draft, deployed.facts.to_texts())
         if settings.check:
             check_file(draft, network, _reference(network, settings, form.dialect, deployed.facts), settings)
@@ -106,7 +111,7 @@ def _converting(name: str) -> Iterator[None]:
 def _silence() -> Iterator[None]:
     """Send what converters print, by Python or not, nowhere; warnings and records of foreign loggers, too."""
     flushed = (os.dup(1), os.dup(2))
-    level = logging.root.manager.disable
+    level, handlers = logging.root.manager.disable, logging.root.handlers[:]
     try:
         with Path(os.devnull).open("w") as nowhere, warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -119,3 +124,4 @@ def _silence() -> Iterator[None]:
         for number in flushed:
             os.close(number)
         logging.disable(level)
+        logging.root.handlers[:] = handlers
