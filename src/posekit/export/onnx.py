@@ -35,8 +35,16 @@ def write_onnx(deployed: Deployed, settings: ExportSettings, target: Path, pictu
         quantize_onnx(source, target, pictures)
 
 
-def trace_onnx(deployed: Deployed, target: Path, *, opset: int | None, simplify: bool) -> None:
-    """Write the graph of a network as ONNX, with all weights in the file."""
+def trace_onnx(deployed: Deployed, target: Path, *, opset: int | None, simplify: bool, dynamo: bool = True) -> None:
+    """Write the graph of a network as ONNX, with all weights in the file.
+
+    Args:
+        deployed: the network.
+        target: the file.
+        opset: set of operators; None takes that of the exporter.
+        simplify: whether nodes are joined that can be.
+        dynamo: whether the exporter of today is used; converters to other formats know the graphs of the older one.
+    """
     facts = deployed.facts
     example = torch.zeros(max(facts.batch, 2 if facts.dynamic else 1), 3, *facts.imgsz)
     shapes: Any = None
@@ -46,7 +54,7 @@ def trace_onnx(deployed: Deployed, target: Path, *, opset: int | None, simplify:
         shapes = (axes,)
     torch.onnx.export(
         deployed.module, (example,), str(target), input_names=[INPUT], output_names=list(facts.outputs),
-        opset_version=opset, dynamo=True, dynamic_shapes=shapes, external_data=False, verbose=False,
+        opset_version=opset, dynamo=dynamo, dynamic_shapes=shapes, external_data=False, verbose=False,
     )  # fmt: skip
     if simplify:
         import onnx

@@ -10,7 +10,7 @@ import numpy as np
 
 from posekit.config.settings import ExportSettings
 from posekit.errors import ExportError, SettingError
-from posekit.export.converter import CONVERTERS, interpreter, run_converter
+from posekit.export.converter import CONVERTERS, run_converter
 from posekit.export.onnx import trace_onnx
 from posekit.models.contract import Deployed
 from posekit.sample import Floats
@@ -65,7 +65,6 @@ def write_edgetpu(deployed: Deployed, settings: ExportSettings, target: Path, pi
 
 def _convert(deployed: Deployed, settings: ExportSettings, target: Path, **more: Path) -> None:
     """Write the network as ONNX beside the target, and let TensorFlow make of it what the settings say."""
-    interpreter(settings.format, settings.converter_python, REQUIREMENTS)  # before the work, not after it
     graph = target.with_name(f"{target.name}.onnx")
     trace_onnx(deployed, graph, opset=OPSET, simplify=True, dynamo=False)
     arguments = {"onnx": graph, "target": target, "format": settings.format, "outputs": list(deployed.facts.outputs)}

@@ -31,8 +31,8 @@ SAMPLES = "calibration_image_sample_data_20x128x128x3_float32.npy"
 SIMPLIFICATIONS = ["pruning", "constfold", "arithmetic", "dependency", "pruning", "constfold", "dependency"]
 
 
-def as_function(path: str, names: list[str], *, plain_groups: bool) -> tuple[Any, Any]:
-    """Return the network of an ONNX file, and the function in it from images to outputs by name."""
+def as_function(path: str, names: list[str], *, plain_groups: bool) -> Any:
+    """Return the network of an ONNX file as a concrete function from images to outputs by name."""
     np.save(SAMPLES, np.random.default_rng(0).random((20, 128, 128, 3), np.float32))
     network = onnx2tf.convert(
         input_onnx_file_path=path, not_use_onnxsim=True, disable_model_save=True, non_verbose=True,
@@ -47,11 +47,7 @@ def as_function(path: str, names: list[str], *, plain_groups: bool) -> tuple[Any
         found = found if isinstance(found, list | tuple) else [found]
         return {name: as_in_onnx(one, shapes[name], name) for name, one in zip(names, found, strict=True)}
 
-    module = tf.Module()
-    module.network = network
-    module.run = tf.function(run)
-    images = tf.TensorSpec((size[0], size[2], size[3], size[1]), tf.float32, name=INPUT)
-    return module, module.run.get_concrete_function(images)
+    return tf.function(run).get_concrete_function(tf.TensorSpec((size[0], size[2], size[3], size[1]), tf.float32))
 
 
 def as_in_onnx(value: tf.Tensor, shape: list[int], name: str) -> tf.Tensor:
@@ -67,7 +63,7 @@ def as_in_onnx(value: tf.Tensor, shape: list[int], name: str) -> tf.Tensor:
 def as_graph(function: Any, names: list[str]) -> MetaGraphDef:
     """Return a graph with the weights in it, whose nodes have the names of input and outputs."""
     frozen = convert_variables_to_constants_v2(function)
-    outputs = frozen.structured_outputs
+    outputs = dict(zip(sorted(names), frozen.outputs, strict=True))  # of dictionaries they come sorted
     with tf.Graph().as_default() as graph:
         images = tf.compat.v1.placeholder(tf.float32, frozen.inputs[0].shape, name=INPUT)
         found = tf.graph_util.import_graph_def(
@@ -75,12 +71,27 @@ def as_graph(function: Any, names: list[str]) -> MetaGraphDef:
             name="network",
         )  # fmt: skip
         named = {name: tf.identity(value, name=name) for name, value in zip(names, found, strict=True)}
-        made = MetaGraphDef(graph_def=graph.as_graph_def())
+        # What is left of the input before is dropped.
+        needed = tf.compat.v1.graph_util.extract_sub_graph(graph.as_graph_def(), names)
+        made = MetaGraphDef(graph_def=needed)
         tensors = {name: tf.compat.v1.saved_model.build_tensor_info(value) for name, value in named.items()}
         given = {INPUT: tf.compat.v1.saved_model.build_tensor_info(images)}
         signature = tf.compat.v1.saved_model.build_signature_def(given, tensors, "predict")
         made.signature_def["serving_default"].CopyFrom(signature)
     return made
+
+
+def as_module(graph: MetaGraphDef, names: list[str]) -> tf.Module:
+    """Return a graph as a module with the function `run`."""
+
+    def run(images: tf.Tensor) -> dict[str, tf.Tensor]:
+        given, wanted = {INPUT: images}, [f"{name}:0" for name in names]
+        return dict(zip(names, tf.graph_util.import_graph_def(graph.graph_def, given, wanted, name=""), strict=True))
+
+    shape = graph.signature_def["serving_default"].inputs[INPUT].tensor_shape
+    module = tf.Module()
+    module.run = tf.function(run, [tf.TensorSpec(tf.TensorShape(shape), tf.float32, name=INPUT)])
+    return module
 
 
 def write_tfjs(graph: MetaGraphDef, folder: Path) -> None:
@@ -113,9 +124,9 @@ def write_tfjs(graph: MetaGraphDef, folder: Path) -> None:
     (folder / "model.json").write_text(json.dumps(model))
 
 
-def whole_numbers(module: Any, function: Any, pictures: str) -> bytes:
+def whole_numbers(module: tf.Module, pictures: str) -> bytes:
     """Return a LiteRT file that computes in 8 bits from input to outputs, calibrated on pictures (N, H, W, 3)."""
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([module.run.get_concrete_function()], module)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: ([picture[None]] for picture in np.load(pictures))
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
@@ -127,15 +138,16 @@ def main() -> None:
     """Convert as the argument says."""
     wanted = json.loads(sys.argv[1])
     target, names, form = Path(wanted["target"]), wanted["outputs"], wanted["format"]
-    module, function = as_function(wanted["onnx"], names, plain_groups=form == "tfjs")
+    graph = as_graph(as_function(wanted["onnx"], names, plain_groups=form == "tfjs"), names)
     if form == "saved_model":
-        tf.saved_model.save(module, str(target), signatures=function)
+        module = as_module(graph, names)
+        tf.saved_model.save(module, str(target), signatures=module.run)
     elif form == "pb":
-        target.write_bytes(as_graph(function, names).graph_def.SerializeToString())
+        target.write_bytes(graph.graph_def.SerializeToString())
     elif form == "tfjs":
-        write_tfjs(as_graph(function, names), target)
+        write_tfjs(graph, target)
     else:
-        target.write_bytes(whole_numbers(module, function, wanted["pictures"]))
+        target.write_bytes(whole_numbers(as_module(graph, names), wanted["pictures"]))
 
 
 if __name__ == "__main__":

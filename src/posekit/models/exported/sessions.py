@@ -3,16 +3,23 @@
 Every runtime is an optional package, imported when a file of its format is opened.
 """
 
+import json
 import os
+import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from subprocess import PIPE, Popen
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posekit.errors import CheckpointError, MissingExtraError, SettingError, ShapeError
 from posekit.log import one_line
+from posekit.models.exported import tensorflow_run
 from posekit.models.exported.facts import Facts
 from posekit.sample import Floats
 
@@ -173,6 +180,91 @@ class LiteRtSession:
         return [_as_floats(self._interpreter.get_tensor(output["index"]), output) for output in self._outputs]
 
 
+class OutsideRun:
+    """A file that another interpreter runs, in one process for as long as this object lives.
+
+    Args:
+        path: of the file or folder.
+        python: the interpreter.
+        script: which it runs, and which talks as `posekit.models.exported.tensorflow_run` does.
+    """
+
+    def __init__(self, path: Path, python: str, script: Path) -> None:
+        self._path, self._python = path, python
+        self._errors = TemporaryFile()  # noqa: SIM115  # closed with this object
+        inherited = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
+        quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+        try:
+            self._process = Popen(
+                [python, "-I", str(script), str(path.absolute())], env=inherited | quiet,
+                stdin=PIPE, stdout=PIPE, stderr=self._errors,
+            )  # fmt: skip
+        except OSError as error:
+            raise SettingError(f"{python} cannot be started ({error.strerror}): name an interpreter") from error
+        weakref.finalize(self, _end, self._process, self._errors)
+        self._answer()
+
+    def run(self, images: Floats) -> dict[str, NDArray[Any]]:
+        """Return the outputs by name, for images (B, 3, H, W) in [0, 1]."""
+        given, answers = cast(BinaryIO, self._process.stdin), cast(BinaryIO, self._process.stdout)
+        try:
+            tensorflow_run.write_array(given, images)
+        except OSError:
+            self._answer()
+        return {name: cast(Floats, tensorflow_run.read_array(answers)) for name in json.loads(self._answer())}
+
+    def _answer(self) -> bytes:
+        """Return the next line of the process; where it has ended, raise the last line that it complained in."""
+        line: bytes = cast(BinaryIO, self._process.stdout).readline()
+        if not line:
+            self._errors.seek(0)
+            lines = [text.strip() for text in self._errors.read().decode(errors="replace").splitlines() if text.strip()]
+            reason = lines[-1][:300] if lines else "it says nothing"
+            raise CheckpointError(f"{self._path} cannot be run by {self._python}: {reason}")
+        return line
+
+
+def _end(process: "Popen[bytes]", errors: IO[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout, errors):
+        if stream is not None:
+            with suppress(OSError):  # what is still buffered for a process that is gone
+                stream.close()
+
+
+class TensorFlowSession:
+    """A SavedModel or a GraphDef, run by TensorFlow, which may be another interpreter's.
+
+    Args:
+        path, facts, device: as for all.
+        python: an interpreter that has TensorFlow, used where posekit's has not; None takes the variable
+            ``POSEKIT_TENSORFLOW_PYTHON``.
+    """
+
+    def __init__(self, path: Path, facts: Facts, device: "torch.device", python: str | None = None) -> None:
+        if device.type != "cpu":
+            raise SettingError(f"device={device}: TensorFlow files run on the CPU here: predict with device=cpu")
+        python = python or os.environ.get("POSEKIT_TENSORFLOW_PYTHON")
+        self._names = facts.outputs
+        if find_spec("tensorflow") is not None:
+            try:
+                self._run = tensorflow_run.open_file(path)
+            except Exception as error:  # TensorFlow raises classes of many kinds
+                raise CheckpointError(f"{path} cannot be opened by TensorFlow: {one_line(error, 200)}") from error
+            self.provider = "TensorFlow (CPU)"
+        elif python:
+            self._run = OutsideRun(path, str(Path(python).expanduser()), Path(tensorflow_run.__file__)).run
+            self.provider = f"TensorFlow (CPU, by {python})"
+        else:
+            raise MissingExtraError("TensorFlow files", "tensorflow", "tensorflow")
+
+    def run(self, images: Floats) -> list[NDArray[Any]]:
+        """See `Session`."""
+        found = self._run(images)
+        return [found[name].astype(np.float32, copy=False) for name in in_order(found, self._names)]
+
+
 def in_order(found: Collection[str], names: Sequence[str]) -> list[str]:
     """Return the names of outputs that a runtime gives in no order, in that of a file's facts.
 
@@ -268,11 +360,31 @@ class NcnnSession:
         return outputs
 
 
+def start_session(form: str, path: Path, facts: Facts, device: "torch.device", python: str | None = None) -> Session:
+    """Return a file, loaded by the runtime of its format.
+
+    Args:
+        form: the format, one of `SESSIONS`.
+        path, facts, device: the file, what it says of itself, and where to compute.
+        python: an interpreter that has the runtime, for formats whose runtime posekit's may lack.
+
+    Raises:
+        MissingExtraError: the runtime is not installed; the message names the extra that brings it.
+        CheckpointError: the runtime does not take the file.
+        SettingError: the runtime cannot use the device.
+    """
+    if SESSIONS[form] is TensorFlowSession:
+        return TensorFlowSession(path, facts, device, python)
+    return SESSIONS[form](path, facts, device)
+
+
 # Format -> its session; formats of one runtime share one.
 SESSIONS: Final[Mapping[str, "Callable[[Path, Facts, torch.device], Session]"]] = {
     "torchscript": TorchScriptSession,
     "onnx": OnnxSession,
     "openvino": OpenVinoSession,
     "tflite": LiteRtSession,
+    "saved_model": TensorFlowSession,
+    "pb": TensorFlowSession,
     "ncnn": NcnnSession,
 }
