@@ -310,14 +310,14 @@ def test_unknown_attributes_come_from_the_network(pose_model):
         _ = pose_model.strydes
 
 
-@pytest.mark.parametrize("name", ["track", "export", "benchmark", "tune"])
+@pytest.mark.parametrize("name", ["track", "tune"])
 def test_what_later_releases_bring_is_one_clear_error(pose_model, name):
     assert not hasattr(pose_model, name)
     for kind in (PosekitError, NotImplementedError, AttributeError):
         with pytest.raises(kind, match=f"has no {name} mode yet; the modes of this release are"):
             getattr(pose_model, name)()
     with pytest.raises(NotInThisReleaseError):
-        pose_model.export(format="onnx")
+        pose_model.track("street.mp4")
 
 
 def test_attributes_that_code_asks_for_are_there(pose_model):

@@ -24,7 +24,8 @@ RANKS = (
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 MAX_FILE_LINES, MAX_FUNCTION_LINES = 700, 100
 SMALL_FILE_LINES = 120
-MOST_FILES, MOST_LINES = 230, 41_000
+# The rooms for exported files and for export came to the 230 files and 41,000 lines of the house before them.
+MOST_FILES, MOST_LINES = 260, 46_500
 # First words that several files of a folder share, because they are parts of one thing of the field, with its name.
 SHARED_WORDS: dict[str, str] = {
     "engine/training_*": "what is made ready before the loop of trainer.py",

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from posekit.config.commands import MODES, TASKS, not_yet
 from posekit.config.kinds import settings_of
 from posekit.config.read import AnySettings, build, current_names, resolve
-from posekit.config.settings import ExportSettings, PredictSettings, TrainSettings, ValSettings
+from posekit.config.settings import BenchmarkSettings, ExportSettings, PredictSettings, TrainSettings, ValSettings
 from posekit.engine.callbacks import Callback, call_all, check_event
 from posekit.errors import SettingError, UnknownAttributeError
 from posekit.log import LOGGER, ensure_console
@@ -21,6 +21,7 @@ from posekit.log import LOGGER, ensure_console
 if TYPE_CHECKING:
     from posekit.engine.predictor import Predictor
     from posekit.engine.validator import Validator
+    from posekit.export.benchmark import Benchmark
     from posekit.metrics.report import Metrics
     from posekit.models.contract import Network
     from posekit.models.opening import OpenModel
@@ -200,6 +201,31 @@ class YOLO:
         file = str(run.write())
         call_all(self.callbacks, "on_export_end", run)
         return file
+
+    def benchmark(self, **settings: Any) -> "Benchmark":
+        """Export the network in all formats, and measure how fast and how exact each file is beside PyTorch.
+
+        Args:
+            **settings: see `BenchmarkSettings`; ``format`` names one or several, ``data`` the labelled pictures,
+                ``verbose=0.3`` demands an accuracy above that of each.
+
+        Returns:
+            The table: `rows`, `to_df()`, `to_csv()`; printing it shows it. A format that cannot be measured has a row
+            that says why.
+
+        Raises:
+            UnknownSettingError, SettingTypeError, SettingError: a setting is wrong.
+            DatasetNotFoundError, DatasetError, DatasetTypeError, DatasetKeyError, SchemaError: the data set is.
+            BenchmarkError: a format is less accurate than demanded.
+        """
+        from posekit.engine.validation_run import find_remembered
+        from posekit.export.benchmark import run_benchmark
+
+        network = self._network("benchmark")
+        checked = self._settings(BenchmarkSettings, {"batch": 1, "data": None}, settings)
+        if checked.data is None:
+            checked = replace(checked, data=find_remembered(self.overrides.get("data")))
+        return run_benchmark(network, checked, Path(self.ckpt_path or self.model_name).stem)
 
     def embed(self, source: Any = None, **settings: Any) -> list[Tensor]:
         """Return one feature vector (C,) per picture, by default of the last layer before the head."""

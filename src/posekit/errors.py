@@ -128,6 +128,10 @@ class ExportedModelError(PosekitError, TypeError):
     """An exported file is asked for what only a network in PyTorch can do."""
 
 
+class BenchmarkError(PosekitError, AssertionError):
+    """A format is less accurate than a benchmark demands; callers catch it as `AssertionError`."""
+
+
 class TrainingError(PosekitError, RuntimeError):
     """A training cannot go on: its numbers have become useless, or its memory does not suffice."""
 

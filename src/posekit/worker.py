@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from posekit.api import YOLO
+from posekit.config.settings import BenchmarkSettings
 from posekit.engine.distributed import rank
 from posekit.engine.launch import ANSWER, FAILURE, JOB, PROGRESS, Exchange, Failure, Job, model_path
 from posekit.engine.trainer import Trainer, TrainingProgress
+from posekit.export.benchmark import measure_format
 from posekit.log import LOGGER, show_log
 from posekit.metrics.report import Metrics
+from posekit.metrics.tabular import Row
 from posekit.models.opening import open_model
 from posekit.tasks import TRAINERS
 
@@ -47,7 +50,7 @@ def _status_of_job(exchange: Exchange) -> int:
     return 0
 
 
-def _do(job: Job, exchange: Exchange) -> Metrics:
+def _do(job: Job, exchange: Exchange) -> Any:
     LOGGER.setLevel(job.log_level)
     return MODES[job.mode](job, exchange)
 
@@ -70,7 +73,15 @@ def _validate(job: Job, exchange: Exchange) -> Metrics:
     return YOLO(model_path(exchange)).val(**job.settings)
 
 
-MODES: dict[str, Callable[[Job, Exchange], Metrics]] = {"train": _train, "val": _validate}
+def _benchmark(job: Job, exchange: Exchange) -> Row:
+    asked = job.settings
+    settings, target = BenchmarkSettings(**asked["settings"]), asked["target"]
+    return measure_format(
+        asked["name"], settings, model_path(exchange), target, lambda row: exchange.put(PROGRESS, row)
+    )
+
+
+MODES: dict[str, Callable[[Job, Exchange], Any]] = {"train": _train, "val": _validate, "benchmark": _benchmark}
 
 
 def _end_with_starter(folder: str) -> None:

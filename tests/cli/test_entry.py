@@ -32,7 +32,7 @@ def error_lines(done):
         (["pose", "track", "source=clip.mp4"], 1, "has no track mode yet; the modes of this release are"),
         (["tune"], 2, "not a known word"),
         (["multitask", "predict"], 1, "nobody publishes weights for multitask: train model=yolov8n-multitask.yaml"),
-        (["export", "format=onnx"], 1, "has no export mode yet"),
+        (["export", "format=onnx"], 2, "export needs model=FILE"),
     ],
 )
 def test_an_error_is_one_line_with_a_status_and_no_traceback(command, words, status, text):
@@ -53,7 +53,7 @@ def test_a_traceback_is_shown_on_demand(command, words, variables):
 
 
 def test_an_empty_debug_variable_means_no_traceback(command):
-    assert "Traceback" not in command("export", POSEKIT_DEBUG="").stderr
+    assert "Traceback" not in command("export", "format=onnx", POSEKIT_DEBUG="").stderr
 
 
 def test_a_missing_mode_is_predict_with_a_warning_that_lists_the_modes(command):

@@ -91,8 +91,8 @@ def test_a_mode_of_this_release_is_returned():
 
 
 def test_a_mode_of_a_later_release_is_one_clear_error():
-    with pytest.raises(PosekitError, match=r"^posekit \S+ has no export mode yet; the modes of this release are "):
-        require_mode("export")
+    with pytest.raises(PosekitError, match=r"^posekit \S+ has no track mode yet; the modes of this release are "):
+        require_mode("track")
 
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
@@ -115,7 +115,7 @@ def test_every_setting_has_one_row():
 
 def test_a_default_that_depends_on_the_mode_is_shown_for_each():
     line = next(line for line in markdown_table().splitlines() if line.startswith("| `conf`"))
-    assert "0.001 (predict: 0.25; track: 0.1)" in line
+    assert "0.25 (val: 0.001; track: 0.1)" in line
 
 
 def test_a_mode_lists_its_settings_with_their_defaults():

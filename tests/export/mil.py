@@ -71,9 +71,7 @@ def conv(i):
     bias = i.bias if i.has("bias") else None
     convolve = (F.conv1d, F.conv2d, F.conv3d)[sides - 1]
     ones = [1] * sides
-    return convolve(
-        x, i.weight, bias, i.value("strides", ones), 0, i.value("dilations", ones), i.value("groups", 1)
-    )
+    return convolve(x, i.weight, bias, i.value("strides", ones), 0, i.value("dilations", ones), i.value("groups", 1))
 
 
 def conv_transpose(i):
@@ -167,7 +165,9 @@ OPERATIONS = {
     "conv_transpose": conv_transpose,
     "equal": lambda i: i.x == i.y,
     "exp": lambda i: i.x.exp(),
-    "expand_dims": lambda i: i.x[tuple(None if a in i.value("axes") else slice(None) for a in range(i.x.ndim + len(i.value("axes"))))],
+    "expand_dims": lambda i: i.x[
+        tuple(None if a in i.value("axes") else slice(None) for a in range(i.x.ndim + len(i.value("axes"))))
+    ],
     "floor": lambda i: i.x.floor(),
     "gather_along_axis": lambda i: i.x.gather(i.value("axis"), i.indices.long()),
     "gelu": gelu,
@@ -198,5 +198,7 @@ OPERATIONS = {
     "tile": lambda i: i.x.repeat(i.value("reps")),
     "topk": topk,
     "transpose": lambda i: i.x.permute(i.value("perm")),
-    "upsample_nearest_neighbor": lambda i: F.interpolate(i.x, scale_factor=(i.value("scale_factor_height"), i.value("scale_factor_width"))),
+    "upsample_nearest_neighbor": lambda i: F.interpolate(
+        i.x, scale_factor=(i.value("scale_factor_height"), i.value("scale_factor_width"))
+    ),
 }

@@ -81,7 +81,7 @@ def test_the_edge_tpu_takes_a_compiler_and_eight_bits(tmp_path, monkeypatch):
     write = FORMATS["edgetpu"].writer
     deployed = small_model().deployed(ExportSettings(imgsz=64), FORMATS["edgetpu"].dialect)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SettingError, match="edgetpu_compiler, which is not on PATH: .*https://coral.ai"):
+    with pytest.raises(SettingError, match=r"edgetpu_compiler, which is not on PATH: .*https://coral\.ai"):
         write(deployed, ExportSettings(format="edgetpu", precision=8), tmp_path / "a_edgetpu.tflite", ())
     program(tmp_path / "edgetpu_compiler", "exit 0")
     with pytest.raises(SettingError, match="pass int8=True"):

@@ -22,10 +22,12 @@ from posekit.config.commands import (
     FiguresSettings,
     MergeWeightsSettings,
     NoSettings,
+    TritonSettings,
 )
 from posekit.config.kinds import Settings
 from posekit.config.read import build, resolve
 from posekit.config.settings import (
+    BenchmarkSettings,
     ConvertSettings,
     ExportSettings,
     MergeSettings,
@@ -138,6 +140,12 @@ def run_export(command: Command) -> None:
     say_answer(model.export(**given))
 
 
+def run_benchmark(command: Command) -> None:
+    """Measure a model in all formats and print the table, row by row."""
+    model, given = _opened(command, BenchmarkSettings)
+    model.benchmark(**given)
+
+
 def run_check(command: Command) -> None:
     """Check a data set, print what was noticed, and write the report."""
     settings = build(CheckSettings, command.values)
@@ -235,6 +243,19 @@ def run_merge_weights(command: Command) -> None:
     )
     save_checkpoint(settings.out, merged.contents(settings.out))
     say_answer(f"{settings.out} written; it is a start for training, not a finished network")
+
+
+def run_triton(command: Command) -> None:
+    """Write an exported file as a model of the Triton server."""
+    settings = build(TritonSettings, command.values)
+    if command.settings.model is None:
+        raise UnknownSettingError("triton needs model=FILE, an exported file such as model=yolo11n-pose.onnx")
+    from posekit.export.triton import write_triton_model
+
+    folder = write_triton_model(command.settings.model, settings.out, settings.batch)
+    say_answer(
+        f"{folder} written; Triton serves it with: tritonserver --model-repository={Path(settings.out).resolve()}"
+    )
 
 
 def show_help(command: Command) -> None:
@@ -392,7 +413,13 @@ def write_figures(command: Command) -> None:
     say_answer(f"{settings.train} training and {settings.val} validation pictures written to {settings.out}")
 
 
-MODE_HANDLERS: Final = {"train": run_train, "predict": run_predict, "val": run_val, "export": run_export}
+MODE_HANDLERS: Final = {
+    "train": run_train,
+    "predict": run_predict,
+    "val": run_val,
+    "export": run_export,
+    "benchmark": run_benchmark,
+}
 
 
 @dataclass(frozen=True)
@@ -438,5 +465,10 @@ SPECIALS: Final = {
         run_merge_weights,
         "put a pose and a segment network together: kpt=FILE seg=FILE out=FILE [body=pose or segment]",
         MergeWeightsSettings,
+    ),
+    "triton": Special(
+        run_triton,
+        "write an exported file as a model of the Triton server: model=FILE out=FOLDER [batch=]",
+        TritonSettings,
     ),
 }

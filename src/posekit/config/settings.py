@@ -4,6 +4,7 @@ from dataclasses import MISSING, dataclass
 from typing import Any, ClassVar, Literal
 
 from posekit.config.kinds import (
+    LARGEST_SIDE,
     BatchSize,
     Choice,
     Device,
@@ -303,32 +304,45 @@ class ExportSettings(RunSettings):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class BenchmarkSettings(RunSettings):
-    """What `benchmark` takes."""
-
-    command: ClassVar[str] = "benchmark"
-
-    batch: int = again(RunSettings, "batch", default=1, kind=Whole(1))
-    data: str | None = again(DataSettings, "data", default=None)
-    format: str | None = again(ExportSettings, "format", default=None, kind=Optionally(Choice(FORMATS)))
-    verbose: bool | float = again(  # type: ignore[assignment]  # wider here: a number is a pass mark
-        RunSettings, "verbose", default=True, kind=Either(Flag(), Number(0, 1))
-    )
-
-
 class NameList(Kind):
     """Names: a list, or one text with commas between them, with brackets around it or not."""
 
     expected = "a list of names, such as [nose,left_eye,right_eye]"
 
-    def _read(self, key: str, value: Any) -> tuple[str, ...]:
+    def _read(self, key: str, value: Any) -> tuple[str, ...] | None:
         if isinstance(value, str):
             value = value.strip().removeprefix("[").removesuffix("]").split(",")
         if not isinstance(value, list | tuple) or any(isinstance(name, list | dict | tuple) for name in value):
             wrong_type(key, value, self)
         names = tuple(str(name).strip().strip("\"'") for name in value)
         return names if names and all(names) else out_of_range(key, list(value), self)
+
+
+class FormatList(NameList):
+    """Formats: a list, or one text with commas between them; an empty text means all, as None does."""
+
+    expected = "formats as for export, with commas between them"
+
+    def _read(self, key: str, value: Any) -> tuple[str, ...] | None:
+        if value == "":
+            return None
+        return tuple(str(Choice(FORMATS).read(key, name)) for name in super()._read(key, value) or ())
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkSettings(RunSettings):
+    """What `benchmark` takes."""
+
+    command: ClassVar[str] = "benchmark"
+
+    imgsz: int | None = again(RunSettings, "imgsz", default=None, kind=Optionally(Whole(1, LARGEST_SIDE)))
+    batch: int = again(RunSettings, "batch", default=1, kind=Whole(1))
+    data: str | None = again(DataSettings, "data", default=None)
+    format: tuple[str, ...] | None = again(ExportSettings, "format", default=None, kind=Optionally(FormatList()))
+    converter_python: str | None = again(ExportSettings, "converter_python", default=None)
+    verbose: bool | float = again(  # type: ignore[assignment]  # wider here: a number is a pass mark
+        RunSettings, "verbose", default=True, kind=Either(Flag(), Number(0, 1))
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -90,7 +90,8 @@ def raise_failure(statuses: Sequence[int | None], failures: Mapping[int, Failure
         if status and rank not in failures:
             how = f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
             hint = "; is the memory of the machine full?" if "SIGKILL" in how else ""
-            raise ProcessError(f"process {rank + 1} of {len(statuses)} was ended {how}, and the others with it{hint}")
+            others = ", and the others with it" if len(statuses) > 1 else ""
+            raise ProcessError(f"{_called(rank, len(statuses))} was ended {how}{others}{hint}")
     told = {rank: failure for rank, failure in failures.items() if statuses[rank]}
     if told:
         rank = min(told, key=lambda each: told[each].moment)
@@ -101,7 +102,11 @@ def _same_error(failure: Failure, rank: int, count: int) -> PosekitError:
     kind = vars(errors).get(failure.kind)
     if isinstance(kind, type) and issubclass(kind, PosekitError):
         return kind.__new__(kind, failure.message)  # not every class takes a message
-    return ProcessError(f"process {rank + 1} of {count} failed: {failure.kind}: {failure.message}")
+    return ProcessError(f"{_called(rank, count)} failed: {failure.kind}: {failure.message}")
+
+
+def _called(rank: int, count: int) -> str:
+    return f"process {rank + 1} of {count}" if count > 1 else "the process"
 
 
 def run_together(entry: str, words: Sequence[str], count: int) -> tuple[int | None, ...]:
@@ -193,8 +198,8 @@ def _end(processes: "Sequence[subprocess.Popen[bytes]]") -> None:
 class Job:
     """What several processes are to do: train or val, with all settings of that mode as plain values by name.
 
-    `trained` says whether the weights of the model are worth starting a training from, `log_level` which messages the
-    first process shows.
+    One process alone does a benchmark of one format. `trained` says whether the weights of the model are worth starting
+    a training from, `log_level` which messages the first process shows.
     """
 
     mode: str
@@ -228,7 +233,8 @@ def run_job(
         ProcessError: a process was ended, or failed for a reason that posekit does not know.
         And what the processes raise.
     """
-    LOGGER.info("starting %d processes, on %s", len(devices), ", ".join(devices))
+    if len(devices) > 1:
+        LOGGER.info("starting %d processes, on %s", len(devices), ", ".join(devices))
     with tempfile.TemporaryDirectory(prefix="posekit-") as folder:
         exchange = Exchange(Path(folder))
         save_checkpoint(model_path(exchange), model)

@@ -54,7 +54,7 @@ class Limits:
 
 LIMITS: Final = {
     32: Limits(pixels=0.5, scores=0.01, masks=0.01, moved=0.02, overlap=0.01, lost=0, ap=0.003),
-    16: Limits(pixels=2, scores=0.03, masks=0.05, moved=0.2, overlap=0.03, lost=0, ap=0.003),
+    16: Limits(pixels=2, scores=0.03, masks=0.05, moved=0.5, overlap=0.03, lost=0, ap=0.003),
     # Eight bits are judged by what they find: single values of a good file may be far off.
     8: Limits(pixels=inf, scores=inf, masks=inf, moved=inf, overlap=inf, lost=0.5, ap=0.02),
 }
@@ -163,9 +163,9 @@ class Differences:
             least: how many predictions are compared where fewer are confident.
         """
         first, second = (self._of_queries(values, size) for values in (own, other))
-        far_box = (second.boxes - first.boxes).abs().amax(1) > FAR * self.limits.pixels
-        far_logit = (other["labels"] - own["labels"]).abs().amax(1) > FAR * self.limits.scores
-        moved = (far_box & far_logit).nonzero()[:, 0].tolist()
+        boxes = (second.boxes - first.boxes).abs().amax(1)
+        logits = (other["labels"] - own["labels"]).abs().amax(1)
+        moved = ((boxes > FAR * self.limits.pixels) & (logits > FAR * self.limits.scores)).nonzero()[:, 0].tolist()
         self.ranks += len(first)
         self.moved += len(moved)
         if not moved:
@@ -173,6 +173,8 @@ class Differences:
             self._same(first.take(chosen), second.take(chosen), with_scores=True)
         elif self.moved > max(self.limits.moved * self.ranks, FEW_MOVED):
             raise ExportError(f"{len(moved)} of {len(first)} queries are far off, the first of them query {moved[0]}")
+        else:
+            self._note("boxes", boxes.median()[None], lambda at: "the middle one of the boxes of all queries")
 
     def rows(self, own: Rows, other: Rows, least: int) -> None:
         """Compare what was chosen in the graph, best first.

@@ -3,7 +3,7 @@
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from time import perf_counter
 
 from posekit.config.settings import ExportSettings
 from posekit.errors import ExportError, PosekitError
+from posekit.export.differences import Differences
 from posekit.export.formats import FORMATS
 from posekit.export.int8 import calibration_pictures
 from posekit.export.parity import check_file
@@ -45,13 +46,19 @@ class ExportRun:
         return self.file
 
 
-def export_network(network: Network, settings: ExportSettings, weights: Path) -> Path:
+def export_network(
+    network: Network,
+    settings: ExportSettings,
+    weights: Path,
+    tell: Callable[[Differences | None], None] = lambda differences: None,
+) -> Path:
     """Write a network in the format of the settings, beside its weights; what was there is replaced.
 
     Args:
         network: which stays as it is.
         settings: format and what it takes.
         weights: file of the network; its stem names what is written.
+        tell: gets what the check has found, where there was one.
 
     Returns:
         The file or folder.
@@ -77,7 +84,7 @@ def export_network(network: Network, settings: ExportSettings, weights: Path) ->
             form.writer(deployed, settings, draft, pictures)
         write_texts(draft, deployed.facts.to_texts())
         if settings.check:
-            check_file(draft, network, _reference(network, settings, form.dialect, deployed.facts), settings)
+            tell(check_file(draft, network, _reference(network, settings, form.dialect, deployed.facts), settings))
     LOGGER.info("%s (%.1f MB) written in %.1f s", target, size_of(target) / MEGABYTE, perf_counter() - start)
     return target
 

@@ -19,6 +19,7 @@ WEIGHTED: Final = ("Conv", "ConvTranspose", "MatMul", "Gemm")
 # Layers in a row at each end that stay in 32 bits, as errors there go straight into coordinates; the two at the
 # input are small. Of the 0.012 that keypoint AP lost without, this gives back 0.01, for a tenth of the speed.
 ENDS: Final = 2
+DYNAMO_OPSET: Final = 18  # the first that the exporter of today writes
 LEAST_OPSET: Final = 13  # the first with scales per channel
 
 
@@ -44,17 +45,22 @@ def trace_onnx(deployed: Deployed, target: Path, *, opset: int | None, simplify:
         opset: set of operators; None takes that of the exporter.
         simplify: whether nodes are joined that can be.
         dynamo: whether the exporter of today is used; converters to other formats know the graphs of the older one.
+            It serves sets of operators before 18, too, which the one of today does not write.
     """
     facts = deployed.facts
     example = torch.zeros(max(facts.batch, 2 if facts.dynamic else 1), 3, *facts.imgsz)
-    shapes: Any = None
-    if facts.dynamic:
-        batch = torch.export.Dim.DYNAMIC
-        axes = {0: batch, 2: batch, 3: batch} if facts.any_size else {0: batch}
-        shapes = (axes,)
+    options: dict[str, Any] = {"dynamo": dynamo and (opset is None or opset >= DYNAMO_OPSET)}
+    if options["dynamo"]:
+        options |= {"external_data": False, "verbose": False}
+    if facts.dynamic and options["dynamo"]:
+        free = torch.export.Dim.DYNAMIC
+        options["dynamic_shapes"] = ({0: free, 2: free, 3: free} if facts.any_size else {0: free},)
+    elif facts.dynamic:
+        sides = {2: "height", 3: "width"} if facts.any_size else {}
+        options["dynamic_axes"] = {INPUT: {0: "batch"} | sides} | {name: {0: "batch"} for name in facts.outputs}
     torch.onnx.export(
         deployed.module, (example,), str(target), input_names=[INPUT], output_names=list(facts.outputs),
-        opset_version=opset, dynamo=dynamo, dynamic_shapes=shapes, external_data=False, verbose=False,
+        opset_version=opset, **options,
     )  # fmt: skip
     if simplify:
         import onnx

@@ -65,7 +65,7 @@ class Pair:
     settings: PredictSettings
 
 
-def check_file(draft: Path, network: Network, reference: Deployed, settings: ExportSettings) -> None:
+def check_file(draft: Path, network: Network, reference: Deployed, settings: ExportSettings) -> Differences | None:
     """Compare a file with the network that it was made of, and say in one line how far they agree.
 
     Args:
@@ -73,6 +73,9 @@ def check_file(draft: Path, network: Network, reference: Deployed, settings: Exp
         network: which stays as it is.
         reference: the network for a file of the same format, in 32 bits.
         settings: of the export.
+
+    Returns:
+        What they differ by; None where the file cannot be run here.
 
     Raises:
         ExportError: they do not agree; the message says where.
@@ -82,7 +85,7 @@ def check_file(draft: Path, network: Network, reference: Deployed, settings: Exp
         pair, reason = _opened(draft, network, reference, settings)
     if pair is None:
         LOGGER.warning("%s: written unchecked: %s", name, reason)
-        return
+        return None
     facts = pair.file.facts
     run = None if settings.data is None else _validation(settings.data, pair)
     samples = [*drawn_pictures(), *([] if run is None else _labelled_pictures(run))]
@@ -94,6 +97,7 @@ def check_file(draft: Path, network: Network, reference: Deployed, settings: Exp
     if run is not None:
         with _telling(name):
             _compare_precision(name, pair, run)
+    return differences
 
 
 def drawn_pictures() -> list[Sample]:

@@ -1,8 +1,8 @@
 """What a format can hold (`Dialect`), and what a file says of itself (`Facts`), in the one form of every format."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from posekit.config.commands import TASKS
@@ -17,6 +17,7 @@ PlacingName = Literal["letterbox", "stretch"]
 
 # The key that holds everything, as JSON; what stands beside it is for other programs.
 RECORD: Final = "posekit"
+LARGEST_SIDE: Final = 1_000_000  # pixels
 DESCRIPTION: Final = "See https://posekit.readthedocs.io: the page on export says what inputs and outputs mean"
 
 
@@ -99,7 +100,9 @@ class Facts:
         plain = self.to_plain()
         shown = {key: value for key, value in plain.items() if value is not None and key != "schema"}
         shown |= {key: value for key, value in (plain["schema"] or {}).items() if value is not None}
-        texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in shown.items()}
+        texts = {
+            key: _encodable(value) if isinstance(value, str) else json.dumps(value) for key, value in shown.items()
+        }
         texts["names"] = repr(self.names)
         texts["description"] = DESCRIPTION
         return texts | {RECORD: json.dumps(plain)}
@@ -111,6 +114,11 @@ class Facts:
         plain["names"] = {str(index): name for index, name in self.names.items()}
         plain["schema"] = self.schema.to_dict() if self.schema else None
         return plain
+
+
+def _encodable(text: str) -> str:
+    """Return a text as UTF-8 can hold it: names of files can have bytes that are none."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def of_texts(texts: Mapping[str, str], path: str) -> Facts | None:
@@ -137,20 +145,7 @@ def of_plain(plain: Any, path: str) -> Facts:
     if not isinstance(plain, dict):
         raise CheckpointError(f"{path}: what the file says of itself is no table of facts: export it again")
     values = {field.name: plain[field.name] for field in fields(Facts) if field.name in plain}
-    optional = {
-        "batch",
-        "dynamic",
-        "precision",
-        "masks",
-        "conf",
-        "iou",
-        "max_det",
-        "slots",
-        "license",
-        "model",
-        "version",
-    }
-    missing = [field.name for field in fields(Facts) if field.name not in values and field.name not in optional]
+    missing = [field.name for field in fields(Facts) if field.name not in values and field.default is MISSING]
     if missing:
         raise CheckpointError(f"{path}: the file does not say {', '.join(missing)}, which running it takes")
     try:
@@ -165,7 +160,7 @@ def of_plain(plain: Any, path: str) -> Facts:
                 "slots": None if values.get("slots") is None else tuple(map(int, values["slots"])),
             }
         )
-    except (SchemaError, KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (SchemaError, LookupError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise CheckpointError(f"{path}: what the file says of itself makes no sense ({error})") from error
     return _checked(made, path)
 
@@ -182,6 +177,45 @@ def _checked(facts: Facts, path: str) -> Facts:
     for key, allowed in choices.items():
         if getattr(facts, key) not in allowed:
             raise CheckpointError(f"{path}: the file says {key}={getattr(facts, key)!r}, which is none of {allowed}")
-    if facts.stride < 1 or min(facts.imgsz) < 1 or facts.batch < 1 or not facts.outputs:
-        raise CheckpointError(f"{path}: stride, input size, batch or outputs that the file states make no sense")
+    for key, is_right in _KINDS.items():
+        if not is_right(value := getattr(facts, key)):
+            raise CheckpointError(f"{path}: the file says {key}={value!r}, which makes no sense")
+    wanted = _outputs_of(facts)
+    if not wanted <= set(facts.outputs):
+        raise CheckpointError(f"{path}: the file names the outputs {list(facts.outputs)}, not {sorted(wanted)}")
     return facts
+
+
+def _outputs_of(facts: Facts) -> set[str]:
+    """Return the outputs that are found by name."""
+    if facts.layout == "queries":
+        return {"dets", "labels"} | ({"keypoints"} if facts.schema is not None else set())
+    if facts.layout == "split":
+        return {"boxes", "scores"} | ({"points"} if facts.schema is not None else set())
+    return set()
+
+
+def _is_whole(value: Any, low: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= low
+
+
+def _is_share(value: Any) -> bool:
+    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1)
+
+
+_KINDS: Final[dict[str, Callable[[Any], bool]]] = {
+    "names": lambda value: all(index >= 0 for index in value),
+    "stride": lambda value: _is_whole(value, 1),
+    "imgsz": lambda value: all(1 <= side <= LARGEST_SIDE for side in value),
+    "batch": lambda value: _is_whole(value, 1),
+    "dynamic": lambda value: isinstance(value, bool),
+    "outputs": lambda value: len(value) > 0,
+    "masks": lambda value: _is_whole(value, 0),
+    "conf": _is_share,
+    "iou": _is_share,
+    "max_det": lambda value: value is None or _is_whole(value, 1),
+    "slots": lambda value: value is None or all(count >= 0 for count in value),
+    "license": lambda value: value is None or isinstance(value, str),
+    "model": lambda value: isinstance(value, str),
+    "version": lambda value: isinstance(value, str),
+}

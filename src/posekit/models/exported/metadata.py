@@ -6,6 +6,7 @@ and LiteRT files, which end where the zip begins) further members, folders a `me
 
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,11 @@ TORCHSCRIPT_MEMBER: Final = "extra/config.txt"
 ZIP_MEMBER: Final = "metadata.json"
 GRAPH_NODE: Final = "posekit_metadata"
 LARGEST_HEADER: Final = 4_000_000
+# What reading damaged bytes raises: zip files of strange kinds, texts that are none, fields and keys that are missing.
+DAMAGES: Final = (
+    ValueError, LookupError, TypeError, AttributeError, EOFError, RecursionError, NotImplementedError, RuntimeError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 # Numbers of fields, from the published .proto files.
 ONNX_GRAPH, ONNX_METADATA = 7, 14
@@ -72,9 +78,11 @@ def read_texts(path: Path) -> dict[str, str]:
         if path.suffix == ".engine":
             return _header_texts(path)
         return _zip_texts(path)
+    except CheckpointError:
+        raise
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror or error})") from error
-    except (ValueError, IndexError) as error:
+    except DAMAGES as error:
         raise CheckpointError(f"{path} is cut off or damaged: export it again") from error
 
 
@@ -91,15 +99,18 @@ def _yaml_texts(path: Path) -> dict[str, str]:
     plain = parse_yaml(read_bytes(path), CheckpointError, str(path))
     if not isinstance(plain, dict):
         raise CheckpointError(f"{path} is no table of facts: export the model again")
-    return {str(key): value if isinstance(value, str) else json.dumps(value) for key, value in plain.items()}
+    return {
+        str(key): value if isinstance(value, str) else json.dumps(value, default=str) for key, value in plain.items()
+    }
 
 
 def _from_text(text: str) -> Any:
     """Return what a text stands for, for people who read YAML; what `_yaml_texts` turns back."""
     try:
-        return json.loads(text) if text[:1] in "[0123456789tfn" else text
+        value = json.loads(text) if text[:1] in "[0123456789tfn" else text
     except ValueError:
         return text
+    return value if isinstance(value, str) or json.dumps(value) == text else text
 
 
 def _zip_texts(path: Path) -> dict[str, str]:
@@ -109,6 +120,8 @@ def _zip_texts(path: Path) -> dict[str, str]:
         name = _member_of(archive)
         if name not in archive.namelist():
             return {}
+        if archive.getinfo(name).file_size > LARGEST_HEADER:
+            raise ValueError("too long")
         texts = json.loads(archive.read(name))
     return {str(key): str(value) for key, value in texts.items()}
 
@@ -182,6 +195,8 @@ def _fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
             _, place = _read_varint(data, place)
         elif kind in (1, 5):
             place += 8 if kind == 1 else 4
+            if place > len(data):
+                raise ValueError("cut off")
         elif kind == 2:
             size, place = _read_varint(data, place)
             if place + size > len(data):

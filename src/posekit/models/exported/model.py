@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from posekit.config.settings import DetectionSettings
-from posekit.errors import CheckpointError, SourceValueError
+from posekit.config.settings import DetectionSettings, PredictSettings
+from posekit.errors import CheckpointError, SettingError, SourceValueError
 from posekit.log import LOGGER
 from posekit.models.contract import AnySettings, MaskSize
 from posekit.models.exported.facts import Facts, Size
@@ -106,7 +106,7 @@ class ExportedModel:
         self.imgsz: int | tuple[int, int] = facts.imgsz
         self._points = points_of_classes(self.schema, max(self.names, default=0) + 1)
         self._slots = None if facts.slots is None else KeypointSlots(facts.slots)
-        self._told = False
+        self._told = self._told_half = False
 
     def adapt(self, settings: AnySettings) -> AnySettings:
         """See `Model`: what is settled in the file stays as it is there."""
@@ -116,7 +116,14 @@ class ExportedModel:
                 "conf=%g: %s holds only detections above %g: export again with another conf",
                 settings.conf, self.path, self.facts.conf,
             )  # fmt: skip
-        # 16 bits or not is a matter of the file.
+        if isinstance(settings, PredictSettings) and (settings.visualize or settings.embed is not None):
+            asked = "embed" if settings.embed is not None else "visualize=True"
+            raise SettingError(
+                f"{asked} looks into the layers of a network, which {self.path} does not show: take its .pt"
+            )
+        if settings.half and self.facts.precision != 16 and not self._told_half:
+            self._told_half = True
+            LOGGER.warning("half=True: %s computes in %d bits, as it was exported", self.path, self.facts.precision)
         made = adapted(self, settings, is_half=True, augments=False, augmenting="detect models in PyTorch")
         return made if self.facts.any_size else replace(made, rect=False)
 

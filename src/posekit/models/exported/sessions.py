@@ -143,7 +143,7 @@ class OpenVinoSession:
 
 
 class LiteRtSession:
-    """LiteRT on the CPU: inputs (B, 3, H, W) or (B, H, W, 3), in floating point or whole numbers with a scale."""
+    """LiteRT on the CPU: inputs and maps (B, C, H, W) or (B, H, W, C), floats or whole numbers with a scale."""
 
     def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
         try:
@@ -167,17 +167,21 @@ class LiteRtSession:
         """Return the outputs in the order of the facts: by names, or by the numbers that converters give them."""
         signatures = self._interpreter.get_signature_list()
         if not signatures:
-            return list(self._interpreter.get_output_details())
+            details = self._interpreter.get_output_details()
+            named = {output["name"]: output for output in details}
+            return [named[name] for name in names] if set(names) <= set(named) else list(details)
         found = self._interpreter.get_signature_runner(next(iter(signatures))).get_output_details()
         return [found[name] for name in in_order(found, names)]
 
     def run(self, images: Floats) -> list[NDArray[Any]]:
         """See `Session`."""
-        if self._input["shape"][-1] == 3 and self._input["shape"][1] != 3:
+        channels_last = self._input["shape"][-1] == 3 and self._input["shape"][1] != 3
+        if channels_last:
             images = np.ascontiguousarray(images.transpose(0, 2, 3, 1))
         self._interpreter.set_tensor(self._input["index"], _quantised(images, self._input))
         self._interpreter.invoke()
-        return [_as_floats(self._interpreter.get_tensor(output["index"]), output) for output in self._outputs]
+        found = [_as_floats(self._interpreter.get_tensor(output["index"]), output) for output in self._outputs]
+        return [value.transpose(0, 3, 1, 2) if channels_last and value.ndim == 4 else value for value in found]
 
 
 class OutsideRun:
@@ -200,6 +204,7 @@ class OutsideRun:
                 stdin=PIPE, stdout=PIPE, stderr=self._errors,
             )  # fmt: skip
         except OSError as error:
+            self._errors.close()
             raise SettingError(f"{python} cannot be started ({error.strerror}): name an interpreter") from error
         weakref.finalize(self, _end, self._process, self._errors)
         self._answer()

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from posekit.config.settings import ExportSettings
 from posekit.errors import SettingError
-from posekit.models.contract import Deployed, Dialect
-from posekit.models.exported.facts import Facts
+from posekit.models.contract import Deployed
+from posekit.models.exported.facts import Dialect, Facts
 from posekit.models.rfdetr.architecture import KeypointSlots, Layout
 from posekit.models.rfdetr.backbone import Backbone
 from posekit.models.rfdetr.decode import FINDABLE, PLACE, PRECISION, fused_scores

@@ -14,7 +14,8 @@ from posekit.checkpoint.record import Checkpoint
 from posekit.config.settings import ExportSettings, PredictSettings, TrainSettings, ValSettings
 from posekit.errors import NotInThisReleaseError, SettingError
 from posekit.log import LOGGER
-from posekit.models.contract import Deployed, Dialect, Network, NetworkCost
+from posekit.models.contract import Deployed, Network, NetworkCost
+from posekit.models.exported.facts import Dialect
 from posekit.models.rfdetr.architecture import BASE, Architecture, Layout
 from posekit.models.rfdetr.deployed import deploy
 from posekit.models.rfdetr.inference import RFDETRInference

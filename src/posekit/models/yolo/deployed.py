@@ -8,6 +8,7 @@ from typing import Final, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from posekit.config.settings import ExportSettings
 from posekit.errors import SettingError
@@ -20,7 +21,9 @@ from posekit.ops.boxes import xyxy_to_xywh
 from posekit.schema.schema import KeypointSchema
 from posekit.version import __version__
 
-MOST_CANDIDATES: Final = 1000  # the best so many anchor points enter suppression in a graph
+MOST_CANDIDATES: Final = (
+    512  # the best so many anchor points enter suppression in a graph; its time grows with the square
+)
 # A box is dropped by a kept one, which is kept because those that overlap it were dropped, and so on: chains longer
 # than this are cut. In pictures they rarely have more than five members.
 LONGEST_CHAIN: Final = 24
@@ -108,8 +111,7 @@ class RowsGraph(nn.Module):
         values = torch.cat((boxes, *extra), 1).transpose(1, 2)  # (B, A, 4 + K * D + M)
         wanted = self.rows if self.dense.branch == "one2one" else max(self.rows, MOST_CANDIDATES)
         if self.dynamic or values.shape[1] < wanted:  # small inputs have fewer anchor points than rows are wanted
-            values = torch.cat((values, values.new_zeros(1, wanted, 1).expand(values.shape[0], -1, values.shape[2])), 1)
-            scores = torch.cat((scores, scores.new_zeros(1, 1, wanted).expand(scores.shape[0], scores.shape[1], -1)), 2)
+            values, scores = pad(values, (0, 0, 0, wanted)), pad(scores, (0, wanted))
         choose = self._ranked if self.dense.branch == "one2one" else self._suppressed
         top, classes, rows = choose(scores, values)
         found = (top > self.conf).to(values.dtype)[..., None]

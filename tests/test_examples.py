@@ -1,0 +1,107 @@
+"""The examples do what they say: results without posekit, and files for ports to other languages."""
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from posekit import YOLO
+from posekit.checkpoint.weights import packaged_weights
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+if not EXAMPLES.is_dir():  # tests may be run against an installed package
+    pytest.skip("there are no examples here", allow_module_level=True)
+
+
+def module(path):
+    """Import an example from its file."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def golden():
+    return module(EXAMPLES / "ports/make.py")
+
+
+@pytest.fixture(scope="module")
+def onnx_file(tmp_path_factory):
+    """An ONNX file of the packaged network, inputs of 96 x 128 pixels."""
+    for package in ("onnx", "onnxscript", "onnxslim", "onnxruntime"):
+        pytest.importorskip(package)
+    weights = shutil.copy(packaged_weights("figures-pose.pt"), tmp_path_factory.mktemp("figures") / "figures.pt")
+    return YOLO(weights).export(format="onnx", imgsz=[96, 128], check=False)
+
+
+@pytest.mark.filterwarnings("ignore")  # of the exporter
+def test_forty_lines_of_numpy_find_what_the_network_finds(onnx_file, golden):
+    import onnxruntime
+
+    find = module(EXAMPLES / "onnx_numpy.py").find_poses
+    session = onnxruntime.InferenceSession(onnx_file)
+    picture = cv2.imread(str(EXAMPLES / "ports/picture.png"))
+    for shown in (picture, np.ascontiguousarray(picture.transpose(1, 0, 2)), picture[:, 20:101], picture[:1, :1]):
+        boxes, scores, points = find(session, shown)
+        wanted = YOLO("figures-pose.pt")(shown, imgsz=(96, 128), rect=False, verbose=False)[0]
+        assert len(points) == len(wanted)
+        np.testing.assert_allclose(boxes, wanted.boxes.xyxy.numpy(), atol=1e-3)
+        np.testing.assert_allclose(scores, wanted.boxes.conf.numpy(), atol=1e-5)
+        np.testing.assert_allclose(points, wanted.keypoints.data.numpy(), atol=1e-3)
+    assert len(find(session, picture)[2]) > 1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_numpy_example_saves_a_picture_without_torch_and_posekit(onnx_file, tmp_path):
+    source = EXAMPLES / "onnx_numpy.py"
+    code = (
+        "import runpy, sys; sys.modules['torch'] = sys.modules['posekit'] = None;"
+        "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    arguments = [onnx_file, str(EXAMPLES / "ports/picture.png"), str(tmp_path / "drawn.png"), "0.25"]
+    subprocess.run([sys.executable, "-c", code, str(source), *arguments], check=True, cwd=tmp_path)
+    drawn, picture = cv2.imread(str(tmp_path / "drawn.png")), cv2.imread(str(EXAMPLES / "ports/picture.png"))
+    changed = (drawn != picture).any(2)
+    assert 50 < changed.sum() < picture.shape[0] * picture.shape[1] / 2
+    assert (drawn[changed] == (0, 255, 0)).all()
+    assert len(source.read_text().splitlines()) <= 40
+
+
+def test_golden_files_are_what_the_network_gives(golden):
+    folder = EXAMPLES / "ports"
+    images, output, table = golden.make_values(cv2.imread(str(folder / "picture.png")))
+    np.testing.assert_allclose(images, np.load(folder / "input.npy"), atol=1e-4)
+    stored = np.load(folder / "output.npy")
+    assert np.abs((output - stored)[0, 4]).max() < 1e-4
+    assert np.abs(output - stored).max() / golden.SIZE < 1e-4  # relative to the input: most values are pixels
+    wanted = json.loads((folder / "result.json").read_text())
+    assert table["letterbox"] == wanted["letterbox"]
+    assert len(table["detections"]) == len(wanted["detections"]) > 1
+    for one, other in zip(table["detections"], wanted["detections"], strict=True):
+        assert one["class"] == other["class"]
+        for key in ("box", "score", "keypoints"):
+            np.testing.assert_allclose(one[key], other[key], atol=0.01 if key != "score" else 1e-4)
+
+
+def test_golden_results_follow_from_the_output_by_the_steps_of_the_readme():
+    folder = EXAMPLES / "ports"
+    table = json.loads((folder / "result.json").read_text())
+    placed, found = table["letterbox"], np.load(folder / "output.npy")[0]
+    assert (placed["resized"], list(placed["padding"].values())) == ([71, 96], [12, 13, 0, 0])
+    found = found[:, found[4] > table["conf"]]
+    found = found[:, np.argsort(-found[4])]
+    (gain_y, gain_x), padding = placed["gain"], placed["padding"]
+    for detection in table["detections"]:
+        column = found[:, np.abs(found[4] - detection["score"]).argmin()]
+        points = column[5:].reshape(-1, 3)
+        x = ((points[:, 0] - padding["left"]) / gain_x).clip(0, 130)
+        y = ((points[:, 1] - padding["top"]) / gain_y).clip(0, 96)
+        np.testing.assert_allclose(detection["keypoints"], np.stack((x, y, points[:, 2]), 1), atol=0.01)
+    assert sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) < 1_000_000
