@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from exported_outputs import CPU, both_outputs, pictures, small_model
 from posekit.config.settings import ExportSettings
@@ -19,9 +20,8 @@ from posekit.errors import CheckpointError, ExportError, MissingExtraError, Sett
 from posekit.export.converter import CONVERTERS
 from posekit.export.export import export_network
 from posekit.export.formats import FORMATS
-from posekit.models.exported import tensorflow_run
 from posekit.models.exported.open import open_exported
-from posekit.models.exported.sessions import OutsideRun, TensorFlowSession
+from posekit.models.exported.sessions import TensorFlowSession
 
 PYTHON = "POSEKIT_TENSORFLOW_PYTHON"
 CONVERTED = ("saved_model", "pb", "edgetpu", "tfjs")
@@ -88,42 +88,26 @@ def test_the_edge_tpu_takes_a_compiler_and_eight_bits(tmp_path, monkeypatch):
         write(deployed, ExportSettings(format="edgetpu"), tmp_path / "a_edgetpu.tflite", ())
 
 
-ECHO = """
-import importlib.util, json, sys
-found = importlib.util.spec_from_file_location("run", {run!r})
-run = importlib.util.module_from_spec(found); found.loader.exec_module(run)
-run.open_file = lambda path: lambda images: {{"output_1": images * 2, "output_0": images[:, 0]}}
-run.main()
-"""
+def any_facts():
+    return small_model().deployed(ExportSettings(imgsz=64), FORMATS["pb"].dialect).facts
 
 
-def test_another_interpreter_is_asked_again_and_again(tmp_path):
-    (tmp_path / "echo.py").write_text(ECHO.format(run=tensorflow_run.__file__))
-    run = OutsideRun(tmp_path / "model.pb", sys.executable, tmp_path / "echo.py").run
-    for count in (1, 3):
-        images = pictures(count, (32, 64))
-        found = run(images)
-        assert list(found) == ["output_1", "output_0"]
-        np.testing.assert_array_equal(found["output_1"], images * 2)
-        np.testing.assert_array_equal(found["output_0"], images[:, 0])
-
-
-def test_another_interpreter_that_fails_says_why(tmp_path):
-    (tmp_path / "fails.py").write_text("raise ValueError('no graph')")
-    with pytest.raises(CheckpointError, match=r"model\.pb cannot be run by .*: ValueError: no graph"):
-        OutsideRun(tmp_path / "model.pb", sys.executable, tmp_path / "fails.py")
+def test_an_interpreter_that_cannot_run_files_says_why(tmp_path, monkeypatch):
+    monkeypatch.setattr("posekit.models.exported.sessions.find_spec", lambda name: None)
+    failing = program(tmp_path / "python", "echo loading >&2; echo 'ValueError: no graph' >&2; exit 1")
+    with pytest.raises(CheckpointError, match=r"a\.pb cannot be run by .*: ValueError: no graph$"):
+        TensorFlowSession(tmp_path / "a.pb", any_facts(), CPU, str(failing))
     with pytest.raises(SettingError, match="/none/python cannot be started"):
-        OutsideRun(tmp_path / "model.pb", "/none/python", tmp_path / "fails.py")
+        TensorFlowSession(tmp_path / "a.pb", any_facts(), CPU, "/none/python")
 
 
 def test_without_tensorflow_files_say_what_brings_it(tmp_path, monkeypatch):
     monkeypatch.delenv(PYTHON, raising=False)
     monkeypatch.setattr("posekit.models.exported.sessions.find_spec", lambda name: None)
-    facts = small_model().deployed(ExportSettings(imgsz=64), FORMATS["pb"].dialect).facts
     with pytest.raises(MissingExtraError, match=r"posekit\[tensorflow\]"):
-        TensorFlowSession(tmp_path / "a.pb", facts, CPU)
+        TensorFlowSession(tmp_path / "a.pb", any_facts(), CPU)
     with pytest.raises(SettingError, match="run on the CPU here"):
-        TensorFlowSession(tmp_path / "a.pb", facts, CPU.__class__("cuda"))
+        TensorFlowSession(tmp_path / "a.pb", any_facts(), torch.device("cuda"))
 
 
 @quiet

@@ -3,8 +3,10 @@
 Every runtime is an optional package, imported when a file of its format is opened.
 """
 
-import json
+import io
 import os
+import platform
+import sys
 import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -19,12 +21,14 @@ from numpy.typing import NDArray
 
 from posekit.errors import CheckpointError, MissingExtraError, SettingError, ShapeError
 from posekit.log import one_line
-from posekit.models.exported import tensorflow_run
 from posekit.models.exported.facts import Facts
 from posekit.sample import Floats
 
 if TYPE_CHECKING:
     import torch
+
+
+TENSORFLOW_SCRIPT: Final = Path(__file__).parents[2] / "export/converters/tensorflow_run.py"
 
 
 class Session(Protocol):
@@ -184,23 +188,34 @@ class LiteRtSession:
         return [value.transpose(0, 3, 1, 2) if channels_last and value.ndim == 4 else value for value in found]
 
 
-class OutsideRun:
-    """A file that another interpreter runs, in one process for as long as this object lives.
+class TensorFlowSession:
+    """A SavedModel or a GraphDef, in a process of its own: of posekit's interpreter where that has TensorFlow.
 
     Args:
-        path: of the file or folder.
-        python: the interpreter.
-        script: which it runs, and which talks as `posekit.models.exported.tensorflow_run` does.
+        path, facts, device: as for all.
+        python: an interpreter that has it, where posekit's has not; None takes the variable
+            ``POSEKIT_TENSORFLOW_PYTHON``.
     """
 
-    def __init__(self, path: Path, python: str, script: Path) -> None:
-        self._path, self._python = path, python
-        self._errors = TemporaryFile()  # noqa: SIM115  # closed with this object
-        inherited = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
+    def __init__(self, path: Path, facts: Facts, device: "torch.device", python: str | None = None) -> None:
+        if device.type != "cpu":
+            raise SettingError(f"device={device}: TensorFlow files run on the CPU here: predict with device=cpu")
+        python = python or os.environ.get("POSEKIT_TENSORFLOW_PYTHON")
+        inherited: Mapping[str, str] = os.environ
+        if find_spec("tensorflow") is not None:
+            command = [sys.executable]
+        elif python:
+            command = [str(Path(python).expanduser()), "-I"]
+            # What points this interpreter to its packages would mislead the other one.
+            inherited = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
+        else:
+            raise MissingExtraError("TensorFlow files", "tensorflow", "tensorflow")
         quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+        self._path, self._python, self._names = path, command[0], facts.outputs
+        self._errors = TemporaryFile()  # noqa: SIM115  # closed with the process
         try:
             self._process = Popen(
-                [python, "-I", str(script), str(path.absolute())], env=inherited | quiet,
+                [*command, str(TENSORFLOW_SCRIPT), str(path.absolute())], env={**inherited, **quiet},
                 stdin=PIPE, stdout=PIPE, stderr=self._errors,
             )  # fmt: skip
         except OSError as error:
@@ -208,25 +223,31 @@ class OutsideRun:
             raise SettingError(f"{python} cannot be started ({error.strerror}): name an interpreter") from error
         weakref.finalize(self, _end, self._process, self._errors)
         self._answer()
+        self.provider = f"TensorFlow (CPU, by {self._python})"
 
-    def run(self, images: Floats) -> dict[str, NDArray[Any]]:
-        """Return the outputs by name, for images (B, 3, H, W) in [0, 1]."""
-        given, answers = cast(BinaryIO, self._process.stdin), cast(BinaryIO, self._process.stdout)
-        try:
-            tensorflow_run.write_array(given, images)
-        except OSError:
-            self._answer()
-        return {name: cast(Floats, tensorflow_run.read_array(answers)) for name in json.loads(self._answer())}
+    def run(self, images: Floats) -> list[NDArray[Any]]:
+        """See `Session`."""
+        message = io.BytesIO()
+        np.savez(message, images=images)
+        given = cast(BinaryIO, self._process.stdin)
+        with suppress(BrokenPipeError):  # where the process has ended, it gives no answer either
+            given.write(len(message.getvalue()).to_bytes(8, "little") + message.getvalue())
+            given.flush()
+        found = self._answer()
+        return [found[name].astype(np.float32, copy=False) for name in in_order(found, self._names)]
 
-    def _answer(self) -> bytes:
-        """Return the next line of the process; where it has ended, raise the last line that it complained in."""
-        line: bytes = cast(BinaryIO, self._process.stdout).readline()
-        if not line:
+    def _answer(self) -> dict[str, NDArray[Any]]:
+        """Return the next answer of the process; where it has ended, raise the last line that it complained in."""
+        answers = cast(BinaryIO, self._process.stdout)
+        size = int.from_bytes(answers.read(8), "little")
+        data = answers.read(size)
+        if not size or len(data) < size:
             self._errors.seek(0)
             lines = [text.strip() for text in self._errors.read().decode(errors="replace").splitlines() if text.strip()]
             reason = lines[-1][:300] if lines else "it says nothing"
             raise CheckpointError(f"{self._path} cannot be run by {self._python}: {reason}")
-        return line
+        with np.load(io.BytesIO(data)) as found:
+            return dict(found)
 
 
 def _end(process: "Popen[bytes]", errors: IO[bytes]) -> None:
@@ -236,38 +257,6 @@ def _end(process: "Popen[bytes]", errors: IO[bytes]) -> None:
         if stream is not None:
             with suppress(OSError):  # what is still buffered for a process that is gone
                 stream.close()
-
-
-class TensorFlowSession:
-    """A SavedModel or a GraphDef, run by TensorFlow, which may be another interpreter's.
-
-    Args:
-        path, facts, device: as for all.
-        python: an interpreter that has TensorFlow, used where posekit's has not; None takes the variable
-            ``POSEKIT_TENSORFLOW_PYTHON``.
-    """
-
-    def __init__(self, path: Path, facts: Facts, device: "torch.device", python: str | None = None) -> None:
-        if device.type != "cpu":
-            raise SettingError(f"device={device}: TensorFlow files run on the CPU here: predict with device=cpu")
-        python = python or os.environ.get("POSEKIT_TENSORFLOW_PYTHON")
-        self._names = facts.outputs
-        if find_spec("tensorflow") is not None:
-            try:
-                self._run = tensorflow_run.open_file(path)
-            except Exception as error:  # TensorFlow raises classes of many kinds
-                raise CheckpointError(f"{path} cannot be opened by TensorFlow: {one_line(error, 200)}") from error
-            self.provider = "TensorFlow (CPU)"
-        elif python:
-            self._run = OutsideRun(path, str(Path(python).expanduser()), Path(tensorflow_run.__file__)).run
-            self.provider = f"TensorFlow (CPU, by {python})"
-        else:
-            raise MissingExtraError("TensorFlow files", "tensorflow", "tensorflow")
-
-    def run(self, images: Floats) -> list[NDArray[Any]]:
-        """See `Session`."""
-        found = self._run(images)
-        return [found[name].astype(np.float32, copy=False) for name in in_order(found, self._names)]
 
 
 def in_order(found: Collection[str], names: Sequence[str]) -> list[str]:
@@ -383,6 +372,32 @@ def start_session(form: str, path: Path, facts: Facts, device: "torch.device", p
     return SESSIONS[form](path, facts, device)
 
 
+class CoreMlSession:
+    """Core ML, which only devices of Apple have; 32 bits are computed on the CPU, as their other parts halve them."""
+
+    def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
+        if platform.system() != "Darwin":
+            raise SettingError("Core ML files run on macOS only: on other systems, export to another format")
+        try:
+            import coremltools
+        except ImportError as error:
+            raise MissingExtraError("Core ML files", "coreml", "coremltools") from error
+        if device.type == "cuda":
+            raise SettingError(f"device={device}: Core ML files run on device=cpu or device=mps")
+        units = coremltools.ComputeUnit.CPU_ONLY if facts.precision == 32 else coremltools.ComputeUnit.ALL
+        try:
+            self._model = coremltools.models.MLModel(str(path), compute_units=units)
+        except Exception as error:  # the package raises what the system reports, without a common base
+            raise CheckpointError(f"{path} cannot be opened by Core ML: {str(error).splitlines()[0]}") from error
+        self._names = facts.outputs
+        self.provider = f"Core ML ({units.name})"
+
+    def run(self, images: Floats) -> list[NDArray[Any]]:
+        """See `Session`."""
+        outputs = self._model.predict({"images": images})
+        return [np.asarray(outputs[name], np.float32) for name in self._names]
+
+
 # Format -> its session; formats of one runtime share one.
 SESSIONS: Final[Mapping[str, "Callable[[Path, Facts, torch.device], Session]"]] = {
     "torchscript": TorchScriptSession,
@@ -392,4 +407,5 @@ SESSIONS: Final[Mapping[str, "Callable[[Path, Facts, torch.device], Session]"]] 
     "saved_model": TensorFlowSession,
     "pb": TensorFlowSession,
     "ncnn": NcnnSession,
+    "coreml": CoreMlSession,
 }
