@@ -4,7 +4,10 @@ Every runtime is an optional package, imported when a file of its format is open
 """
 
 import os
+import platform
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -103,12 +106,29 @@ class OnnxSession:
         return [output.astype(np.float32, copy=False) for output in outputs]
 
 
+def import_openvino(name: str) -> Any:
+    """Import a package of OpenVINO, and keep it from reporting to its makers that it is used.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    reporter = "openvino_telemetry"  # where it is missing, the packages do without it
+    before = sys.modules.get(reporter)
+    if before is None:
+        sys.modules[reporter] = None  # type: ignore[assignment]  # importing it fails from now on
+    try:
+        return import_module(name)
+    finally:
+        if before is None:
+            del sys.modules[reporter]
+
+
 class OpenVinoSession:
     """OpenVINO; in 32 bits unless the file says 16, as it would otherwise compute in bfloat16 where it can."""
 
     def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
         try:
-            import openvino
+            openvino = import_openvino("openvino")
         except ImportError as error:
             raise MissingExtraError("OpenVINO files", "openvino", "openvino") from error
         if device.type != "cpu":
@@ -272,6 +292,32 @@ class NcnnSession:
         return outputs
 
 
+class CoreMlSession:
+    """Core ML, which only devices of Apple have; 32 bits are computed on the CPU, as their other parts halve them."""
+
+    def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
+        if platform.system() != "Darwin":
+            raise SettingError("Core ML files run on macOS only: on other systems, export to another format")
+        try:
+            import coremltools
+        except ImportError as error:
+            raise MissingExtraError("Core ML files", "coreml", "coremltools") from error
+        if device.type == "cuda":
+            raise SettingError(f"device={device}: Core ML files run on device=cpu or device=mps")
+        units = coremltools.ComputeUnit.CPU_ONLY if facts.precision == 32 else coremltools.ComputeUnit.ALL
+        try:
+            self._model = coremltools.models.MLModel(str(path), compute_units=units)
+        except Exception as error:  # the package raises what the system reports, without a common base
+            raise CheckpointError(f"{path} cannot be opened by Core ML: {str(error).splitlines()[0]}") from error
+        self._names = facts.outputs
+        self.provider = f"Core ML ({units.name})"
+
+    def run(self, images: Floats) -> list[NDArray[Any]]:
+        """See `Session`."""
+        outputs = self._model.predict({"images": images})
+        return [np.asarray(outputs[name], np.float32) for name in self._names]
+
+
 # Format -> its session; formats of one runtime share one.
 SESSIONS: Final[Mapping[str, "Callable[[Path, Facts, torch.device], Session]"]] = {
     "torchscript": TorchScriptSession,
@@ -279,4 +325,5 @@ SESSIONS: Final[Mapping[str, "Callable[[Path, Facts, torch.device], Session]"]] 
     "openvino": OpenVinoSession,
     "tflite": LiteRtSession,
     "ncnn": NcnnSession,
+    "coreml": CoreMlSession,
 }
