@@ -20,6 +20,7 @@ from posekit.errors import (
     UnknownAttributeError,
 )
 from posekit.tasks import PosePredictor
+from small_networks import SMALL
 
 FORMATS = ("torchscript", "onnx", "openvino")
 PACKAGE = {"onnx": "onnxslim", "openvino": "openvino"}
@@ -110,6 +111,16 @@ def test_a_dynamic_file_takes_any_batch_and_size(written, form):
         assert_same(again(pictures, **settings), model(pictures, **{"imgsz": 128} | settings))
 
 
+@pytest.mark.parametrize("opset", [11, 17])
+def test_older_sets_of_operators_are_written_and_run(written, opset):
+    model, file = written("yolo11n-pose", 3, (4, 3), format="onnx", imgsz=128, opset=opset, dynamic=True)
+    import onnx
+
+    assert [one.version for one in onnx.load(file).opset_import] == [opset]
+    picture = image(96, 128, 0)
+    assert_same(YOLO(file)(picture), model(picture, imgsz=128))
+
+
 def test_a_fixed_batch_is_split_and_filled_up(written):
     model, file = written("yolov8n-pose", format="torchscript", imgsz=128, batch=2)
     pictures = [image(96, 128, number) for number in range(5)]
@@ -160,6 +171,18 @@ def test_the_file_lies_beside_its_weights_and_takes_the_place_of_an_older_one(he
 def test_weights_that_come_with_posekit_are_exported_into_the_working_folder(here):
     assert YOLO("figures-pose").export(format="torchscript", imgsz=64) == "figures-pose.torchscript"
     assert [path.name for path in here.iterdir()] == ["figures-pose.torchscript"]
+
+
+def test_a_trained_model_is_exported_beside_its_best_weights(here):
+    from posekit.data.figures.dataset import write_yolo_dataset
+
+    write_yolo_dataset(here / "figures", train=4, val=2, seed=0)
+    model = YOLO("figures-pose")
+    model.train(data=str(here / "figures" / "data.yaml"), **SMALL | {"epochs": 1})
+    file = Path(model.export(format="torchscript"))
+    assert file == Path(model.ckpt_path).with_name("best.torchscript")
+    pictures = str(here / "figures" / "images" / "val")
+    assert_same(YOLO(file)(pictures), model(pictures, imgsz=64, rect=False))
 
 
 def test_callbacks_see_the_file(pose_model, tmp_path):

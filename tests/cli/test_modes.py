@@ -226,3 +226,19 @@ def test_a_typo_in_a_validation_is_told_before_anything_is_loaded(command):
     done = command("pose", "val", "model=missing.pt", "splt=test")
     assert done.returncode == 2
     assert "split" in done.stderr
+
+
+def test_a_benchmark_prints_its_table_and_fails_where_accuracy_is_too_low(command, weights, people):
+    words = (f"model={weights()}", f"data={people}", "imgsz=60", "format=torchscript", "int8=True", "verbose=0.99")
+    done = command("benchmark", *words)
+    assert done.returncode == 1
+    title, header, *rows, saved = done.stdout.splitlines()
+    assert title.endswith((" thread", " threads"))
+    assert ": imgsz 64, batch 1, 8 bits, 4 pictures of data.yaml; " in title
+    assert header.split()[:2] == ["Format", "mAP50-95(P)"]
+    assert [row.split()[0] for row in rows] == ["pytorch", "torchscript"]
+    assert "not possible: format=torchscript has no int8" in rows[1]
+    assert saved.startswith("Results saved to ")
+    warning, error = done.stderr.splitlines()
+    assert warning.startswith("WARNING imgsz")
+    assert error.startswith("ERROR verbose=0.99 demands metrics/mAP50-95(P) above that: pytorch 0.")

@@ -67,21 +67,6 @@ def test_a_format_stands_beside_pytorch_and_a_runtime_that_crashes_has_a_row(her
     assert table.title.startswith("figures-pose: imgsz 96, batch 1, 32 bits, 4 pictures of data.yaml; ")
 
 
-def test_the_command_prints_the_table_and_fails_where_accuracy_is_too_low(weights, here, people, capsys):
-    from posekit.cli import main
-
-    words = (f"model={weights()}", f"data={people}", "imgsz=64", "format=torchscript", "int8=True", "verbose=0.99")
-    assert main(("benchmark", *words)) == 1
-    said = capsys.readouterr()
-    lines = said.out.splitlines()
-    assert lines[0].endswith(("1 thread", "threads"))
-    assert lines[1].split()[:2] == ["Format", "mAP50-95(P)"]
-    assert [line.split()[0] for line in lines[2:4]] == ["pytorch", "torchscript"]
-    assert "not possible: format=torchscript has no int8" in lines[3]
-    (error,) = said.err.splitlines()
-    assert error.startswith("ERROR verbose=0.99 demands metrics/mAP50-95(P) above that: pytorch 0.")
-
-
 def test_people_are_drawn_where_no_data_is_known_and_no_accuracy_is_told_of_other_keypoints(weights, here, caplog):
     model = YOLO(weights(kpt_shape=(5, 2)))
     with caplog.at_level(logging.WARNING):

@@ -22,6 +22,7 @@ from posekit.config.commands import (
     FiguresSettings,
     MergeWeightsSettings,
     NoSettings,
+    TritonSettings,
 )
 from posekit.config.kinds import Settings
 from posekit.config.read import build, resolve
@@ -244,6 +245,19 @@ def run_merge_weights(command: Command) -> None:
     say_answer(f"{settings.out} written; it is a start for training, not a finished network")
 
 
+def run_triton(command: Command) -> None:
+    """Write an exported file as a model of the Triton server."""
+    settings = build(TritonSettings, command.values)
+    if command.settings.model is None:
+        raise UnknownSettingError("triton needs model=FILE, an exported file such as model=yolo11n-pose.onnx")
+    from posekit.export.triton import write_triton_model
+
+    folder = write_triton_model(command.settings.model, settings.out, settings.batch)
+    say_answer(
+        f"{folder} written; Triton serves it with: tritonserver --model-repository={Path(settings.out).resolve()}"
+    )
+
+
 def show_help(command: Command) -> None:
     """Print the help text, or with a mode its settings."""
     from posekit.cli.words import mode_usage, usage
@@ -451,5 +465,10 @@ SPECIALS: Final = {
         run_merge_weights,
         "put a pose and a segment network together: kpt=FILE seg=FILE out=FILE [body=pose or segment]",
         MergeWeightsSettings,
+    ),
+    "triton": Special(
+        run_triton,
+        "write an exported file as a model of the Triton server: model=FILE out=FOLDER [batch=]",
+        TritonSettings,
     ),
 }

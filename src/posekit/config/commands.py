@@ -156,3 +156,13 @@ class MergeWeightsSettings(Settings):
     seg: str = setting(MISSING, "segment network of the same size: its mask branches are taken", what="a weight file")
     out: str = setting(MISSING, "multitask weights to write, .pt or .safetensors", what="a file")
     body: Literal["pose", "segment"] = setting("pose", "network whose other layers and classes are taken")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TritonSettings(Settings):
+    """What `posekit triton` takes."""
+
+    command: ClassVar[str] = "triton"
+
+    out: str = setting(MISSING, "model repository to write into, as OUT/NAME", what="a folder")
+    batch: int = setting(8, "most pictures that Triton may put together, of dynamic files", low=1)

@@ -42,6 +42,7 @@ from posekit.metrics.parts import BOX, MASK, POSE
 from posekit.metrics.tabular import Row, Tabular
 from posekit.models.contract import Model, Network
 from posekit.models.exported.open import Exported, open_exported
+from posekit.models.exported.sessions import wanted_threads
 from posekit.models.opening import open_model
 from posekit.models.shared import wait_for
 from posekit.sample import Sample
@@ -181,14 +182,18 @@ def run_benchmark(network: Network, settings: BenchmarkSettings, name: str) -> B
     shown = settings.verbose is not False
     with _data_for(network, settings) as (settings, data):
         device = select_device(settings.device)
-        if settings.data is not None:  # a mistake is told once, and not once per format
-            checked = _val_settings(settings, PYTORCH, nms=True)
-            count = len(open_validation(checked, network.ready(checked, device)).split.pictures)
+        checked = _val_settings(settings, 32, nms=_suppresses(network, settings))
+        model = network.ready(checked, device)
+        # What is wrong with size or data is told once, and not once per format.
+        side = max(model.placing.input_size(settings.imgsz or model.imgsz))
+        settings = replace(settings, imgsz=side)
+        if settings.data is not None:
+            count = len(open_validation(replace(checked, imgsz=side), model).split.pictures)
             data = f"{count} pictures of {data}"
         folder = make_run_folder(
             runs_folder(network.task, settings.project), settings.name or "benchmark", settings.exist_ok
         )
-        table = Benchmark(title=_title(network, settings, name, data, device), task=network.task, folder=folder)
+        table = Benchmark(title=_title(settings, name, data, device), task=network.task, folder=folder)
         if shown:
             LOGGER.info("%s\n%s", table.title, table.header())
         for row in benchmark_formats(network, settings, folder / f"{name}.pt"):
@@ -222,12 +227,12 @@ def _data_for(network: Network, settings: BenchmarkSettings) -> Iterator[tuple[B
         yield replace(settings, data=str(write(Path(folder) / "figures", train=DRAWN, val=DRAWN))), "drawn people"
 
 
-def _title(network: Network, settings: BenchmarkSettings, name: str, pictures: str, device: torch.device) -> str:
-    side = settings.imgsz or network.settings.get("imgsz") or "usual size"
-    threads = os.environ.get("OMP_NUM_THREADS") or str(os.cpu_count() or 1)
+def _title(settings: BenchmarkSettings, name: str, pictures: str, device: torch.device) -> str:
+    threads = wanted_threads() or os.cpu_count() or 1
     place = torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name()
-    counted = f"{threads} thread{'' if threads == '1' else 's'}"
-    return f"{name}: imgsz {side}, batch {settings.batch}, {settings.precision} bits, {pictures}; {place}, {counted}"
+    counted = f"{threads} thread{'' if threads == 1 else 's'}"
+    how = f"imgsz {settings.imgsz}, batch {settings.batch}, {settings.precision} bits"
+    return f"{name}: {how}, {pictures}; {place}, {counted}"
 
 
 def processor_name() -> str:
@@ -310,18 +315,16 @@ def measure_format(
     """
     row: Row = {}
     network = open_model(str(weights)).network_for("benchmark")
-    export = _export_settings(settings, name if name != PYTORCH else "torchscript")
     opened: Network | Exported = network
     if name == PYTORCH:
         row[SIZE] = size_of(weights) / MEGABYTE
-        facts = network.deployed(replace(export, precision=32), FORMATS["torchscript"].dialect).facts
-        nms = not (facts.selection == "rank" or (facts.layout == "rows" and facts.iou is None))  # as files choose
+        val = _val_settings(settings, 16 if settings.half else 32, nms=_suppresses(network, settings))
     else:
+        export = _export_settings(settings, name)
         path = export_network(network, export, target, lambda found: row.update({PARITY: _pixels(found)}))
         row[SIZE] = size_of(path) / MEGABYTE
         tell(row)
-        opened, nms = open_exported(path), True
-    val = _val_settings(settings, name, nms=nms)
+        opened, val = open_exported(path), _val_settings(settings, 32, nms=True)  # the file itself decides
     model = opened.ready(val, select_device(settings.device))
     run = None if settings.data is None else open_validation(val, model)
     pictures = _drawn() if run is None else _read(run.split.pictures.paths)
@@ -358,14 +361,21 @@ def _export_settings(settings: BenchmarkSettings, name: str) -> ExportSettings:
     return ExportSettings(format=name, data=data, conf=ValSettings.conf, **shared)
 
 
-def _val_settings(settings: BenchmarkSettings, name: str, *, nms: bool) -> ValSettings:
+def _suppresses(network: Network, settings: BenchmarkSettings) -> bool:
+    """Return whether files of the network leave suppression to do, which PyTorch then does as well."""
+    export = replace(_export_settings(settings, "torchscript"), imgsz=None, precision=32)
+    facts = network.deployed(export, FORMATS[export.format].dialect).facts
+    return not (facts.selection == "rank" or (facts.layout == "rows" and facts.iou is None))
+
+
+def _val_settings(settings: BenchmarkSettings, precision: int, *, nms: bool) -> ValSettings:
     """Return settings that let all formats see the same pixels: squares, in files of one size and in PyTorch."""
     return ValSettings(
         data=settings.data,
         imgsz=settings.imgsz,
         batch=settings.batch,
         device=settings.device,
-        precision=16 if name == PYTORCH and settings.precision == 16 else 32,
+        precision=cast(Any, precision),
         rect=False,
         nms=nms,
         plots=False,

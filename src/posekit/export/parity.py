@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
-from inspect import signature
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +24,7 @@ from posekit.models.contract import Deployed, Model, Network
 from posekit.models.exported.facts import Facts, Size
 from posekit.models.exported.model import ExportedModel, Outputs
 from posekit.models.exported.open import open_exported
-from posekit.models.exported.sessions import SESSIONS
+from posekit.models.exported.sessions import SESSIONS, start_session
 from posekit.sample import Batch, Floats, Sample
 
 # Pictures of the data set that single predictions are compared on, and that the average precision is measured on.
@@ -135,11 +133,8 @@ def _opened(draft: Path, network: Network, reference: Deployed, settings: Export
         return None, "posekit does not run files of this format"
     origin = next(network.network.parameters()).device
     device = origin if exported.format in ("engine", "torchscript") else torch.device("cpu")
-    opening: Any = SESSIONS[exported.format]
-    if settings.converter_python and "python" in signature(opening).parameters:
-        opening = partial(opening, python=settings.converter_python)
     try:
-        session = opening(draft, exported.facts, device)
+        session = start_session(exported.format, draft, exported.facts, device, settings.converter_python)
     except (MissingExtraError, SettingError) as error:
         return None, one_line(error)
     facts = exported.facts

@@ -3,14 +3,16 @@
 import json
 import shutil
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from posekit import YOLO
+from posekit.config.settings import ExportSettings
 from posekit.errors import CheckpointError
-from posekit.models.exported.facts import RECORD
+from posekit.models.exported.facts import RECORD, Dialect
 from posekit.models.exported.foreign import DEEPEST, LONGEST_TEXT
 from posekit.models.exported.metadata import read_texts
 from posekit.models.exported.open import open_exported
@@ -247,6 +249,45 @@ def test_stripped_files_of_other_formats_name_what_is_missing_and_run_with_a_not
     note = foreign.with_name(f"{foreign.name}.yaml")
     note.write_text("{task: pose, names: [person], kpt_shape: [17, 3], imgsz: [96, 128]}")
     assert same(own, foreign)
+
+
+def test_litert_files_say_what_they_are_by_a_zipped_table_or_a_note(exported, tmp_path):
+    pytest.importorskip("litert_torch")
+    own = exported(form="tflite")
+    with zipfile.ZipFile(own) as archive:
+        start = min(member.header_offset for member in archive.infolist())
+    bare = tmp_path / "bare.tflite"
+    bare.write_bytes(Path(own).read_bytes()[:start])
+    assert read_texts(bare) == {}
+    with pytest.raises(CheckpointError, match="does not say its task, names and kpt_shape"):
+        open_exported(bare)
+    with pytest.raises(CheckpointError, match="does not say its names and kpt_shape"):
+        open_exported(bare, "pose")
+    (tmp_path / "bare.tflite.yaml").write_text("{task: pose, names: [person], kpt_shape: [17, 3]}")
+    assert same(own, bare)
+    told = shutil.copy(bare, tmp_path / "told.tflite")
+    with zipfile.ZipFile(told, "a") as archive:
+        archive.writestr("facts.txt", str({"task": "pose", "names": {0: "person"}, "kpt_shape": [17, 3]}))
+    assert same(own, told)
+
+
+def test_litert_files_with_channels_last_give_the_same_masks(weights, tmp_path):
+    pytest.importorskip("litert_torch")
+    import litert_torch
+
+    model = YOLO(weights("yolov8n-seg", nc=2))
+    graph = model.loaded.deployed(ExportSettings(format="onnx", imgsz=(96, 128)), Dialect()).module
+    last = litert_torch.to_channel_last_io(graph, args=[0], outputs=[1]).eval()
+    litert_torch.convert(last, (torch.zeros(1, 96, 128, 3),)).export(str(tmp_path / "last.tflite"))
+    (tmp_path / "last.tflite.yaml").write_text("{task: segment, names: [one, two]}")
+    opened = open_exported(tmp_path / "last.tflite")
+    assert (opened.facts.masks, opened.facts.unit, opened.facts.imgsz) == (32, "pixels", (96, 128))
+    picture = np.random.default_rng(0).integers(0, 255, (90, 128, 3), np.uint8)
+    settings = {"conf": 0.01, "imgsz": (96, 128), "rect": False, "verbose": False}
+    first, second = (YOLO(one)(picture, **settings)[0] for one in (model, str(tmp_path / "last.tflite")))
+    assert len(first) == len(second) > 0
+    assert (first.boxes.data - second.boxes.data).abs().max() < 1e-3
+    assert (first.masks.data != second.masks.data).float().mean() < 1e-3
 
 
 def test_our_own_record_counts_before_anything_beside_the_file(exported, tmp_path):

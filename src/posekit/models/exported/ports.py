@@ -1,11 +1,14 @@
 """What runtimes tell of the inputs and outputs of a file: names and shapes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+import numpy as np
+
 from posekit.errors import CheckpointError, MissingExtraError
+from posekit.log import one_line
 from posekit.models.exported.facts import Size
 
 
@@ -108,6 +111,39 @@ def read_openvino(path: Path, imgsz: Size | None) -> Ports:
     return Ports(ports(model.inputs), ports(model.outputs))
 
 
+def read_tflite(path: Path, imgsz: Size | None) -> Ports:
+    """Return the ports of a LiteRT file.
+
+    Raises:
+        MissingExtraError: there is no LiteRT.
+        CheckpointError: the file is none, or takes whole numbers without saying what they stand for.
+    """
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError as error:
+        raise MissingExtraError("LiteRT files", "tflite", "ai_edge_litert") from error
+    try:
+        interpreter = Interpreter(model_path=str(path), num_threads=1)
+    except (ValueError, RuntimeError) as error:
+        raise CheckpointError(f"{path} cannot be opened by LiteRT: {one_line(error)}") from error
+    signatures = interpreter.get_signature_list()
+    outputs = {output["name"]: output for output in interpreter.get_output_details()}
+    if signatures:
+        outputs = interpreter.get_signature_runner(next(iter(signatures))).get_output_details()
+    inputs = {tensor["name"]: tensor for tensor in interpreter.get_input_details()}
+    for name, tensor in (*inputs.items(), *outputs.items()):
+        if np.issubdtype(tensor["dtype"], np.integer) and not tensor["quantization"][0]:
+            raise CheckpointError(f"{path}: {name} holds whole numbers without a scale: posekit cannot tell their unit")
+
+    def ports(tensors: Mapping[str, Any]) -> tuple[Port, ...]:
+        sides = {name: tensor.get("shape_signature", tensor["shape"]) for name, tensor in tensors.items()}
+        return tuple(
+            Port(name, tuple(None if side < 0 else int(side) for side in shape)) for name, shape in sides.items()
+        )
+
+    return Ports(ports(inputs), ports(outputs))
+
+
 def _ports(nodes: Any) -> tuple[Port, ...]:
     return tuple(
         Port(node.name, tuple(axis if isinstance(axis, int) else None for axis in node.shape)) for node in nodes
@@ -115,4 +151,9 @@ def _ports(nodes: Any) -> tuple[Port, ...]:
 
 
 # Formats in which files of other programs are read.
-READERS: Final[dict[str, Reader]] = {"onnx": read_onnx, "torchscript": read_torchscript, "openvino": read_openvino}
+READERS: Final[dict[str, Reader]] = {
+    "onnx": read_onnx,
+    "tflite": read_tflite,
+    "openvino": read_openvino,
+    "torchscript": read_torchscript,
+}
