@@ -7,6 +7,7 @@ and LiteRT files, which end where the zip begins) further members, folders a `me
 import json
 import zipfile
 import zlib
+from ast import literal_eval
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -44,7 +45,7 @@ def write_texts(path: Path, texts: Mapping[str, str]) -> None:
     if path.suffix == ".mlpackage":
         _append(path / "Data/com.apple.CoreML/model.mlmodel", _mlmodel_fields(texts))
     elif path.is_dir():
-        plain = {key: _from_text(value) for key, value in texts.items()}
+        plain = {key: literal_eval(value) if key == "names" else _from_text(value) for key, value in texts.items()}
         (path / YAML_NAME).write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), encoding="utf-8")
     elif path.suffix == ".onnx":
         _append(path, b"".join(_field(ONNX_METADATA, _entry(*item)) for item in texts.items()))
