@@ -5,7 +5,9 @@ Every runtime is an optional package, imported when a file of its format is open
 
 import os
 import platform
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -104,12 +106,29 @@ class OnnxSession:
         return [output.astype(np.float32, copy=False) for output in outputs]
 
 
+def import_openvino(name: str) -> Any:
+    """Import a package of OpenVINO, and keep it from reporting to its makers that it is used.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    reporter = "openvino_telemetry"  # where it is missing, the packages do without it
+    before = sys.modules.get(reporter)
+    if before is None:
+        sys.modules[reporter] = None  # type: ignore[assignment]  # importing it fails from now on
+    try:
+        return import_module(name)
+    finally:
+        if before is None:
+            del sys.modules[reporter]
+
+
 class OpenVinoSession:
     """OpenVINO; in 32 bits unless the file says 16, as it would otherwise compute in bfloat16 where it can."""
 
     def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
         try:
-            import openvino
+            openvino = import_openvino("openvino")
         except ImportError as error:
             raise MissingExtraError("OpenVINO files", "openvino", "openvino") from error
         if device.type != "cpu":
