@@ -45,7 +45,7 @@ def write_texts(path: Path, texts: Mapping[str, str]) -> None:
     if path.suffix == ".mlpackage":
         _append(path / "Data/com.apple.CoreML/model.mlmodel", _mlmodel_fields(texts))
     elif path.is_dir():
-        plain = {key: literal_eval(value) if key == "names" else _from_text(value) for key, value in texts.items()}
+        plain = {key: _from_text(value) for key, value in texts.items()}
         (path / YAML_NAME).write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), encoding="utf-8")
     elif path.suffix == ".onnx":
         _append(path, b"".join(_field(ONNX_METADATA, _entry(*item)) for item in texts.items()))
@@ -100,18 +100,24 @@ def _yaml_texts(path: Path) -> dict[str, str]:
     plain = parse_yaml(read_bytes(path), CheckpointError, str(path))
     if not isinstance(plain, dict):
         raise CheckpointError(f"{path} is no table of facts: export the model again")
-    return {
-        str(key): value if isinstance(value, str) else json.dumps(value, default=str) for key, value in plain.items()
-    }
+    return {str(key): _to_text(value) for key, value in plain.items()}
+
+
+def _to_text(value: Any) -> str:
+    """Return the text that `_from_text` made a value of; class names, by number, are as Python writes them."""
+    if isinstance(value, str):
+        return value
+    numbered = isinstance(value, dict) and all(isinstance(key, int) for key in value)
+    return repr(value) if numbered else json.dumps(value, default=str)
 
 
 def _from_text(text: str) -> Any:
-    """Return what a text stands for, for people who read YAML; what `_yaml_texts` turns back."""
+    """Return what a text stands for, for people who read YAML."""
     try:
-        value = json.loads(text) if text[:1] in "[0123456789tfn" else text
-    except ValueError:
+        value = literal_eval(text) if text[:1] == "{" else json.loads(text) if text[:1] in "[0123456789tfn" else text
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text
-    return value if isinstance(value, str) or json.dumps(value) == text else text
+    return value if isinstance(value, str) or _to_text(value) == text else text
 
 
 def _zip_texts(path: Path) -> dict[str, str]:
