@@ -189,7 +189,7 @@ FORMATS: Final = {
             packages=("onnx", "onnxslim"),
             extra="onnx",
             environment="paddle",
-            dialect=Dialect(sampling=False, ranking=False),
+            dialect=Dialect(sampling=False),
         ),
         Format(
             name="ncnn",

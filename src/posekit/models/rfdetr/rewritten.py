@@ -12,7 +12,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import gelu, grid_sample
+from torch.nn.functional import gelu, grid_sample, scaled_dot_product_attention
 
 from posekit.models.rfdetr.backbone import (
     Attention,
@@ -61,13 +61,17 @@ class Wide(nn.Module):
 class Narrow(nn.Module):
     """A part that computes in 32 bits, and gives 16."""
 
+    like: Tensor
+
     def __init__(self, part: nn.Module) -> None:
         super().__init__()
         self.part = part
+        # In a buffer, as writers that round weights themselves widen the whole module first.
+        self.register_buffer("like", torch.zeros((), dtype=torch.float16))
 
     def forward(self, values: Tensor) -> Tensor:
         """Return what the part gives, in 16 bits."""
-        return as_type(self.part(values), torch.float16)
+        return as_type(self.part(values), self.like.dtype)
 
 
 class FlatBlock(nn.Module):
@@ -94,16 +98,23 @@ class FlatBlock(nn.Module):
         return updated
 
     def _attended(self, tokens: Tensor) -> Tensor:
-        _, whole, width = tokens.shape
-        count = whole // self.windows
-        if self.windows == 1:
-            made: Tensor = self.attention(tokens)
-            return made
+        """See `Attention`, for each window; what every token does alone is done once for all."""
+        count, width = tokens.shape[1] // self.windows, tokens.shape[2]
+        parts = [project(tokens) for project in self.attention.attention.values()]
         if self.as_batch:
-            made = self.attention(tokens.reshape(-1, count, width))
-            return made.reshape(-1, whole, width)
-        parts = [tokens[:, index * count : (index + 1) * count] for index in range(self.windows)]
-        return torch.cat([self.attention(part) for part in parts], 1)
+            mixed = self._mixed([part.reshape(-1, count, width) for part in parts]).reshape(tokens.shape)
+        else:
+            starts = range(0, self.windows * count, count)
+            windows = [self._mixed([part[:, start : start + count] for part in parts]) for start in starts]
+            mixed = windows[0] if self.windows == 1 else torch.cat(windows, 1)
+        joined: Tensor = self.attention.output["dense"](mixed)
+        return joined
+
+    def _mixed(self, parts: list[Tensor]) -> Tensor:
+        """Return what queries, keys and values (R, T, C) of windows make, (R, T, C)."""
+        heads = self.attention.heads
+        query, key, value = (part.view(*part.shape[:2], heads, -1).transpose(1, 2) for part in parts)
+        return scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
 
 
 class FlatBackbone(nn.Module):
@@ -152,8 +163,8 @@ class FlatBackbone(nn.Module):
         for count, block in enumerate(self.blocks, start=1):
             tokens = block(tokens)
             if count in self.taps:
-                maps.append(self._joined(self.layernorm(tokens)))
-        return torch.cat(maps, 1)
+                maps.append(self.layernorm(self._joined(tokens)))
+        return torch.cat(maps, 3).permute(0, 3, 1, 2)
 
     def _tokens(self, images: Tensor) -> Tensor:
         """Return (B, w * w * (1 + T), C): the tokens of all windows, each behind its class token."""
@@ -168,16 +179,13 @@ class FlatBackbone(nn.Module):
         return torch.cat(parts, 1)
 
     def _joined(self, tokens: Tensor) -> Tensor:
-        """Return the map (B, C, H / p, W / p) of the tokens of all windows, without class tokens."""
+        """Return the map (B, H / p, W / p, C) of the tokens of all windows, without class tokens."""
         height, width = self.window
-        channels, count = tokens.shape[2], 1 + height * width
+        count = 1 + height * width
         starts = range(1, self.side**2 * count, count)
-        windows = [
-            tokens[:, start : start + count - 1].transpose(1, 2).reshape(-1, channels, height, width)
-            for start in starts
-        ]
-        rows = [torch.cat(windows[first : first + self.side], 3) for first in range(0, len(windows), self.side)]
-        return torch.cat(rows, 2)
+        windows = [tokens[:, start : start + count - 1].reshape(-1, height, width, tokens.shape[2]) for start in starts]
+        rows = [torch.cat(windows[first : first + self.side], 2) for first in range(0, len(windows), self.side)]
+        return torch.cat(rows, 1)
 
 
 class FlatWaves(nn.Module):
