@@ -4,11 +4,17 @@
 /** Return where a picture of w x h pixels lies in the input: its size there, the padding before it, the gain per axis. */
 export function place(w, h, [rows, columns]) {
   const gain = Math.min(rows / h, columns / w);
-  const width = Math.max(Math.round(w * gain), 1);
-  const height = Math.max(Math.round(h * gain), 1);
+  const width = Math.max(roundEven(w * gain), 1);
+  const height = Math.max(roundEven(h * gain), 1);
   const left = Math.round((columns - width) / 2 - 0.1); // an odd pixel goes to the right, and below
   const top = Math.round((rows - height) / 2 - 0.1);
   return { width, height, left, top, gainX: width / w, gainY: height / h };
+}
+
+/** Round as Python does: from .5 to the even number. */
+function roundEven(value) {
+  const below = Math.floor(value);
+  return value - below === 0.5 ? below + (below % 2) : Math.round(value);
 }
 
 /** Return the input of a picture (ImageData): RGB in 0 ... 1, grey around it, channels first or last. */

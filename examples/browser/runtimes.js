@@ -22,7 +22,7 @@ export async function openTfjs(url) {
   await script(`${MODULES}/@tensorflow/tfjs-backend-wasm/dist/tf-backend-wasm.min.js`);
   const tf = window.tf;
   tf.wasm.setWasmPaths(`${MODULES}/@tensorflow/tfjs-backend-wasm/dist/`);
-  await tf.setBackend("wasm");
+  await tf.setBackend(new URLSearchParams(location.search).get("backend") ?? "wasm");
   await tf.ready();
   const model = await tf.loadGraphModel(`${url.replace(/\/$/, "")}/model.json`);
   const channelsLast = model.inputs[0].shape[3] === 3;
