@@ -181,7 +181,8 @@ def test_a_trained_model_is_exported_beside_its_best_weights(here):
     model.train(data=str(here / "figures" / "data.yaml"), **SMALL | {"epochs": 1})
     file = Path(model.export(format="torchscript"))
     assert file == Path(model.ckpt_path).with_name("best.torchscript")
-    assert_same(YOLO(file)("figures"), model("figures", imgsz=64, rect=False))
+    pictures = str(here / "figures" / "images" / "val")
+    assert_same(YOLO(file)(pictures), model(pictures, imgsz=64, rect=False))
 
 
 def test_callbacks_see_the_file(pose_model, tmp_path):

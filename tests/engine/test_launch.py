@@ -90,6 +90,13 @@ def test_a_process_that_was_ended_is_the_reason_of_what_the_others_say():
         raise_failure((130, 1), {1: lost})
 
 
+def test_one_process_alone_is_not_numbered():
+    with pytest.raises(ProcessError, match=r"^the process was ended by SIGSEGV$"):
+        raise_failure((-11,), {})
+    with pytest.raises(ProcessError, match=r"^the process failed: ZeroDivisionError: by nothing$"):
+        raise_failure((1,), {0: failure_of(ZeroDivisionError("by nothing"))})
+
+
 class Mine(PoseTrainer):
     """A trainer class of a script."""
 

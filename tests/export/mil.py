@@ -143,6 +143,31 @@ def dequantized(i):
     return (data.to(scale.dtype) - zero.to(scale.dtype)) * scale
 
 
+def gather(i):
+    """Rows of a table along one axis, by an array of indices."""
+    assert i.value("batch_dims", 0) == 0
+    axis, indices = i.value("axis", 0) % i.x.ndim, i.indices.long()
+    picked = i.x.index_select(axis, indices.flatten())
+    return picked.unflatten(axis, indices.shape) if indices.ndim else picked.squeeze(axis)
+
+
+def resample(i):
+    """Bilinear sampling at (x, y) from -1 to 1, zeros outside."""
+    assert i.value("sampling_mode") == "bilinear"
+    assert i.value("padding_mode") == "constant"
+    assert i.value("padding_value") == 0
+    assert i.value("coordinates_mode") == "normalized_minus_one_to_one"
+    return F.grid_sample(i.x, i.coordinates.to(i.x.dtype), "bilinear", "zeros", i.value("align_corners"))
+
+
+def padded(i):
+    """Constant values around the last axes, or all."""
+    assert i.value("mode") == "constant"
+    amounts = i.value("pad")
+    pairs = [amounts[place : place + 2] for place in range(0, len(amounts), 2)]
+    return F.pad(i.x, [amount for pair in reversed(pairs) for amount in pair], value=i.value("constant_val"))
+
+
 def linear(i):
     return F.linear(i.x, i.weight, i.bias if i.has("bias") else None)
 
@@ -163,12 +188,14 @@ OPERATIONS = {
     "constexpr_affine_dequantize": dequantized,
     "conv": conv,
     "conv_transpose": conv_transpose,
+    "cos": lambda i: i.x.cos(),
     "equal": lambda i: i.x == i.y,
     "exp": lambda i: i.x.exp(),
     "expand_dims": lambda i: i.x[
         tuple(None if a in i.value("axes") else slice(None) for a in range(i.x.ndim + len(i.value("axes"))))
     ],
     "floor": lambda i: i.x.floor(),
+    "gather": gather,
     "gather_along_axis": lambda i: i.x.gather(i.value("axis"), i.indices.long()),
     "gelu": gelu,
     "greater": lambda i: i.x > i.y,
@@ -181,19 +208,24 @@ OPERATIONS = {
     "maximum": lambda i: torch.maximum(i.x, i.y),
     "minimum": lambda i: torch.minimum(i.x, i.y),
     "mul": lambda i: i.x * i.y,
+    "pad": padded,
     "real_div": lambda i: i.x / i.y,
     "reduce_argmax": reduce_argmax,
     "reduce_max": reduced(torch.amax),
     "reduce_sum": reduced(torch.sum),
     "relu": lambda i: i.x.relu(),
+    "resample": resample,
     "reshape": lambda i: i.x.reshape(i.value("shape")),
+    "round": lambda i: i.x.round(),
     "sigmoid": lambda i: i.x.sigmoid(),
     "silu": lambda i: F.silu(i.x),
+    "sin": lambda i: i.x.sin(),
     "slice_by_index": slice_by_index,
     "softmax": lambda i: i.x.softmax(i.value("axis", -1)),
     "split": split,
     "sqrt": lambda i: i.x.sqrt(),
     "squeeze": lambda i: i.x.squeeze(tuple(i.value("axes"))),
+    "stack": lambda i: torch.stack(i.values, i.value("axis")),
     "sub": lambda i: i.x - i.y,
     "tile": lambda i: i.x.repeat(i.value("reps")),
     "topk": topk,

@@ -138,19 +138,20 @@ def predicted(model, paths):
 
 
 def check_points(network, exported, folder):
-    """Assert that the file finds each figure that the network is sure of, with nearly the same points and score."""
+    """Assert that the file finds each figure that the network is sure of, with nearly the same points and scores."""
     paths = sorted(str(path) for path in folder.glob("*.png"))
-    seen = 0
+    moved = []  # by how many pixels of pictures of 640 x 480, of which the network sees a quarter
     for own, theirs in zip(predicted(network, paths), predicted(exported, paths), strict=True):
         for index in np.flatnonzero(own.boxes.conf.numpy() > 0.6):
             shown = own.keypoints.conf[index] > 0.5
             gaps = (theirs.keypoints.xy - own.keypoints.xy[index])[:, shown].norm(dim=2).mean(1)
-            assert float(gaps.min()) < 8, "pixels of pictures of 640 x 480"
             best = int(gaps.argmin())
+            moved.append(float(gaps[best]))
             assert float(theirs.boxes.conf[best]) > 0.5
             assert float((theirs.keypoints.conf[best] - own.keypoints.conf[index])[shown].abs().mean()) < 0.15
-            seen += 1
-    assert seen >= 3
+    assert len(moved) >= 3
+    assert np.median(moved) < 6
+    assert max(moved) < 30
 
 
 @FOREIGN
@@ -170,3 +171,20 @@ def test_onnx_with_8_bits_finds_the_same(network, dataset, tmp_path, settings):
     assert kinds.count("QuantizeLinear") > 30
     assert {value.type.tensor_type.elem_type for value in (*graph.input, *graph.output)} == {onnx.TensorProto.FLOAT}
     assert sum(len(tensor.raw_data) for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.INT8) > 1e5
+
+
+@FOREIGN
+def test_openvino_with_8_bits_finds_the_same(network, dataset, tmp_path):
+    pytest.importorskip("nncf")
+    made = ExportSettings(format="openvino", precision=8, data=str(dataset), imgsz=SIZE, check=False, fraction=16)
+    exported = open_exported(export_network(network, made, tmp_path / "figures.pt"))
+    assert exported.facts.precision == 8
+    check_points(network, exported, dataset.parent / "val")
+    import openvino
+
+    model = openvino.Core().read_model(next(exported.path.glob("*.xml")))
+    kinds = [node.get_type_name() for node in model.get_ordered_ops()]
+    assert kinds.count("FakeQuantize") > 30
+    assert {str(port.get_element_type()) for port in (*model.inputs, *model.outputs)} == {"<Type: 'float32'>"}
+    assert model.inputs[0].get_any_name() == "images"
+    assert model.outputs[0].get_any_name() == "output0"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -11,9 +11,13 @@ from posekit.config.settings import ExportSettings
 from posekit.models.contract import Deployed
 from posekit.sample import Floats
 
+# The parts whose values are features, for which 16 bits suffice. What makes places of them stays in 32: pixels beyond
+# 1024 would be whole numbers, and queries would change their ranks.
+NARROW: Final = frozenset({"YoloNetwork", "FlatBackbone"})
+
 
 def write_coreml(deployed: Deployed, settings: ExportSettings, target: Path, pictures: Sequence[Floats]) -> None:
-    """See `posekit.export.formats.Writer`; 16 and 8 bits compute the network in 16, and what decodes it in 32.
+    """See `posekit.export.formats.Writer`; 16 and 8 bits compute features in 16, and all else in 32.
 
     With 8 bits it is the weights that are stored so: linear, symmetric, one scale per channel.
     """
@@ -26,7 +30,7 @@ def write_coreml(deployed: Deployed, settings: ExportSettings, target: Path, pic
         program = torch.jit.trace(module, (torch.zeros(shape),), check_trace=False)  # type: ignore[no-untyped-call]
     precision = coremltools.precision.FLOAT32
     if settings.precision != 32:
-        precision = coremltools.transform.FP16ComputePrecision(op_selector=_is_inside_a_layer)
+        precision = coremltools.transform.FP16ComputePrecision(op_selector=_makes_features)
     model = coremltools.convert(
         program,
         convert_to="mlprogram",
@@ -46,12 +50,9 @@ def write_coreml(deployed: Deployed, settings: ExportSettings, target: Path, pic
     model.save(str(target))
 
 
-def _is_inside_a_layer(operation: Any) -> bool:
-    """Return whether an operation belongs to a layer of the network, and not to the graph that decodes what it gives.
-
-    Pixels have no place in 16 bits: beyond 1024 they are whole numbers there.
-    """
+def _makes_features(operation: Any) -> bool:
+    """Return whether an operation belongs to a part in `NARROW`."""
     from coremltools.converters.mil.mil.scope import ScopeSource
 
-    modules = operation.scopes.get(ScopeSource.TORCHSCRIPT_MODULE_NAME, ())
-    return len(modules) > 1  # the last one is the operation itself
+    modules = operation.scopes.get(ScopeSource.TORCHSCRIPT_MODULE_TYPE, ())
+    return bool(modules) and modules[0] in NARROW

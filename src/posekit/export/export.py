@@ -10,7 +10,7 @@ from pathlib import Path
 from time import perf_counter
 
 from posekit.config.settings import ExportSettings
-from posekit.errors import ExportError, PosekitError
+from posekit.errors import ExportError, PosekitError, SettingError
 from posekit.export.differences import Differences
 from posekit.export.formats import FORMATS
 from posekit.export.int8 import calibration_pictures
@@ -75,6 +75,8 @@ def export_network(
     form.check(settings)
     start = perf_counter()
     deployed = network.deployed(settings, form.dialect)
+    if form.no_queries and deployed.facts.placing == "stretch":
+        raise SettingError(f"format={form.name} does not take RF-DETR networks: {form.no_queries}")
     deployed = replace(deployed, facts=replace(deployed.facts, model=weights.stem))
     target = weights.with_name(weights.stem + form.ending)
     calibrates = settings.precision == 8 and "data" in form.arguments

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from posekit.config.settings import ExportSettings
 from posekit.errors import MissingExtraError, SettingError
+from posekit.export.converter import CONVERTERS, interpreter
 from posekit.models.exported.facts import Dialect
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ Writer: TypeAlias = "Callable[[Deployed, ExportSettings, Path, Sequence[Floats]]
 
 
 FULL: Final = Dialect()
+EVERY_RUN: Final = "written, run and validated by the tests"
+OWN_ENVIRONMENT: Final = "written, run and validated by `benchmarks/export_round.py`, in its own environment"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +39,8 @@ class Format:
         environment: the converter's own, where it cannot live beside posekit; "" where it can.
         dialect: what its graphs can hold.
         runs: whether posekit runs such files.
+        checked: how it is known that what is written is right.
+        no_queries: why networks of queries (RF-DETR) are not written in it; "" where they are.
     """
 
     name: str
@@ -47,6 +52,8 @@ class Format:
     environment: str = ""
     dialect: Dialect = FULL
     runs: bool = True
+    checked: str = EVERY_RUN
+    no_queries: str = ""
 
     @property
     def is_folder(self) -> bool:
@@ -67,7 +74,7 @@ class Format:
         """Refuse settings that have no meaning for the format, and packages that are not there.
 
         Raises:
-            SettingError: the setting is named.
+            SettingError: the setting is named, or the interpreter that the converter takes is missing.
             MissingExtraError: the package and the extra that brings it are named.
         """
         asked = {
@@ -85,6 +92,8 @@ class Format:
             if is_asked and key not in self.arguments:
                 able = [name for name, one in FORMATS.items() if key in one.arguments]
                 raise SettingError(f"format={self.name} has no {key}: formats that have it are {', '.join(able)}")
+        if self.environment:
+            interpreter(self.name, settings.converter_python, CONVERTERS / f"{self.environment}.txt")
         for package in self.missing():
             raise MissingExtraError(f"format={self.name}", self.extra, package)
 
@@ -125,6 +134,7 @@ FORMATS: Final = {
             arguments=_ANY | {"half", "int8", "dynamic", "simplify", "workspace", "nms", "data", "fraction"},
             packages=("tensorrt", "onnx", "onnxscript", "onnxslim"),
             extra="tensorrt",
+            checked="the calls to TensorRT, by tests; no GPU was at hand, so no engine was ever built",
         ),
         Format(
             name="coreml",
@@ -133,6 +143,7 @@ FORMATS: Final = {
             arguments=_ANY | {"half", "int8", "nms"},
             packages=("coremltools",),
             extra="coreml",
+            checked="graph and weights, by an evaluator in the tests; Apple's runtime was not at hand",
         ),
         Format(
             name="saved_model",
@@ -142,6 +153,7 @@ FORMATS: Final = {
             packages=("onnx", "onnxslim"),
             extra="onnx",
             environment="tensorflow",
+            checked=OWN_ENVIRONMENT,
         ),
         Format(
             name="pb",
@@ -151,6 +163,7 @@ FORMATS: Final = {
             packages=("onnx", "onnxslim"),
             extra="onnx",
             environment="tensorflow",
+            checked=OWN_ENVIRONMENT,
         ),
         Format(
             name="tflite",
@@ -169,7 +182,9 @@ FORMATS: Final = {
             packages=("onnx", "onnxslim"),
             extra="onnx",
             environment="tensorflow",
+            dialect=Dialect(split=True),
             runs=False,
+            checked="the 8-bit file for the compiler of Coral, which was not at hand",
         ),
         Format(
             name="tfjs",
@@ -180,6 +195,7 @@ FORMATS: Final = {
             extra="onnx",
             environment="tensorflow",
             runs=False,
+            checked=OWN_ENVIRONMENT,
         ),
         Format(
             name="paddle",
@@ -190,6 +206,7 @@ FORMATS: Final = {
             extra="onnx",
             environment="paddle",
             dialect=Dialect(sampling=False),
+            checked=OWN_ENVIRONMENT,
         ),
         Format(
             name="ncnn",
@@ -202,6 +219,27 @@ FORMATS: Final = {
         ),
     )
 }
+
+
+def support_table() -> str:
+    """Return the formats and what they hold of the networks as Markdown, as it stands in the docs."""
+    header = ("format", "file", "arguments", "`nms=True`", "YOLO26", "RF-DETR", "checked")
+    rows = [header, *(_support(form) for form in FORMATS.values())]
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], "|---" * len(header) + "|", *lines[1:]])
+
+
+def _support(form: Format) -> tuple[str, ...]:
+    rows = "nms" in form.arguments
+    return (
+        f"`{form.name}`",
+        f"`NAME{form.ending}`",
+        " ".join(f"`{name}`" for name in sorted(form.arguments - {"nms"})),
+        "rows" if rows else "no",
+        "rows" if form.dialect.ranking else "all predictions, to be ranked",
+        form.no_queries or ("queries, or rows" if rows else "queries"),
+        form.checked,
+    )
 
 
 def format_table() -> str:

@@ -1,9 +1,9 @@
-"""What all formats share for 8 bits: the pictures that tell the ranges of values inside a network.
+"""What all formats share for 8 bits: pictures that tell the ranges of values, and which layers stay in 32 bits.
 
-They are placed as for prediction: ranges from pictures that look otherwise to the network would be wrong.
+Pictures are placed as for prediction: ranges from such that look otherwise to the network would be wrong.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import ceil
@@ -29,6 +29,9 @@ from posekit.sample import Floats, Sample
 MOST_PICTURES: Final = 200  # ranges from more of them hardly differ; a whole number as `fraction` takes more
 FEW_PICTURES: Final = 16
 NEEDED: Final = "8 bits are calibrated on pictures: name a data set like that of the training, such as data=FILE.yaml"
+
+# Layers in a row before the outputs that stay in 32 bits: errors there go straight into coordinates. They are small.
+LAST_LAYERS: Final = 2
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,36 @@ def calibration_pictures(network: Network, settings: ExportSettings, facts: Fact
         LOGGER.warning("%s: %d pictures are few to find the ranges of 8 bits on; some 100 are enough", data, len(paths))
     placing = Stretching(facts.stride) if facts.placing == "stretch" else Letterboxing(facts.stride)
     return CalibrationPictures(paths, placing, facts.imgsz, facts.batch)
+
+
+def nearest_layers(
+    starts: Iterable[str], neighbours: Mapping[str, Sequence[str]], layers: Collection[str], depth: int
+) -> tuple[set[str], set[str]]:
+    """Return the nodes of a graph before the first layers on the way from some nodes, and the first `depth` layers.
+
+    Args:
+        starts: names of nodes.
+        neighbours: names of the nodes next to each, in the direction to go.
+        layers: names of the nodes with weights.
+        depth: layers in a row to pass; other nodes between them are passed, too.
+    """
+    between: set[str] = set()
+    found: set[str] = set()
+    for number in range(depth):
+        seen: set[str] = set()
+        waiting, starts = list(starts), []
+        while waiting:
+            name = waiting.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            if name in layers:
+                found.add(name)
+                starts += neighbours.get(name, ())
+            else:
+                waiting += neighbours.get(name, ())
+        between |= seen - found if number == 0 else set()
+    return between, found
 
 
 def _with_pictures(data: str, task: str, *, may_fetch: bool) -> tuple[DatasetDescription, str]:

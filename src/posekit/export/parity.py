@@ -24,7 +24,7 @@ from posekit.models.contract import Deployed, Model, Network
 from posekit.models.exported.facts import Facts, Size
 from posekit.models.exported.model import ExportedModel, Outputs
 from posekit.models.exported.open import open_exported
-from posekit.models.exported.sessions import SESSIONS
+from posekit.models.exported.sessions import SESSIONS, start_session
 from posekit.sample import Batch, Floats, Sample
 
 # Pictures of the data set that single predictions are compared on, and that the average precision is measured on.
@@ -129,7 +129,7 @@ def _opened(draft: Path, network: Network, reference: Deployed, settings: Export
     origin = next(network.network.parameters()).device
     device = origin if exported.format in ("engine", "torchscript") else torch.device("cpu")
     try:
-        session = SESSIONS[exported.format](draft, exported.facts, device)
+        session = start_session(exported.format, draft, exported.facts, device, settings.converter_python)
     except (MissingExtraError, SettingError) as error:
         return None, one_line(error)
     facts = exported.facts

@@ -1,0 +1,52 @@
+"""The table of formats keeps its word: every network in every format that can be written and run here."""
+
+from pathlib import Path
+
+import pytest
+
+from posekit import YOLO
+from posekit.data.figures.dataset import write_yolo_dataset
+from posekit.errors import SettingError
+from posekit.export.formats import EVERY_RUN, FORMATS, support_table
+
+# What converters import warns of what Python or PyTorch deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore")
+NETWORKS = {
+    "figures-pose.pt": {"imgsz": 160},
+    "yolo11n-multitask.yaml": {"imgsz": 96},
+    "rfdetr-pose-nano.yaml": {"imgsz": 128},
+}
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("labelled")
+    write_yolo_dataset(folder, train=1, val=3, seed=0)
+    return str(folder / "data.yaml")
+
+
+@pytest.mark.parametrize("form", [form for form in FORMATS.values() if form.checked == EVERY_RUN], ids=lambda f: f.name)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_network_is_written_checked_and_validated(name, form, labelled, here):
+    for package in form.packages:
+        pytest.importorskip(package)
+    model = YOLO(name)
+    if name.startswith("rfdetr") and form.no_queries:
+        with pytest.raises(SettingError, match=form.no_queries):
+            model.export(format=form.name, **NETWORKS[name])
+        return
+    file = model.export(format=form.name, **NETWORKS[name])
+    assert Path(file).exists()
+    again = YOLO(file)
+    assert (again.task, again.names, again.loaded.schema) == (model.task, model.names, model.loaded.schema)
+    settings = {"data": labelled, "plots": False, "verbose": False, "workers": 0, "batch": 1}
+    scores = again.val(**settings).results_dict
+    facts = again.loaded.facts
+    ranked = facts.selection == "rank" or facts.layout == "rows"
+    expected = model.val(**settings, imgsz=facts.imgsz[0], rect=False, nms=not ranked or None).results_dict
+    assert scores == pytest.approx(expected, abs=0.01)
+
+
+def test_the_page_holds_the_table_of_the_code():
+    page = Path(__file__).parents[2] / "docs" / "export.md"
+    assert support_table() in page.read_text(encoding="utf-8")
