@@ -11,6 +11,7 @@ from pathlib import Path
 from time import perf_counter
 
 from posekit.config.settings import ExportSettings
+from posekit.engine.device import select_device
 from posekit.errors import ExportError, PosekitError, SettingError
 from posekit.export.differences import Differences
 from posekit.export.formats import FORMATS
@@ -74,6 +75,8 @@ def export_network(
     """
     form = FORMATS[settings.format]
     form.check(settings)
+    if settings.device is not None:
+        select_device(settings.device)  # one that is not here is refused, though graphs are traced on the CPU
     start = perf_counter()
     deployed = network.deployed(settings, form.dialect)
     if form.no_queries and deployed.facts.placing == "stretch":
