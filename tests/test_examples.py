@@ -105,3 +105,31 @@ def test_golden_results_follow_from_the_output_by_the_steps_of_the_readme():
         y = ((points[:, 1] - padding["top"]) / gain_y).clip(0, 96)
         np.testing.assert_allclose(detection["keypoints"], np.stack((x, y, points[:, 2]), 1), atol=0.01)
     assert sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) < 1_000_000
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="there is no Node.js")
+def test_the_decoder_of_the_browser_example_comes_to_the_golden_files(tmp_path):
+    folder = EXAMPLES / "ports"
+    picture = cv2.cvtColor(cv2.imread(str(folder / "picture.png")), cv2.COLOR_BGR2RGBA)
+    height, width = picture.shape[:2]
+    (tmp_path / "picture.rgba").write_bytes(picture.tobytes())
+    np.load(folder / "output.npy").tofile(tmp_path / "output.f32")
+    (tmp_path / "run.mjs").write_text(f"""
+        import {{ readFileSync, writeFileSync }} from "node:fs";
+        import {{ decode, letterbox, place }} from "{(EXAMPLES / "browser/decode.js").as_uri()}";
+        const facts = {{ imgsz: [96, 96], names: {{ 0: "person" }}, kpt_shape: [17, 3], layout: "dense", unit: "pixels" }};
+        const image = {{ data: readFileSync("picture.rgba"), width: {width}, height: {height} }};
+        const output = new Float32Array(new Uint8Array(readFileSync("output.f32")).buffer);
+        const {{ values, placed }} = letterbox(image, facts);
+        const poses = decode(output, [1, 56, 189], facts, placed, image, 0.4, 0.7);
+        const even = [place(640, 425, [320, 320]), place(640, 427, [320, 320])].map((one) => one.height);
+        writeFileSync("found.json", JSON.stringify({{ poses, values: Array.from(values), even }}));
+    """)
+    subprocess.run(["node", "run.mjs"], check=True, cwd=tmp_path)
+    found, wanted = (json.loads(path.read_text()) for path in (tmp_path / "found.json", folder / "result.json"))
+    assert found["even"] == [212, 214]  # 212.5 and 213.5
+    assert np.abs(np.array(found["values"]) - np.load(folder / "input.npy").ravel()).max() < 1.5 / 255
+    assert len(found["poses"]) == len(wanted["detections"]) > 1
+    for one, other in zip(found["poses"], wanted["detections"], strict=True):
+        for key in ("box", "score", "keypoints"):
+            np.testing.assert_allclose(one[key], other[key], atol=0.01)
