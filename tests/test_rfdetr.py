@@ -1,5 +1,7 @@
 """RF-DETR models as users hold them."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ import posekit
 from golden.fill import image
 from golden.rfdetr_files import recorded_keys
 from posekit import RFDETRPose, RFDETRPoseLarge, RFDETRPoseMedium, RFDETRPoseNano, RFDETRPoseSmall
-from posekit.errors import CheckpointError, SettingError, WeightsNotFoundError
+from posekit.errors import CheckpointError, OutputError, SettingError, UnknownSettingError, WeightsNotFoundError
 from posekit.models.keypoint_head import COCO_SKELETON
 from posekit.results.detected import Detected
 from posekit.rfdetr import RFDETR, to_supervision
@@ -151,3 +153,48 @@ def test_the_skeleton_of_coco():
     assert COCO_SKELETON[0] == (15, 13)
     assert COCO_SKELETON[-1] == (4, 6)
     assert {"RFDETRPose", "RFDETRPoseNano", "RFDETRKeypointPreview"} <= set(dir(posekit))
+
+
+# Export -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_export_makes_the_folder_and_leaves_the_model_as_it_was(tmp_path):
+    model = RFDETR(small_model(), device="cpu", name="mine")
+    before = {name: tensor.clone() for name, tensor in model.model.network.state_dict().items()}
+    expected = model.predict(RGB, threshold=0.3)
+    path = model.export(output_dir=tmp_path / "new" / "folder", format="torchscript", check=False)
+    assert path == str(tmp_path / "new" / "folder" / "mine.torchscript")
+    after = model.model.network.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    found = model.predict(RGB, threshold=0.3)
+    np.testing.assert_array_equal(found.xyxy, expected.xyxy)
+    np.testing.assert_array_equal(found.data["keypoints"], expected.data["keypoints"])
+    (result,) = posekit.YOLO(path).predict(image(96, 128, 0), conf=0.3, verbose=False)
+    np.testing.assert_allclose(result.boxes.xyxy, expected.xyxy, atol=0.01)
+    np.testing.assert_allclose(result.keypoints.xy, expected.data["keypoints"][..., :2], atol=0.01)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_by_default_export_writes_onnx_into_output(tmp_path, monkeypatch):
+    for package in ("onnxscript", "onnxslim", "onnxruntime"):
+        pytest.importorskip(package)
+    monkeypatch.chdir(tmp_path)
+    small = small_model()
+    path = RFDETR(small, device="cpu").export(simplify=False, check=False)
+    assert path == str(Path("output") / "rfdetr.onnx")
+    assert Path(path).is_file()
+
+
+def test_a_setting_that_is_none_is_named(model, tmp_path):
+    with pytest.raises(UnknownSettingError, match="dynamical"):
+        model.export(tmp_path, dynamical=True)
+    with pytest.raises(SettingError, match="format"):
+        model.export(tmp_path, format="onx")
+
+
+def test_a_folder_that_cannot_be_made_is_named(model, tmp_path):
+    (tmp_path / "taken").touch()
+    with pytest.raises(OutputError, match="taken"):
+        model.export(tmp_path / "taken", format="torchscript")

@@ -17,11 +17,12 @@ from torch import Tensor
 
 from posekit.checkpoint.checkpoint import save_checkpoint
 from posekit.config.read import build, resolve
-from posekit.config.settings import PredictSettings, ValSettings
+from posekit.config.settings import ExportSettings, PredictSettings, ValSettings
 from posekit.engine.device import select_device
 from posekit.engine.validation_run import open_validation
 from posekit.engine.validator import Validator
 from posekit.errors import SettingError
+from posekit.files.writing import naming_errors
 from posekit.io.source import read_rgb
 from posekit.metrics.report import Metrics
 from posekit.models.opening import OpenModel
@@ -105,10 +106,12 @@ class RFDETR:
     Args:
         model: network, names and keypoints.
         device: ``cpu``, ``mps``, ``0``, ...; None for the best there is.
+        name: of exported files.
     """
 
-    def __init__(self, model: RFDETRModel, *, device: str | None = None) -> None:
+    def __init__(self, model: RFDETRModel, *, device: str | None = None, name: str = "rfdetr") -> None:
         self.device = select_device(device)
+        self._name = name
         self._hold(model)
 
     @property
@@ -195,6 +198,31 @@ class RFDETR:
         """
         save_checkpoint(path, self.model.contents(path))
 
+    def export(self, output_dir: str | Path = "output", *, format: str = "onnx", **settings: Any) -> str:
+        """Write the model in another format, and check what was written against it; this object stays as it is.
+
+        Args:
+            output_dir: folder, made if it is not there; the file is named after the weights, or the size.
+            format: ``onnx``, ``openvino``, ``tflite``, ``ncnn``, ...
+            **settings: see `ExportSettings`: ``imgsz``, ``half``, ``dynamic``, ``nms`` and so on.
+
+        Returns:
+            The file or folder, which ``YOLO`` opens.
+
+        Raises:
+            UnknownSettingError, SettingTypeError, SettingError: a setting is wrong, or the format has no such thing.
+            MissingExtraError: the converter is not installed; the message names the extra that brings it.
+            ExportError: the converter failed, or the file gives other results than the model.
+            OutputError: the folder or file cannot be written.
+        """
+        from posekit.export.export import export_network
+
+        checked = build(ExportSettings, resolve(ExportSettings, {"format": format, **settings}))
+        folder = Path(output_dir)
+        with naming_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        return str(export_network(self.model, checked, folder / f"{self._name}.pth"))
+
     def _hold(self, model: RFDETRModel) -> None:
         self.model = model
         self._inference = model.ready(PredictSettings(), self.device)
@@ -241,7 +269,8 @@ class RFDETRPose(RFDETR):
         resolution: int | None = None,
         device: str | None = None,
     ) -> None:
-        if pretrain_weights == DETECTION:
+        is_default = pretrain_weights == DETECTION
+        if is_default:
             pretrain_weights = STARTING_WEIGHTS[self.size]
         options = PoseOptions(
             num_keypoints=num_keypoints,
@@ -251,7 +280,8 @@ class RFDETRPose(RFDETR):
             resolution=resolution,
         )
         file = None if pretrain_weights is None else read_rfdetr_tensors(pretrain_weights)
-        super().__init__(pose_model(POSE_MODELS[self.size], file, options), device=device)
+        name = self.size if is_default or pretrain_weights is None else Path(pretrain_weights).stem
+        super().__init__(pose_model(POSE_MODELS[self.size], file, options), device=device, name=name)
 
 
 class RFDETRPoseNano(RFDETRPose):
@@ -289,4 +319,4 @@ class RFDETRKeypointPreview(RFDETR):
     """
 
     def __init__(self, *, pretrain_weights: str | Path = PREVIEW_WEIGHTS, device: str | None = None) -> None:
-        super().__init__(open_rfdetr(pretrain_weights), device=device)
+        super().__init__(open_rfdetr(pretrain_weights), device=device, name=Path(pretrain_weights).stem)

@@ -17,6 +17,7 @@ import torch
 
 from posekit.config.settings import ExportSettings, PredictSettings
 from posekit.errors import CheckpointError, ExportError, MissingExtraError, SettingError, ShapeError
+from posekit.export import export as exporting
 from posekit.export import tensorrt
 from posekit.export.export import export_network
 from posekit.export.onnx import quantize_onnx, trace_onnx
@@ -122,7 +123,8 @@ def package(monkeypatch):
     """TensorRT and a GPU that are not there."""
     made = Package()
     monkeypatch.setitem(sys.modules, "tensorrt", made)
-    monkeypatch.setattr(tensorrt, "select_device", lambda device: torch.device("cpu" if device == "cpu" else "cuda:0"))
+    for module in (tensorrt, exporting):
+        monkeypatch.setattr(module, "select_device", lambda name: torch.device("cpu" if name == "cpu" else "cuda:0"))
     stream = SimpleNamespace(cuda_stream=0, synchronize=lambda: None)
     gpu = {
         "get_device_name": lambda device: "Jetson Orin",
