@@ -289,7 +289,7 @@ def _say(name: str, facts: Facts, differences: Differences, pictures: int) -> No
     scores = max((largest[kind] for kind in ("scores", "confidences") if kind in largest), default=0.0)
     what = "boxes" if facts.schema is None else "boxes and keypoints"
     moved = f", {differences.moved} of {differences.ranks} ranks moved" if differences.moved else ""
-    if not differences.compared and not differences.detections:
+    if not differences.compared and not differences.detections and not differences.moved:
         LOGGER.warning(
             "%s: nothing on %d pictures reaches conf=%g, in PyTorch and in the file: little could be compared",
             name, pictures, facts.conf or CONFIDENT,
