@@ -32,10 +32,13 @@ def environment_command(requirements: Path) -> str:
 def interpreter(format_name: str, python: str | None, requirements: Path) -> str:
     """Return the full path of the interpreter that a user names for a format.
 
+    Without ``converter_python`` a variable of the environment names it, such as ``POSEKIT_TENSORFLOW_PYTHON``.
+
     Raises:
         SettingError: none is named, or there is none of that name; the message says how one is made.
     """
     make = f"make its environment once ({environment_command(requirements)})"
+    python = python or os.environ.get(f"POSEKIT_{requirements.stem.upper()}_PYTHON")
     if not python:
         named = f"converter_python=posekit-{requirements.stem}/bin/python"
         raise SettingError(f"format={format_name} is converted by an interpreter of its own: {make}, then pass {named}")

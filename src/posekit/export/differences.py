@@ -150,11 +150,11 @@ class Differences:
         chosen = self._chosen(first.best, least)
         self._same(first.take(chosen), second.take(chosen), with_scores=False)
 
-    def queries(self, own: dict[str, Tensor], other: dict[str, Tensor], size: tuple[int, int], least: int) -> None:
-        """Compare the queries of one picture: those that were given to the same cell.
+    def queries(self, own: dict[str, Tensor], other: dict[str, Tensor], size: tuple[int, int], least: int) -> int:
+        """Compare the queries of one picture; return how many were given to another cell.
 
         A query's learned embedding belongs to its rank, so one that was given to another cell is another prediction,
-        and a little of it reaches all others. So single values are compared where no query has moved.
+        and a little of it reaches all others. Where any has moved, the middle one of all differences counts.
 
         Args:
             own: outputs of PyTorch by name, without the axis of the batch.
@@ -171,10 +171,14 @@ class Differences:
         if not moved:
             chosen = self._chosen(first.best, least)
             self._same(first.take(chosen), second.take(chosen), with_scores=True)
-        elif self.moved > max(self.limits.moved * self.ranks, FEW_MOVED):
+            return 0
+        if self.moved > max(self.limits.moved * self.ranks, FEW_MOVED):
             raise ExportError(f"{len(moved)} of {len(first)} queries are far off, the first of them query {moved[0]}")
-        else:
-            self._note("boxes", boxes.median()[None], lambda at: "the middle one of the boxes of all queries")
+        self._note("boxes", boxes.median()[None], lambda at: "the middle one of the boxes of all queries")
+        if first.points is not None and second.points is not None:
+            gaps = (second.points - first.points).abs()[..., :2].amax(2).median(0).values
+            self._note("keypoints", gaps, lambda at: f"of all queries the middle one of {self._point(at[0])}")
+        return len(moved)
 
     def rows(self, own: Rows, other: Rows, least: int) -> None:
         """Compare what was chosen in the graph, best first.
@@ -194,9 +198,17 @@ class Differences:
         self.ranks += len(chosen)
         self.moved += sum(first != second for first, second in pairs)
 
-    def found(self, own: Rows, other: Rows, *, conf: float, max_det: int) -> None:
-        """Compare detections, best first: each has to be found by both; see `Limits.lost`."""
-        pairs = self._matched(own, other, floor=conf, full=max(len(own), len(other)) >= max_det)
+    def found(self, own: Rows, other: Rows, *, conf: float, max_det: int, moved: int = 0) -> None:
+        """Compare detections, best first: each has to be found by both; see `Limits.lost`.
+
+        Args:
+            own: of PyTorch.
+            other: of the file.
+            conf: threshold of the scores.
+            max_det: most detections.
+            moved: queries of the picture that were given to another cell, and may each be another detection.
+        """
+        pairs = self._matched(own, other, floor=conf, full=max(len(own), len(other)) >= max_det, moved=moved)
         self.detections += len(own)
         self.lost += len(own) - len(pairs)
 
@@ -233,7 +245,7 @@ class Differences:
             boxes=xywh_to_xyxy(values["dets"]) * corner.repeat(2), scores=scores, classes=classes, points=points
         )
 
-    def _matched(self, own: Rows, other: Rows, *, floor: float, full: bool) -> list[tuple[int, int]]:
+    def _matched(self, own: Rows, other: Rows, *, floor: float, full: bool, moved: int = 0) -> list[tuple[int, int]]:
         """Compare rows with those of their class that overlap them most; return which row is which.
 
         Args:
@@ -241,31 +253,37 @@ class Differences:
             other: of the file.
             floor: threshold of the scores.
             full: whether either has as many rows as it can, so that the last are a matter of chance.
+            moved: how many may have no counterpart; single values are not compared then.
         """
         pairs = _pairs(own, other)
-        if not self.limits.lost:
-            for row in sorted(set(range(len(own))) - {first for first, _ in pairs}):
-                self._excuse(own, row, other, floor, full, "is missing")
-            for row in sorted(set(range(len(other))) - {second for _, second in pairs}):
-                self._excuse(other, row, own, floor, full, "is one that PyTorch does not find")
-        first, second = (torch.tensor([pair[side] for pair in pairs], dtype=torch.long) for side in (0, 1))
-        self._same(own.take(first), other.take(second), with_scores=True)
+        for mine, theirs, side, word in (
+            (own, other, 0, "is missing"),
+            (other, own, 1, "is one that PyTorch does not find"),
+        ):
+            single = sorted(set(range(len(mine))) - {pair[side] for pair in pairs})
+            strange = [row for row in single if not self._on_the_brink(mine, row, theirs, floor, full)]
+            if len(strange) > moved and not self.limits.lost:
+                score, label = float(mine.best[strange[0]]), int(mine.classes[strange[0]])
+                box = ", ".join(f"{value:.0f}" for value in mine.boxes[strange[0]].tolist())
+                raise ExportError(
+                    f"a detection of {self._class(label)} with the score {score:.2f} in the box {box} {word}"
+                )
+        if not moved:
+            first, second = (torch.tensor([pair[side] for pair in pairs], dtype=torch.long) for side in (0, 1))
+            self._same(own.take(first), other.take(second), with_scores=True)
         return pairs
 
-    def _excuse(self, mine: Rows, row: int, theirs: Rows, floor: float, full: bool, word: str) -> None:
-        """Refuse a row that has no counterpart, unless it stood on the brink of being left out."""
-        score, label = float(mine.best[row]), int(mine.classes[row])
+    def _on_the_brink(self, mine: Rows, row: int, theirs: Rows, floor: float, full: bool) -> bool:
+        """Whether a row without a counterpart was nearly left out, or nearly dropped by a better one."""
+        score = float(mine.best[row])
         if score <= floor + self.limits.scores:
-            return
+            return True
         if full and (not len(theirs) or score <= float(theirs.best.min()) + self.limits.scores):
-            return
-        if self.facts.selection == "suppress" or self.facts.iou is not None:
-            overlaps = box_iou(mine.boxes[row, None].numpy(), theirs.boxes.numpy())[0] if len(theirs) else np.zeros(0)
-            threshold = (0.7 if self.facts.iou is None else self.facts.iou) - self.limits.overlap
-            if bool((overlaps > threshold).any()):
-                return
-        box = ", ".join(f"{value:.0f}" for value in mine.boxes[row].tolist())
-        raise ExportError(f"a detection of {self._class(label)} with the score {score:.2f} in the box {box} {word}")
+            return True
+        if not len(theirs) or (self.facts.selection != "suppress" and self.facts.iou is None):
+            return False
+        overlaps = box_iou(mine.boxes[row, None].numpy(), theirs.boxes.numpy())
+        return bool((overlaps > (0.7 if self.facts.iou is None else self.facts.iou) - self.limits.overlap).any())
 
     def _chosen(self, best: Tensor, least: int) -> Tensor:
         """Return the indices of confident predictions (n,), or of as many of the best, best first, and count them."""

@@ -2,14 +2,16 @@
 
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
 from posekit.config.settings import ExportSettings
+from posekit.engine.device import select_device
 from posekit.errors import ExportError, PosekitError, SettingError
 from posekit.export.differences import Differences
 from posekit.export.formats import FORMATS
@@ -73,6 +75,8 @@ def export_network(
     """
     form = FORMATS[settings.format]
     form.check(settings)
+    if settings.device is not None:
+        select_device(settings.device)  # one that is not here is refused, though graphs are traced on the CPU
     start = perf_counter()
     deployed = network.deployed(settings, form.dialect)
     if form.no_queries and deployed.facts.placing == "stretch":
@@ -119,10 +123,15 @@ def _converting(name: str) -> Iterator[None]:
 @contextmanager
 def _silence() -> Iterator[None]:
     """Send what converters print, by Python or not, nowhere; warnings and records of foreign loggers, too."""
+    _flush()  # what was printed before is still to be seen
     flushed = (os.dup(1), os.dup(2))
     level, handlers = logging.root.manager.disable, logging.root.handlers[:]
     try:
-        with Path(os.devnull).open("w") as nowhere, warnings.catch_warnings():
+        with ExitStack() as stack:
+            nowhere = stack.enter_context(Path(os.devnull).open("w"))
+            stack.enter_context(redirect_stdout(nowhere))  # notebooks show what Python prints by other ways
+            stack.enter_context(redirect_stderr(nowhere))
+            stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
             os.dup2(nowhere.fileno(), 1)
             os.dup2(nowhere.fileno(), 2)
@@ -134,3 +143,10 @@ def _silence() -> Iterator[None]:
             os.close(number)
         logging.disable(level)
         logging.root.handlers[:] = handlers
+
+
+def _flush() -> None:
+    """Send on what Python has kept of printed text; programs can have closed their streams, or have none."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None and not stream.closed:
+            stream.flush()

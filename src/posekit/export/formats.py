@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from posekit.config.settings import ExportSettings
 from posekit.errors import MissingExtraError, SettingError
+from posekit.export.converter import CONVERTERS, interpreter
 from posekit.models.exported.facts import Dialect
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Format:
         """Refuse settings that have no meaning for the format, and packages that are not there.
 
         Raises:
-            SettingError: the setting is named.
+            SettingError: the setting is named, or the interpreter that the converter takes is missing.
             MissingExtraError: the package and the extra that brings it are named.
         """
         asked = {
@@ -91,6 +92,8 @@ class Format:
             if is_asked and key not in self.arguments:
                 able = [name for name, one in FORMATS.items() if key in one.arguments]
                 raise SettingError(f"format={self.name} has no {key}: formats that have it are {', '.join(able)}")
+        if self.environment:
+            interpreter(self.name, settings.converter_python, CONVERTERS / f"{self.environment}.txt")
         for package in self.missing():
             raise MissingExtraError(f"format={self.name}", self.extra, package)
 
@@ -179,6 +182,7 @@ FORMATS: Final = {
             packages=("onnx", "onnxslim"),
             extra="onnx",
             environment="tensorflow",
+            dialect=Dialect(split=True),
             runs=False,
             checked="the 8-bit file for the compiler of Coral, which was not at hand",
         ),

@@ -24,7 +24,7 @@ from posekit.models.contract import Deployed, Model, Network
 from posekit.models.exported.facts import Facts, Size
 from posekit.models.exported.model import ExportedModel, Outputs
 from posekit.models.exported.open import open_exported
-from posekit.models.exported.sessions import SESSIONS
+from posekit.models.exported.sessions import SESSIONS, start_session
 from posekit.sample import Batch, Floats, Sample
 
 # Pictures of the data set that single predictions are compared on, and that the average precision is measured on.
@@ -81,7 +81,7 @@ def check_file(draft: Path, network: Network, reference: Deployed, settings: Exp
         ExportError: they do not agree; the message says where.
     """
     name = settings.format
-    with _telling(name):
+    with _telling(name), _as_it_was(network.network):
         pair, reason = _opened(draft, network, reference, settings)
     if pair is None:
         LOGGER.warning("%s: written unchecked: %s", name, reason)
@@ -107,7 +107,12 @@ def drawn_pictures() -> list[Sample]:
     crowd = _scene(SEED + len(shapes), (640, 640), people=(14, 18), body_height=(0.2, 0.5))
     stretched = [cv2.resize(drawn[0], size, interpolation=cv2.INTER_AREA) for size in ((20000, 200), (1, 1), (3, 900))]
     empty = [np.full((480, 640, 3), level, np.uint8) for level in (114, 0)]
-    names = ["figures"] * len(drawn) + ["crowded"] + ["stretched"] * len(stretched) + ["grey", "black"]
+    names = (
+        [f"figures-{number}" for number in range(1, len(drawn) + 1)]
+        + ["crowded"]
+        + ["stretched"] * len(stretched)
+        + ["grey", "black"]
+    )
     pictures = [*drawn, crowd, *(np.asarray(picture, np.uint8) for picture in stretched), *empty]
     return [
         Sample(image=picture, path=f"{name} {picture.shape[1]}x{picture.shape[0]}")
@@ -129,7 +134,7 @@ def _opened(draft: Path, network: Network, reference: Deployed, settings: Export
     origin = next(network.network.parameters()).device
     device = origin if exported.format in ("engine", "torchscript") else torch.device("cpu")
     try:
-        session = SESSIONS[exported.format](draft, exported.facts, device)
+        session = start_session(exported.format, draft, exported.facts, device, settings.converter_python)
     except (MissingExtraError, SettingError) as error:
         return None, one_line(error)
     facts = exported.facts
@@ -146,9 +151,7 @@ def _opened(draft: Path, network: Network, reference: Deployed, settings: Export
     )
     file = ExportedModel(facts, session, str(draft.name))
     graph = ExportedModel(replace(facts, precision=32), ModuleSession(reference.module.cpu()), "PyTorch")
-    with _as_it_was(network.network):
-        ready = network.ready(wanted, origin)
-    return Pair(file=file, graph=graph, network=ready, settings=wanted), ""
+    return Pair(file=file, graph=graph, network=network.ready(wanted, origin), settings=wanted), ""
 
 
 def _compare(pair: Pair, samples: Sequence[Sample]) -> Differences:
@@ -159,26 +162,30 @@ def _compare(pair: Pair, samples: Sequence[Sample]) -> Differences:
         pair.file.placing.prepare(list(samples[start : start + facts.batch]), facts.imgsz, rect=False)
         for start in range(0, len(samples), facts.batch)
     ]
-    native = [pair.network.run(batch, pair.settings) for batch in batches]
-    found = [pair.network.detect(*made, pair.settings, "prototypes") for made in zip(native, batches, strict=True)]
+    found = [_detected(pair, batch) for batch in batches]
     trained = any(len(one) for parts in found for one in parts)
     least = LEAST if facts.precision == 32 or not trained else 0
     for batch, expected in zip(batches, found, strict=True):
-        outputs = _compare_outputs(pair, batch, differences, least)
+        outputs, moved = _compare_outputs(pair, batch, differences, least)
         detected = pair.file.detect(outputs, batch, pair.settings, "prototypes")
-        for sample, one, other in zip(batch.samples, expected, detected, strict=True):
+        for sample, one, other, far in zip(batch.samples, expected, detected, moved, strict=True):
             with _at(sample):
                 differences.found(
-                    Rows.of_detected(one), Rows.of_detected(other),
-                    conf=pair.settings.conf, max_det=pair.settings.max_det,
-                )  # fmt: skip
+                    one, Rows.of_detected(other), conf=pair.settings.conf, max_det=pair.settings.max_det, moved=far
+                )
     if differences.lost > differences.limits.lost * differences.detections and differences.limits.lost:
         raise ExportError(f"{differences.lost} of {differences.detections} detections are missing")
     return differences
 
 
-def _compare_outputs(pair: Pair, batch: Batch, differences: Differences, least: int) -> Outputs:
-    """Compare the outputs for a batch; return those of the file."""
+def _detected(pair: Pair, batch: Batch) -> list[Rows]:
+    """Return what the network finds without being exported."""
+    outputs = pair.network.run(batch, pair.settings)
+    return [Rows.of_detected(one) for one in pair.network.detect(outputs, batch, pair.settings, "prototypes")]
+
+
+def _compare_outputs(pair: Pair, batch: Batch, differences: Differences, least: int) -> tuple[Outputs, list[int]]:
+    """Compare the outputs for a batch; return those of the file, and for each picture how many queries have moved."""
     facts, size = pair.file.facts, (batch.images.shape[2], batch.images.shape[3])
     own, other = pair.graph.run(batch, pair.settings), pair.file.run(batch, pair.settings)
     parts = [
@@ -188,20 +195,21 @@ def _compare_outputs(pair: Pair, batch: Batch, differences: Differences, least: 
     for sample, (first, second) in zip(batch.samples, parts, strict=True):
         with _at(sample):
             differences.shapes(first, second)
+    moved = [0] * len(parts)
     whole, theirs = (
         None if facts.layout == "queries" else pair.file.predictions(outputs, size) for outputs in (own, other)
     )
     for index, (sample, (first, second)) in enumerate(zip(batch.samples, parts, strict=True)):
         with _at(sample):
             if whole is None or theirs is None:
-                differences.queries(first, second, size, least)
+                moved[index] = differences.queries(first, second, size, least)
             elif facts.layout == "rows":
                 differences.rows(_rows(whole[index], facts), _rows(theirs[index], facts), least)
             else:
                 differences.dense(whole[index], theirs[index], least)
             if facts.masks:
                 differences.masks(first[facts.outputs[-1]], second[facts.outputs[-1]])
-    return other
+    return other, moved
 
 
 def _rows(values: Tensor, facts: Facts) -> Rows:
@@ -232,10 +240,10 @@ def _compare_elsewhere(pair: Pair, samples: Sequence[Sample], differences: Diffe
 
 
 def second_size(size: Size, stride: int, *, may_grow: bool) -> Size:
-    """Return another (H, W) than that of the export, with sides of different lengths."""
-    height = size[0] + stride if may_grow else max(size[0] - stride, stride)
-    width = max(size[1] - stride, stride) if may_grow else max(size[1] - 2 * stride, stride)
-    return (height, width) if height != width else (height + stride, width)
+    """Return another (H, W) than that of the export, with sides of different lengths and another area."""
+    step = stride if may_grow else -stride
+    height, width = max(size[0] + step, stride), max(size[1] + 2 * step, stride)
+    return (height, width) if height != width else (height, max(width + step, stride))
 
 
 def _validation(data: str, pair: Pair) -> ValidationRun:
@@ -334,8 +342,9 @@ def _telling(name: str) -> Iterator[None]:
 
 @contextmanager
 def _as_it_was(network: nn.Module) -> Iterator[None]:
-    """Leave every module of a network in training or evaluation mode, as it was before."""
+    """Put a network into evaluation mode, and every module back into the mode that it had."""
     modes = [(module, module.training) for module in network.modules()]
+    network.eval()
     try:
         yield
     finally:

@@ -69,7 +69,12 @@ def drafting(path: Path) -> Iterator[Path]:
         old = workshop / f"{path.name}.old"
         if path.exists():
             path.rename(old)
-        draft.rename(path)
+        try:
+            draft.rename(path)
+        except BaseException:
+            if old.exists():
+                old.rename(path)
+            raise
     finally:
         shutil.rmtree(workshop, ignore_errors=True)
 

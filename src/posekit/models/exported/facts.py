@@ -18,7 +18,6 @@ PlacingName = Literal["letterbox", "stretch"]
 # The key that holds everything, as JSON; what stands beside it is for other programs.
 RECORD: Final = "posekit"
 LARGEST_SIDE: Final = 1_000_000  # pixels
-DESCRIPTION: Final = "See https://posekit.readthedocs.io: the page on export says what inputs and outputs mean"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,8 +103,31 @@ class Facts:
             key: _encodable(value) if isinstance(value, str) else json.dumps(value) for key, value in shown.items()
         }
         texts["names"] = repr(self.names)
-        texts["description"] = DESCRIPTION
+        texts["description"] = self.in_words()
         return texts | {RECORD: json.dumps(plain)}
+
+    def in_words(self) -> str:
+        """Return what goes in and what comes out, in words."""
+        size = "any size" if self.any_size else f"{self.imgsz[0]} x {self.imgsz[1]}"
+        placed = "letterboxed, grey 114 on both sides" if self.placing == "letterbox" else "stretched"
+        unit = "pixels of the input" if self.unit == "pixels" else "fractions of the input"
+        points = ""
+        if self.schema is not None:
+            count, dims = self.schema.shape
+            points = f"{count} keypoints of {dims} values (x, y{', confidence' if dims == 3 else ''})"
+        masks = f"{self.masks} mask coefficients" if self.masks else ""
+        parts = ", ".join(part for part in (points, masks) if part)
+        meaning = {
+            "dense": f"each column is centre x, centre y, width, height, {len(self.names)} class scores, {parts}",
+            "split": "each column is one prediction; boxes are centre x, centre y, width, height",
+            "rows": f"each row is x1, y1, x2, y2, score, class, {parts}; rows of zeros hold nothing",
+            "queries": "dets are centre x, centre y, width, height; labels are logits of classes; keypoints are "
+            f"{points or 'missing'}, the last value a logit",
+        }[self.layout].rstrip(", ")
+        return (
+            f"Input: RGB / 255, (batch, 3, height, width), pictures {placed} to {size}. "
+            f"Outputs {', '.join(self.outputs)}: {meaning}; coordinates in {unit}."
+        )
 
     def to_plain(self) -> dict[str, Any]:
         """Return the facts as plain values: texts, numbers, lists, dictionaries."""

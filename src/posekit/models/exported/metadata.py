@@ -7,6 +7,7 @@ and LiteRT files, which end where the zip begins) further members, folders a `me
 import json
 import zipfile
 import zlib
+from ast import literal_eval
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -99,18 +100,24 @@ def _yaml_texts(path: Path) -> dict[str, str]:
     plain = parse_yaml(read_bytes(path), CheckpointError, str(path))
     if not isinstance(plain, dict):
         raise CheckpointError(f"{path} is no table of facts: export the model again")
-    return {
-        str(key): value if isinstance(value, str) else json.dumps(value, default=str) for key, value in plain.items()
-    }
+    return {str(key): _to_text(value) for key, value in plain.items()}
+
+
+def _to_text(value: Any) -> str:
+    """Return the text that `_from_text` made a value of; class names, by number, are as Python writes them."""
+    if isinstance(value, str):
+        return value
+    numbered = isinstance(value, dict) and all(isinstance(key, int) for key in value)
+    return repr(value) if numbered else json.dumps(value, default=str)
 
 
 def _from_text(text: str) -> Any:
-    """Return what a text stands for, for people who read YAML; what `_yaml_texts` turns back."""
+    """Return what a text stands for, for people who read YAML."""
     try:
-        value = json.loads(text) if text[:1] in "[0123456789tfn" else text
-    except ValueError:
+        value = literal_eval(text) if text[:1] == "{" else json.loads(text) if text[:1] in "[0123456789tfn" else text
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
         return text
-    return value if isinstance(value, str) or json.dumps(value) == text else text
+    return value if isinstance(value, str) or _to_text(value) == text else text
 
 
 def _zip_texts(path: Path) -> dict[str, str]:

@@ -3,13 +3,19 @@
 Every runtime is an optional package, imported when a file of its format is opened.
 """
 
+import io
 import os
 import platform
 import sys
+import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from subprocess import PIPE, Popen
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +27,9 @@ from posekit.sample import Floats
 
 if TYPE_CHECKING:
     import torch
+
+
+TENSORFLOW_SCRIPT: Final = Path(__file__).parents[2] / "export/converters/tensorflow_run.py"
 
 
 class Session(Protocol):
@@ -197,6 +206,77 @@ class LiteRtSession:
         return [value.transpose(0, 3, 1, 2) if channels_last and value.ndim == 4 else value for value in found]
 
 
+class TensorFlowSession:
+    """A SavedModel or a GraphDef, in a process of its own: of posekit's interpreter where that has TensorFlow.
+
+    Args:
+        path, facts, device: as for all.
+        python: an interpreter that has it, where posekit's has not; None takes the variable
+            ``POSEKIT_TENSORFLOW_PYTHON``.
+    """
+
+    def __init__(self, path: Path, facts: Facts, device: "torch.device", python: str | None = None) -> None:
+        if device.type != "cpu":
+            raise SettingError(f"device={device}: TensorFlow files run on the CPU here: predict with device=cpu")
+        python = python or os.environ.get("POSEKIT_TENSORFLOW_PYTHON")
+        inherited: Mapping[str, str] = os.environ
+        if find_spec("tensorflow") is not None:
+            command = [sys.executable]
+        elif python:
+            command = [str(Path(python).expanduser()), "-I"]
+            # What points this interpreter to its packages would mislead the other one.
+            inherited = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
+        else:
+            raise MissingExtraError("TensorFlow files", "tensorflow", "tensorflow")
+        quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+        self._path, self._python, self._names = path, command[0], facts.outputs
+        self._errors = TemporaryFile()  # noqa: SIM115  # closed with the process
+        try:
+            self._process = Popen(
+                [*command, str(TENSORFLOW_SCRIPT), str(path.absolute())], env={**inherited, **quiet},
+                stdin=PIPE, stdout=PIPE, stderr=self._errors,
+            )  # fmt: skip
+        except OSError as error:
+            self._errors.close()
+            raise SettingError(f"{python} cannot be started ({error.strerror}): name an interpreter") from error
+        weakref.finalize(self, _end, self._process, self._errors)
+        self._answer()
+        self.provider = f"TensorFlow (CPU, by {self._python})"
+
+    def run(self, images: Floats) -> list[NDArray[Any]]:
+        """See `Session`."""
+        message = io.BytesIO()
+        np.savez(message, images=images)
+        given = cast(BinaryIO, self._process.stdin)
+        with suppress(BrokenPipeError):  # where the process has ended, it gives no answer either
+            given.write(len(message.getvalue()).to_bytes(8, "little") + message.getvalue())
+            given.flush()
+        found = self._answer()
+        return [found[name].astype(np.float32, copy=False) for name in in_order(found, self._names)]
+
+    def _answer(self) -> dict[str, NDArray[Any]]:
+        """Return the next answer of the process; where it has ended, raise the last line that it complained in."""
+        answers = cast(BinaryIO, self._process.stdout)
+        size = int.from_bytes(answers.read(8), "little")
+        data = answers.read(size)
+        if not size or len(data) < size:
+            self._errors.seek(0)
+            lines = [text.strip() for text in self._errors.read().decode(errors="replace").splitlines() if text.strip()]
+            reason = lines[-1][:300] if lines else "it says nothing"
+            raise CheckpointError(f"{self._path} cannot be run by {self._python}: {reason}")
+        with np.load(io.BytesIO(data)) as found:
+            return dict(found)
+
+
+def _end(process: "Popen[bytes]", errors: IO[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout, errors):
+        if stream is not None:
+            with suppress(OSError):  # what is still buffered for a process that is gone
+                stream.close()
+
+
 def in_order(found: Collection[str], names: Sequence[str]) -> list[str]:
     """Return the names of outputs that a runtime gives in no order, in that of a file's facts.
 
@@ -292,6 +372,24 @@ class NcnnSession:
         return outputs
 
 
+def start_session(form: str, path: Path, facts: Facts, device: "torch.device", python: str | None = None) -> Session:
+    """Return a file, loaded by the runtime of its format.
+
+    Args:
+        form: the format, one of `SESSIONS`.
+        path, facts, device: the file, what it says of itself, and where to compute.
+        python: an interpreter that has the runtime, for formats whose runtime posekit's may lack.
+
+    Raises:
+        MissingExtraError: the runtime is not installed; the message names the extra that brings it.
+        CheckpointError: the runtime does not take the file.
+        SettingError: the runtime cannot use the device.
+    """
+    if SESSIONS[form] is TensorFlowSession:
+        return TensorFlowSession(path, facts, device, python)
+    return SESSIONS[form](path, facts, device)
+
+
 class CoreMlSession:
     """Core ML, which only devices of Apple have; 32 bits are computed on the CPU, as their other parts halve them."""
 
@@ -324,6 +422,8 @@ SESSIONS: Final[Mapping[str, "Callable[[Path, Facts, torch.device], Session]"]] 
     "onnx": OnnxSession,
     "openvino": OpenVinoSession,
     "tflite": LiteRtSession,
+    "saved_model": TensorFlowSession,
+    "pb": TensorFlowSession,
     "ncnn": NcnnSession,
     "coreml": CoreMlSession,
 }

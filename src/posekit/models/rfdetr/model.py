@@ -58,8 +58,8 @@ class RFDETRModel:
         """See `Network`: what predicts is the network itself, which moves to the device."""
         half = settings.half and device.type != "cpu"
         key = (id(self.network), device, half, self.schema, dict(self.names))
+        self.network.eval()
         if self._inference is None or self._key != key:
-            self.network.eval()
             self._inference = RFDETRInference(
                 self.network, self.layout, self.names, self.schema, device=device, half=half
             )
