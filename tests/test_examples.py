@@ -10,9 +10,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from posekit import YOLO
 from posekit.checkpoint.weights import packaged_weights
+from small_exports import pictures, small_model, write_small
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 if not EXAMPLES.is_dir():  # tests may be run against an installed package
@@ -117,7 +119,8 @@ def test_the_decoder_of_the_browser_example_comes_to_the_golden_files(tmp_path):
     (tmp_path / "run.mjs").write_text(f"""
         import {{ readFileSync, writeFileSync }} from "node:fs";
         import {{ decode, letterbox, place }} from "{(EXAMPLES / "browser/decode.js").as_uri()}";
-        const facts = {{ imgsz: [96, 96], names: {{ 0: "person" }}, kpt_shape: [17, 3], layout: "dense", unit: "pixels" }};
+        const names = {{ 0: "person" }};
+        const facts = {{ imgsz: [96, 96], names, kpt_shape: [17, 3], layout: "dense", unit: "pixels" }};
         const image = {{ data: readFileSync("picture.rgba"), width: {width}, height: {height} }};
         const output = new Float32Array(new Uint8Array(readFileSync("output.f32")).buffer);
         const {{ values, placed }} = letterbox(image, facts);
@@ -133,3 +136,41 @@ def test_the_decoder_of_the_browser_example_comes_to_the_golden_files(tmp_path):
     for one, other in zip(found["poses"], wanted["detections"], strict=True):
         for key in ("box", "score", "keypoints"):
             np.testing.assert_allclose(one[key], other[key], atol=0.01)
+
+
+def block_of_docs(start):
+    """Return the Python block of the page on export that begins so."""
+    page = (EXAMPLES.parent / "docs/export.md").read_text(encoding="utf-8")
+    return page[page.index(f"```python\n{start}") :].split("```")[1].removeprefix("python\n")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("nc", "shape"), [(1, (17, 3)), (3, (5, 2)), (2, (1, 3)), (1, (136, 3))])
+def test_twenty_lines_of_the_docs_find_what_posekit_finds(tmp_path, nc, shape):
+    names = {}
+    exec(block_of_docs("import numpy as np\n\n\ndef decode"), names)
+    written = write_small(tmp_path, small_model("yolov8n-pose", nc=nc, kpt_shape=shape), format="torchscript")
+    images = pictures(1)
+    output = written.session().run(images)[0][0]
+    assert output.shape == (4 + nc + shape[0] * shape[1], 12 * 16 + 6 * 8 + 3 * 4)
+    boxes, scores, classes, points = names["decode"](output, nc, shape, conf=0.1)
+    wanted = YOLO(str(written.path))(torch.from_numpy(images), conf=0.1, verbose=False)[0]
+    assert len(boxes) == len(wanted) > 3
+    np.testing.assert_allclose(boxes.clip(0, (128, 96, 128, 96)), wanted.boxes.xyxy.numpy(), atol=1e-3)
+    np.testing.assert_allclose(scores, wanted.boxes.conf.numpy(), atol=1e-5)
+    assert classes.tolist() == wanted.boxes.cls.tolist()
+    points[..., :2] = points[..., :2].clip(0, (128, 96))
+    np.testing.assert_allclose(points, wanted.keypoints.data.numpy(), atol=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_last_node_turns_predictions_into_rows(onnx_file, tmp_path, monkeypatch):
+    import onnxruntime
+
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(onnx_file, "yolo11n-pose.onnx")
+    exec(block_of_docs("import onnx\n"), {})
+    one, other = (onnxruntime.InferenceSession(f"yolo11n-pose{end}.onnx") for end in ("", "-rows"))
+    columns, rows = (session.run(["output0"], {"images": pictures(1)})[0] for session in (one, other))
+    assert other.get_outputs()[0].shape == [1, 252, 56]
+    np.testing.assert_array_equal(columns.transpose(0, 2, 1), rows)

@@ -1,7 +1,7 @@
 """python prepare.py WEIGHTS.pt EXPORTED PICTURE FOLDER: what check.mjs compares with, made by PyTorch.
 
-Writes to FOLDER: facts.json, what the exported file says of itself; expected.json, the poses that the weights find on the
-picture; the picture; and the exported file.
+Writes to FOLDER: facts.json, what the exported file says of itself; expected.json, the poses that the weights find on
+the picture; the picture; and the exported file.
 """
 
 import json
