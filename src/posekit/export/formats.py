@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from posekit.config.settings import ExportSettings
@@ -69,8 +70,20 @@ class Format:
     @property
     def writer(self) -> Writer:
         """What writes it: the function `write` of the module in this folder that has the name of the format."""
-        module = MODULES.get(self.name, self.name)
-        return cast(Writer, getattr(import_module(f"posekit.export.{module}"), f"write_{self.name}"))
+        return cast(Writer, getattr(self._module, f"write_{self.name}"))
+
+    @property
+    def _module(self) -> ModuleType:
+        return import_module(f"posekit.export.{MODULES.get(self.name, self.name)}")
+
+    def bound_to(self, settings: ExportSettings) -> str:
+        """Return what files are bound to, see `Facts.made_with`: the function `bound_to` of the module tells, if any.
+
+        Raises:
+            SettingError: it is not here.
+        """
+        told: Callable[[ExportSettings], str] | None = getattr(self._module, "bound_to", None)
+        return told(settings) if told else ""
 
     def missing(self) -> list[str]:
         """Return the modules that writing takes and that are not installed."""
@@ -105,7 +118,13 @@ class Format:
 
 
 # Formats that share a module with others.
-MODULES: Final = {"saved_model": "tensorflow", "pb": "tensorflow", "edgetpu": "tensorflow", "tfjs": "tensorflow"}
+MODULES: Final = {
+    "engine": "tensorrt",
+    "saved_model": "tensorflow",
+    "pb": "tensorflow",
+    "edgetpu": "tensorflow",
+    "tfjs": "tensorflow",
+}
 
 _ANY = frozenset({"batch"})
 FORMATS: Final = {
@@ -138,7 +157,7 @@ FORMATS: Final = {
             title="TensorRT: GPUs of NVIDIA",
             ending=".engine",
             arguments=_ANY | {"half", "int8", "dynamic", "simplify", "workspace", "nms", "data", "fraction"},
-            packages=("tensorrt", "onnx", "onnxscript", "onnxslim"),
+            packages=("tensorrt", "onnx", "onnxscript", "onnxslim", "onnxruntime"),
             extra="tensorrt",
             checked="the calls to TensorRT, by tests; no GPU was at hand, so no engine was ever built",
         ),

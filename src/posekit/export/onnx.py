@@ -67,11 +67,12 @@ def trace_onnx(deployed: Deployed, target: Path, *, opset: int | None, simplify:
         onnx.save(onnxslim.slim(str(target)), str(target))
 
 
-def quantize_onnx(source: Path, target: Path, pictures: Sequence[Floats]) -> None:
+def quantize_onnx(source: Path, target: Path, pictures: Sequence[Floats], *, symmetric: bool = False) -> None:
     """Write an ONNX file with 8-bit weights per channel and 8-bit inputs of its layers, as pairs of Q and DQ nodes.
 
     Ranges are means over pictures of the smallest and the largest value: extremes of single pictures would make all
-    steps coarse. Activations are unsigned, which is twice as fast in ONNX Runtime on x86.
+    steps coarse. Activations are unsigned, which is twice as fast in ONNX Runtime on x86;
+    `symmetric` ones are signed, with 0 as their middle and biases as they are, as TensorRT wants them.
     """
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
@@ -86,10 +87,14 @@ def quantize_onnx(source: Path, target: Path, pictures: Sequence[Floats]) -> Non
 
     model = onnx.load(str(source))
     layers = _layers(model.graph)
+    options = {"CalibMovingAverage": True}
+    if symmetric:
+        options |= {"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False}
     quantize_static(
         str(source), str(target), Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
-        activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, op_types_to_quantize=list(WEIGHTED),
-        nodes_to_quantize=sorted(layers - _ends(model.graph, layers)), extra_options={"CalibMovingAverage": True},
+        activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8, weight_type=QuantType.QInt8,
+        op_types_to_quantize=list(WEIGHTED), nodes_to_quantize=sorted(layers - _ends(model.graph, layers)),
+        extra_options=options,
     )  # fmt: skip
 
 

@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 from posekit.errors import CheckpointError, MissingExtraError, SettingError, ShapeError
 from posekit.log import one_line
 from posekit.models.exported.facts import Facts
+from posekit.models.exported.paddle_run import open_file as open_paddle
+from posekit.models.exported.tensorrt import TensorRtSession
 from posekit.sample import Floats
 
 if TYPE_CHECKING:
@@ -416,6 +418,34 @@ class CoreMlSession:
         return [np.asarray(outputs[name], np.float32) for name in self._names]
 
 
+class PaddleSession:
+    """PaddlePaddle, installed beside posekit."""
+
+    def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
+        if device.type == "mps":
+            raise SettingError(f"device={device}: PaddlePaddle files run on device=cpu or, with a GPU, device=0")
+        try:
+            import paddle
+        except ImportError as error:
+            raise MissingExtraError("PaddlePaddle files", "paddle", "paddlepaddle") from error
+        if device.type == "cuda" and not paddle.is_compiled_with_cuda():
+            raise SettingError(f"device={device}: this paddlepaddle computes on the CPU only: device=cpu runs anywhere")
+        try:
+            self._run = open_paddle(path, str(device))
+        except FileNotFoundError as error:
+            raise CheckpointError(f"{error}: export it again") from error
+        except (RuntimeError, ValueError) as error:
+            reason = next(
+                (line.strip() for line in reversed(str(error).splitlines()) if line.strip()), "no reason given"
+            )
+            raise CheckpointError(f"{path} cannot be opened by PaddlePaddle: {reason}") from error
+        self.provider = f"PaddlePaddle ({device})"
+
+    def run(self, images: Floats) -> list[NDArray[Any]]:
+        """See `Session`."""
+        return [value.astype(np.float32, copy=False) for value in self._run(images).values()]
+
+
 # Format -> its session; formats of one runtime share one.
 SESSIONS: Final[Mapping[str, "Callable[[Path, Facts, torch.device], Session]"]] = {
     "torchscript": TorchScriptSession,
@@ -426,4 +456,6 @@ SESSIONS: Final[Mapping[str, "Callable[[Path, Facts, torch.device], Session]"]] 
     "pb": TensorFlowSession,
     "ncnn": NcnnSession,
     "coreml": CoreMlSession,
+    "paddle": PaddleSession,
+    "engine": TensorRtSession,
 }
