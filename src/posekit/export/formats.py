@@ -173,6 +173,7 @@ FORMATS: Final = {
             extra="onnx",
             environment="tensorflow",
             checked=OWN_ENVIRONMENT,
+            dialect=Dialect(sampling=False),
         ),
         Format(
             name="pb",
@@ -183,6 +184,7 @@ FORMATS: Final = {
             extra="onnx",
             environment="tensorflow",
             checked=OWN_ENVIRONMENT,
+            dialect=Dialect(sampling=False),
         ),
         Format(
             name="tflite",
@@ -215,6 +217,7 @@ FORMATS: Final = {
             environment="tensorflow",
             runs=False,
             checked=OWN_ENVIRONMENT,
+            dialect=Dialect(sampling=False),
         ),
         Format(
             name="paddle",
