@@ -179,6 +179,7 @@ FORMATS: Final = {
             extra="onnx",
             environment="tensorflow",
             checked=OWN_ENVIRONMENT,
+            dialect=Dialect(sampling=False),
         ),
         Format(
             name="pb",
@@ -189,6 +190,7 @@ FORMATS: Final = {
             extra="onnx",
             environment="tensorflow",
             checked=OWN_ENVIRONMENT,
+            dialect=Dialect(sampling=False),
         ),
         Format(
             name="tflite",
@@ -222,6 +224,7 @@ FORMATS: Final = {
             environment="tensorflow",
             runs=False,
             checked=OWN_ENVIRONMENT,
+            dialect=Dialect(sampling=False),
         ),
         Format(
             name="paddle",
