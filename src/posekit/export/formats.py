@@ -1,10 +1,11 @@
 """The formats that networks are exported to: what each takes, what brings its converter, what its graphs can hold."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from posekit.config.settings import ExportSettings
@@ -38,6 +39,7 @@ class Format:
         extra: of posekit, which brings them.
         environment: the converter's own, where it cannot live beside posekit; "" where it can.
         dialect: what its graphs can hold.
+        splits_8_bits: whether files with 8 bits have outputs of one range each, as some of its devices need.
         runs: whether posekit runs such files.
         checked: how it is known that what is written is right.
         no_queries: why networks of queries (RF-DETR) are not written in it; "" where they are.
@@ -51,9 +53,14 @@ class Format:
     extra: str = ""
     environment: str = ""
     dialect: Dialect = FULL
+    splits_8_bits: bool = False
     runs: bool = True
     checked: str = EVERY_RUN
     no_queries: str = ""
+
+    def dialect_for(self, settings: ExportSettings) -> Dialect:
+        """Return what its graphs can hold with these settings."""
+        return replace(self.dialect, split=self.dialect.split or (self.splits_8_bits and settings.precision == 8))
 
     @property
     def is_folder(self) -> bool:
@@ -63,8 +70,20 @@ class Format:
     @property
     def writer(self) -> Writer:
         """What writes it: the function `write` of the module in this folder that has the name of the format."""
-        module = MODULES.get(self.name, self.name)
-        return cast(Writer, getattr(import_module(f"posekit.export.{module}"), f"write_{self.name}"))
+        return cast(Writer, getattr(self._module, f"write_{self.name}"))
+
+    @property
+    def _module(self) -> ModuleType:
+        return import_module(f"posekit.export.{MODULES.get(self.name, self.name)}")
+
+    def bound_to(self, settings: ExportSettings) -> str:
+        """Return what files are bound to, see `Facts.made_with`: the function `bound_to` of the module tells, if any.
+
+        Raises:
+            SettingError: it is not here.
+        """
+        told: Callable[[ExportSettings], str] | None = getattr(self._module, "bound_to", None)
+        return told(settings) if told else ""
 
     def missing(self) -> list[str]:
         """Return the modules that writing takes and that are not installed."""
@@ -99,7 +118,13 @@ class Format:
 
 
 # Formats that share a module with others.
-MODULES: Final = {"saved_model": "tensorflow", "pb": "tensorflow", "edgetpu": "tensorflow", "tfjs": "tensorflow"}
+MODULES: Final = {
+    "engine": "tensorrt",
+    "saved_model": "tensorflow",
+    "pb": "tensorflow",
+    "edgetpu": "tensorflow",
+    "tfjs": "tensorflow",
+}
 
 _ANY = frozenset({"batch"})
 FORMATS: Final = {
@@ -132,7 +157,7 @@ FORMATS: Final = {
             title="TensorRT: GPUs of NVIDIA",
             ending=".engine",
             arguments=_ANY | {"half", "int8", "dynamic", "simplify", "workspace", "nms", "data", "fraction"},
-            packages=("tensorrt", "onnx", "onnxscript", "onnxslim"),
+            packages=("tensorrt", "onnx", "onnxscript", "onnxslim", "onnxruntime"),
             extra="tensorrt",
             checked="the calls to TensorRT, by tests; no GPU was at hand, so no engine was ever built",
         ),
@@ -154,6 +179,7 @@ FORMATS: Final = {
             extra="onnx",
             environment="tensorflow",
             checked=OWN_ENVIRONMENT,
+            dialect=Dialect(sampling=False),
         ),
         Format(
             name="pb",
@@ -164,15 +190,17 @@ FORMATS: Final = {
             extra="onnx",
             environment="tensorflow",
             checked=OWN_ENVIRONMENT,
+            dialect=Dialect(sampling=False),
         ),
         Format(
             name="tflite",
             title="LiteRT (TensorFlow Lite): phones and small boards",
             ending=".tflite",
-            arguments=_ANY | {"half", "int8", "nms", "data", "fraction"},
+            arguments=_ANY | {"half", "int8", "nms"},
             packages=("litert_torch", "ai_edge_litert"),
             extra="tflite",
             dialect=Dialect(sampling=False),
+            splits_8_bits=True,
         ),
         Format(
             name="edgetpu",
@@ -196,6 +224,7 @@ FORMATS: Final = {
             environment="tensorflow",
             runs=False,
             checked=OWN_ENVIRONMENT,
+            dialect=Dialect(sampling=False),
         ),
         Format(
             name="paddle",

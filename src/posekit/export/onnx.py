@@ -9,7 +9,7 @@ import torch
 
 from posekit.config.settings import ExportSettings
 from posekit.errors import SettingError
-from posekit.export.int8 import LAST_LAYERS, nearest_layers
+from posekit.export.int8 import FIRST_LAYERS, LAST_LAYERS, nearest_layers
 from posekit.models.contract import Deployed
 from posekit.sample import Floats
 
@@ -17,8 +17,6 @@ INPUT: Final = "images"
 
 # Layers with weights. What lies between them (activations, decoding) stays in 32 bits.
 WEIGHTED: Final = ("Conv", "ConvTranspose", "MatMul", "Gemm")
-# Layers in a row behind the input that stay in 32 bits, too: keypoint AP gains 0.01, and speed loses a twentieth.
-FIRST_LAYERS: Final = 2
 DYNAMO_OPSET: Final = 18  # the first that the exporter of today writes
 LEAST_OPSET: Final = 13  # the first with scales per channel
 
@@ -69,11 +67,12 @@ def trace_onnx(deployed: Deployed, target: Path, *, opset: int | None, simplify:
         onnx.save(onnxslim.slim(str(target)), str(target))
 
 
-def quantize_onnx(source: Path, target: Path, pictures: Sequence[Floats]) -> None:
+def quantize_onnx(source: Path, target: Path, pictures: Sequence[Floats], *, symmetric: bool = False) -> None:
     """Write an ONNX file with 8-bit weights per channel and 8-bit inputs of its layers, as pairs of Q and DQ nodes.
 
     Ranges are means over pictures of the smallest and the largest value: extremes of single pictures would make all
-    steps coarse. Activations are unsigned, which is twice as fast in ONNX Runtime on x86.
+    steps coarse. Activations are unsigned, which is twice as fast in ONNX Runtime on x86;
+    `symmetric` ones are signed, with 0 as their middle and biases as they are, as TensorRT wants them.
     """
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
@@ -88,10 +87,14 @@ def quantize_onnx(source: Path, target: Path, pictures: Sequence[Floats]) -> Non
 
     model = onnx.load(str(source))
     layers = _layers(model.graph)
+    options = {"CalibMovingAverage": True}
+    if symmetric:
+        options |= {"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False}
     quantize_static(
         str(source), str(target), Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
-        activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, op_types_to_quantize=list(WEIGHTED),
-        nodes_to_quantize=sorted(layers - _ends(model.graph, layers)), extra_options={"CalibMovingAverage": True},
+        activation_type=QuantType.QInt8 if symmetric else QuantType.QUInt8, weight_type=QuantType.QInt8,
+        op_types_to_quantize=list(WEIGHTED), nodes_to_quantize=sorted(layers - _ends(model.graph, layers)),
+        extra_options=options,
     )  # fmt: skip
 
 

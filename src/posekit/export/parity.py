@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from posekit.config.settings import ExportSettings, PredictSettings, ValSettings
 from posekit.data.figures import SceneSettings, make_scene
+from posekit.engine.device import select_device
 from posekit.engine.validation_run import ValidationRun, open_validation
 from posekit.engine.validator import Validator
 from posekit.errors import CheckpointError, ExportError, MissingExtraError, PosekitError, SettingError
@@ -132,7 +133,7 @@ def _opened(draft: Path, network: Network, reference: Deployed, settings: Export
     if exported.format not in SESSIONS:
         return None, "posekit does not run files of this format"
     origin = next(network.network.parameters()).device
-    device = origin if exported.format in ("engine", "torchscript") else torch.device("cpu")
+    device = {"torchscript": origin, "engine": select_device(settings.device)}.get(exported.format, torch.device("cpu"))
     try:
         session = start_session(exported.format, draft, exported.facts, device, settings.converter_python)
     except (MissingExtraError, SettingError) as error:
@@ -288,7 +289,7 @@ def _say(name: str, facts: Facts, differences: Differences, pictures: int) -> No
     scores = max((largest[kind] for kind in ("scores", "confidences") if kind in largest), default=0.0)
     what = "boxes" if facts.schema is None else "boxes and keypoints"
     moved = f", {differences.moved} of {differences.ranks} ranks moved" if differences.moved else ""
-    if not differences.compared and not differences.detections:
+    if not differences.compared and not differences.detections and not differences.moved:
         LOGGER.warning(
             "%s: nothing on %d pictures reaches conf=%g, in PyTorch and in the file: little could be compared",
             name, pictures, facts.conf or CONFIDENT,

@@ -4,9 +4,11 @@ Its one argument is a JSON table: ``onnx`` and ``target``, a new folder for the 
 ``model.pdmodel``) and its weights (``model.pdiparams``).
 """
 
+import io
 import json
+import re
 import sys
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +47,17 @@ def main() -> None:
     GraphOptimizer.optimize = optimize_rightly
     # It leaves with any status, after errors as well: what it has written counts. Without its reports about who
     # converts what, which it would send over the network.
-    with suppress(SystemExit):
-        onnx2paddle("source.onnx", "made", disable_feedback=True)
+    said = io.StringIO()
+    try:
+        with redirect_stdout(said), suppress(SystemExit):
+            onnx2paddle("source.onnx", "made", disable_feedback=True)
+    except Exception as error:
+        lacking = re.findall(r"^=+ (\w+) =+$", said.getvalue(), re.MULTILINE)
+        raise ValueError(f"x2paddle has no {', '.join(lacking)}" if lacking else str(error)) from error
     made = Path("made/inference_model")
     network = next((made / name for name in NETWORKS if (made / name).is_file()), None)
     if network is None or not (made / WEIGHTS).is_file():
+        print(said.getvalue())
         sys.exit(1)  # the last line that it printed says why
     target = Path(wanted["target"])
     target.mkdir()

@@ -1,8 +1,9 @@
 """Convert an ONNX file to TensorFlow: a script of its own, without posekit.
 
-Its one argument is a JSON table: ``onnx``, ``target``, ``format`` (saved_model, pb, tfjs, edgetpu) and ``outputs``, the
-names of the outputs in their order; for the Edge TPU ``pictures``, an .npy file (N, H, W, 3) to calibrate on. Inputs
-become (B, H, W, 3), outputs stay as they are in ONNX, in shape, name and order.
+Its one argument is a JSON table: ``onnx``, ``target``, ``format`` (saved_model, pb, tfjs, edgetpu), ``outputs`` (their
+names in order), ``strict`` (whether onnx2tf tries out all orders of axes and keeps the exact one, which takes many
+gigabytes where all boxes are compared with each other), and for the Edge TPU ``pictures``, an .npy file (N, H, W, 3) to
+calibrate on. Inputs become (B, H, W, 3), outputs stay as they are in ONNX, in shape, name and order.
 """
 
 import json
@@ -33,12 +34,12 @@ SAMPLES = "calibration_image_sample_data_20x128x128x3_float32.npy"
 SIMPLIFICATIONS = ["pruning", "constfold", "arithmetic", "dependency", "pruning", "constfold", "dependency"]
 
 
-def as_function(path: str, names: list[str], *, plain_groups: bool) -> Any:
+def as_function(path: str, names: list[str], *, plain_groups: bool, strict: bool) -> Any:
     """Return the network of an ONNX file as a concrete function from images to outputs by name."""
     np.save(SAMPLES, np.random.default_rng(0).random((20, 128, 128, 3), np.float32))
     network = onnx2tf.convert(
         input_onnx_file_path=path, not_use_onnxsim=True, disable_model_save=True, non_verbose=True,
-        disable_group_convolution=plain_groups,
+        disable_strict_mode=not strict, disable_group_convolution=plain_groups,
     )  # fmt: skip
     graph = onnx.load(path).graph
     shapes = {one.name: [size.dim_value for size in one.type.tensor_type.shape.dim] for one in graph.output}
@@ -162,7 +163,7 @@ def main() -> None:
     """Convert as the argument says."""
     wanted = json.loads(sys.argv[1])
     target, names, form = Path(wanted["target"]), wanted["outputs"], wanted["format"]
-    graph = as_graph(as_function(wanted["onnx"], names, plain_groups=form == "tfjs"), names)
+    graph = as_graph(as_function(wanted["onnx"], names, plain_groups=form == "tfjs", strict=wanted["strict"]), names)
     if form == "saved_model":
         module = as_module(graph, names)
         tf.saved_model.save(module, str(target), signatures=module.run)

@@ -60,6 +60,7 @@ class Facts:
         slots: keypoints per class row of the keypoint preview; None elsewhere.
         license: of the weights; None when unknown.
         model: name of the weights.
+        made_with: what runs the file and nothing else does: program, version and GPU; "" where it is bound to none.
         version: of the posekit that wrote the file; "" for files of other programs.
     """
 
@@ -83,12 +84,18 @@ class Facts:
     slots: tuple[int, ...] | None = None
     license: str | None = None
     model: str = ""
+    made_with: str = ""
     version: str = ""
 
     @property
     def any_size(self) -> bool:
         """Whether inputs of other sizes can be run."""
         return self.dynamic and self.placing == "letterbox"
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether dynamic inputs end at `batch` pictures of `imgsz`, as they do in files that are made for a GPU."""
+        return bool(self.made_with)
 
     def to_texts(self) -> dict[str, str]:
         """Return the facts as texts by key, for formats that hold texts.
@@ -239,5 +246,6 @@ _KINDS: Final[dict[str, Callable[[Any], bool]]] = {
     "slots": lambda value: value is None or all(count >= 0 for count in value),
     "license": lambda value: value is None or isinstance(value, str),
     "model": lambda value: isinstance(value, str),
+    "made_with": lambda value: isinstance(value, str),
     "version": lambda value: isinstance(value, str),
 }

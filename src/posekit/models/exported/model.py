@@ -167,7 +167,7 @@ class ExportedModel:
 
     def _parts(self, images: Floats) -> list[Floats]:
         """Return the batch in parts that the file takes."""
-        if self.facts.dynamic:
+        if self.facts.dynamic and not self.facts.is_bounded:
             return [images]
         return [images[start : start + self.facts.batch] for start in range(0, len(images), self.facts.batch)]
 
