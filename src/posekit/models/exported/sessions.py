@@ -403,10 +403,9 @@ def start_session(form: str, path: Path, facts: Facts, device: "torch.device", p
         CheckpointError: the runtime does not take the file.
         SettingError: the runtime cannot use the device.
     """
-    chosen = SESSIONS[form]
-    if isinstance(chosen, type) and issubclass(chosen, OutsideSession):
-        return chosen(path, facts, device, python)
-    return chosen(path, facts, device)
+    if form in OUTSIDE:
+        return OUTSIDE[form](path, facts, device, python)
+    return SESSIONS[form](path, facts, device)
 
 
 class CoreMlSession:
@@ -435,16 +434,19 @@ class CoreMlSession:
         return [np.asarray(outputs[name], np.float32) for name in self._names]
 
 
+OUTSIDE: Final[Mapping[str, type[OutsideSession]]] = {
+    "saved_model": TensorFlowSession,
+    "pb": TensorFlowSession,
+    "paddle": PaddleSession,
+}
 # Format -> its session; formats of one runtime share one.
 SESSIONS: Final[Mapping[str, "Callable[[Path, Facts, torch.device], Session]"]] = {
+    **OUTSIDE,
     "torchscript": TorchScriptSession,
     "onnx": OnnxSession,
     "openvino": OpenVinoSession,
     "tflite": LiteRtSession,
-    "saved_model": TensorFlowSession,
-    "pb": TensorFlowSession,
     "ncnn": NcnnSession,
     "coreml": CoreMlSession,
-    "paddle": PaddleSession,
     "engine": TensorRtSession,
 }
