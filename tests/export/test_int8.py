@@ -188,3 +188,19 @@ def test_openvino_with_8_bits_finds_the_same(network, dataset, tmp_path):
     assert {str(port.get_element_type()) for port in (*model.inputs, *model.outputs)} == {"<Type: 'float32'>"}
     assert model.inputs[0].get_any_name() == "images"
     assert model.outputs[0].get_any_name() == "output0"
+
+
+@FOREIGN
+def test_litert_with_8_bits_finds_the_same_in_outputs_of_one_range_each(network, dataset, tmp_path):
+    pytest.importorskip("litert_torch")
+    interpreter = pytest.importorskip("ai_edge_litert.interpreter")
+    made = ExportSettings(format="tflite", precision=8, imgsz=SIZE, check=False)
+    exported = open_exported(export_network(network, made, tmp_path / "figures.pt"))
+    facts = exported.facts
+    assert (facts.precision, facts.layout, facts.unit) == (8, "split", "fractions")
+    assert facts.outputs == ("boxes", "scores", "points", "confidences")
+    check_points(network, exported, dataset.parent / "val")
+    file = interpreter.Interpreter(model_path=str(exported.path))
+    assert {detail["dtype"] for detail in (*file.get_input_details(), *file.get_output_details())} == {np.float32}
+    eights = [detail for detail in file.get_tensor_details() if detail["dtype"] == np.int8]
+    assert len(eights) > 30

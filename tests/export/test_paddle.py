@@ -4,9 +4,7 @@ The variable ``POSEKIT_PADDLE_PYTHON`` names an interpreter with what `converter
 what takes none is tested.
 """
 
-import json
 import os
-import subprocess
 from importlib.util import find_spec
 
 import numpy as np
@@ -14,14 +12,12 @@ import pytest
 import torch
 
 from posekit.config.settings import ExportSettings, PredictSettings
-from posekit.errors import ExportError, MissingExtraError, SettingError
+from posekit.errors import CheckpointError, ExportError, MissingExtraError, SettingError
 from posekit.export.converter import CONVERTERS, run_converter
 from posekit.export.export import size_of
-from posekit.models.exported import paddle_run
 from posekit.models.exported.facts import Dialect
 from posekit.models.exported.metadata import write_texts
 from posekit.models.exported.open import open_exported
-from posekit.models.exported.paddle_run import read_array, write_array
 from small_exports import pictures, small_model, write_small
 from small_rfdetr import small_model as small_rfdetr_model
 
@@ -34,21 +30,10 @@ converts = pytest.mark.skipif(not PYTHON, reason="POSEKIT_PADDLE_PYTHON names no
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
 
 
-def run(path, images):
-    """Return the outputs of a folder, computed picture by picture in the other interpreter."""
-    process = subprocess.Popen(
-        [PYTHON, "-I", paddle_run.__file__, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    with process:
-        assert process.stdout.readline() == b"ready\n"
-        found = []
-        for picture in images:
-            write_array(process.stdin, picture[None])
-            found.append([read_array(process.stdout) for _ in json.loads(process.stdout.readline())])
-        process.stdin.close()
-        assert process.wait() == 0
-    return [np.concatenate(values) for values in zip(*found, strict=True)]
+def run(written, images):
+    """Return the outputs, computed picture by picture."""
+    session = written.session()
+    return [np.concatenate(values) for values in zip(*(session.run(picture[None]) for picture in images), strict=True)]
 
 
 @converts
@@ -59,7 +44,7 @@ def test_a_folder_holds_the_network_its_weights_and_what_it_says_of_itself(tmp_p
     assert 0 < size_of(written.path) < 3e6
     assert written.facts.outputs == ("output0", "output1")
     images = pictures(2)
-    assert max(written.differences(run(written.path, images), images)) < 1e-3
+    assert max(written.differences(run(written, images), images)) < 1e-3
 
 
 @converts
@@ -67,7 +52,19 @@ def test_rf_detr_computes_what_its_graph_does(tmp_path):
     network = small_rfdetr_model()
     written = write_small(tmp_path, network, format="paddle", imgsz=64, converter_python=PYTHON)
     images = pictures(2, (64, 64))
-    assert max(written.differences(run(written.path, images), images)) < 1e-3
+    assert max(written.differences(run(written, images), images)) < 1e-3
+
+
+@converts
+def test_a_folder_without_its_weights_is_an_error_in_one_line(tmp_path):
+    facts = small_model().deployed(ExportSettings(format="paddle", imgsz=96), Dialect()).facts
+    folder = tmp_path / "small_paddle_model"
+    folder.mkdir()
+    write_texts(folder, facts.to_texts())
+    with pytest.raises(
+        CheckpointError, match=r"_paddle_model cannot be run by .*: the folder lacks model.json or"
+    ):
+        open_exported(folder).ready(PredictSettings(device="cpu"), torch.device("cpu"))
 
 
 @converts
@@ -99,7 +96,8 @@ def test_without_an_interpreter_the_export_says_how_one_is_made(tmp_path, monkey
 
 
 @pytest.mark.skipif(find_spec("paddle") is not None, reason="paddle is installed")
-def test_without_paddle_beside_posekit_the_extra_is_named(tmp_path):
+def test_without_paddle_beside_posekit_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.delenv("POSEKIT_PADDLE_PYTHON", raising=False)
     folder = tmp_path / "small_paddle_model"
     folder.mkdir()
     facts = small_model().deployed(ExportSettings(format="paddle", imgsz=96), Dialect()).facts

@@ -41,8 +41,9 @@ from posekit.log import LOGGER, one_line
 from posekit.metrics.parts import BOX, MASK, POSE
 from posekit.metrics.tabular import Row, Tabular
 from posekit.models.contract import Model, Network
+from posekit.models.exported.model import ExportedModel
 from posekit.models.exported.open import Exported, open_exported
-from posekit.models.exported.sessions import wanted_threads
+from posekit.models.exported.sessions import SESSIONS, start_session, wanted_threads
 from posekit.models.opening import open_model
 from posekit.models.shared import wait_for
 from posekit.sample import Sample
@@ -315,17 +316,20 @@ def measure_format(
     """
     row: Row = {}
     network = open_model(str(weights)).network_for("benchmark")
-    opened: Network | Exported = network
+    model: Model
     if name == PYTORCH:
         row[SIZE] = size_of(weights) / MEGABYTE
         val = _val_settings(settings, 16 if settings.half else 32, nms=_suppresses(network, settings))
+        model = network.ready(val, select_device(settings.device))
     else:
         export = _export_settings(settings, name)
         path = export_network(network, export, target, lambda found: row.update({PARITY: _pixels(found)}))
         row[SIZE] = size_of(path) / MEGABYTE
         tell(row)
-        opened, val = open_exported(path), _val_settings(settings, 32, nms=True)  # the file itself decides
-    model = opened.ready(val, select_device(settings.device))
+        if name not in SESSIONS:
+            return row | {"Status": f"written; posekit runs no {name} files"}
+        val = _val_settings(settings, 32, nms=True)  # the file itself decides
+        model = _ready(open_exported(path), val, settings)
     run = None if settings.data is None else open_validation(val, model)
     pictures = _drawn() if run is None else _read(run.split.pictures.paths)
     row |= measured_times(model, pictures, _predict_settings(settings, val))
@@ -337,6 +341,18 @@ def measure_format(
     row["Status"] = OK
     tell(row)
     return row
+
+
+def _ready(file: Exported, val: ValSettings, settings: BenchmarkSettings) -> Model:
+    """Return a file, loaded by its runtime: posekit's, or that of the converter's environment where it lacks one."""
+    device = select_device(settings.device)
+    try:
+        return file.ready(val, device)
+    except MissingExtraError:
+        if not settings.converter_python:
+            raise
+    session = start_session(file.format, file.path, file.facts, device, settings.converter_python)
+    return ExportedModel(file.facts, session, str(file.path))
 
 
 def _pixels(found: Differences | None) -> float | None:

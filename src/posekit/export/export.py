@@ -79,7 +79,8 @@ def export_network(
         select_device(settings.device)  # one that is not here is refused, though graphs are traced on the CPU
     bound = form.bound_to(settings)
     start = perf_counter()
-    deployed = network.deployed(settings, form.dialect)
+    dialect = form.dialect_for(settings)
+    deployed = network.deployed(settings, dialect)
     if form.no_queries and deployed.facts.placing == "stretch":
         raise SettingError(f"format={form.name} does not take RF-DETR networks: {form.no_queries}")
     deployed = replace(deployed, facts=replace(deployed.facts, model=weights.stem, made_with=bound))
@@ -91,7 +92,7 @@ def export_network(
             form.writer(deployed, settings, draft, pictures)
         write_texts(draft, deployed.facts.to_texts())
         if settings.check:
-            tell(check_file(draft, network, _reference(network, settings, form.dialect, deployed.facts), settings))
+            tell(check_file(draft, network, _reference(network, settings, dialect, deployed.facts), settings))
     LOGGER.info("%s (%.1f MB) written in %.1f s", target, size_of(target) / MEGABYTE, perf_counter() - start)
     return target
 

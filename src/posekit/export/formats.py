@@ -1,7 +1,7 @@
 """The formats that networks are exported to: what each takes, what brings its converter, what its graphs can hold."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,6 +39,7 @@ class Format:
         extra: of posekit, which brings them.
         environment: the converter's own, where it cannot live beside posekit; "" where it can.
         dialect: what its graphs can hold.
+        splits_8_bits: whether files with 8 bits have outputs of one range each, as some of its devices need.
         runs: whether posekit runs such files.
         checked: how it is known that what is written is right.
         no_queries: why networks of queries (RF-DETR) are not written in it; "" where they are.
@@ -52,9 +53,14 @@ class Format:
     extra: str = ""
     environment: str = ""
     dialect: Dialect = FULL
+    splits_8_bits: bool = False
     runs: bool = True
     checked: str = EVERY_RUN
     no_queries: str = ""
+
+    def dialect_for(self, settings: ExportSettings) -> Dialect:
+        """Return what its graphs can hold with these settings."""
+        return replace(self.dialect, split=self.dialect.split or (self.splits_8_bits and settings.precision == 8))
 
     @property
     def is_folder(self) -> bool:
@@ -173,6 +179,7 @@ FORMATS: Final = {
             extra="onnx",
             environment="tensorflow",
             checked=OWN_ENVIRONMENT,
+            dialect=Dialect(sampling=False),
         ),
         Format(
             name="pb",
@@ -183,15 +190,17 @@ FORMATS: Final = {
             extra="onnx",
             environment="tensorflow",
             checked=OWN_ENVIRONMENT,
+            dialect=Dialect(sampling=False),
         ),
         Format(
             name="tflite",
             title="LiteRT (TensorFlow Lite): phones and small boards",
             ending=".tflite",
-            arguments=_ANY | {"half", "int8", "nms", "data", "fraction"},
+            arguments=_ANY | {"half", "int8", "nms"},
             packages=("litert_torch", "ai_edge_litert"),
             extra="tflite",
             dialect=Dialect(sampling=False),
+            splits_8_bits=True,
         ),
         Format(
             name="edgetpu",
@@ -215,6 +224,7 @@ FORMATS: Final = {
             environment="tensorflow",
             runs=False,
             checked=OWN_ENVIRONMENT,
+            dialect=Dialect(sampling=False),
         ),
         Format(
             name="paddle",

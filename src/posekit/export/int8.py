@@ -32,6 +32,8 @@ NEEDED: Final = "8 bits are calibrated on pictures: name a data set like that of
 
 # Layers in a row before the outputs that stay in 32 bits: errors there go straight into coordinates. They are small.
 LAST_LAYERS: Final = 2
+# Layers in a row behind the input that stay so, too, where that pays: all later errors follow from theirs.
+FIRST_LAYERS: Final = 2
 
 
 @dataclass(frozen=True)

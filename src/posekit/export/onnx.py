@@ -9,7 +9,7 @@ import torch
 
 from posekit.config.settings import ExportSettings
 from posekit.errors import SettingError
-from posekit.export.int8 import LAST_LAYERS, nearest_layers
+from posekit.export.int8 import FIRST_LAYERS, LAST_LAYERS, nearest_layers
 from posekit.models.contract import Deployed
 from posekit.sample import Floats
 
@@ -17,8 +17,6 @@ INPUT: Final = "images"
 
 # Layers with weights. What lies between them (activations, decoding) stays in 32 bits.
 WEIGHTED: Final = ("Conv", "ConvTranspose", "MatMul", "Gemm")
-# Layers in a row behind the input that stay in 32 bits, too: keypoint AP gains 0.01, and speed loses a twentieth.
-FIRST_LAYERS: Final = 2
 DYNAMO_OPSET: Final = 18  # the first that the exporter of today writes
 LEAST_OPSET: Final = 13  # the first with scales per channel
 

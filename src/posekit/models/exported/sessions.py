@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from subprocess import PIPE, Popen
 from tempfile import TemporaryFile
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, Protocol, cast
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, ClassVar, Final, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from posekit.errors import CheckpointError, MissingExtraError, SettingError, ShapeError
 from posekit.log import one_line
 from posekit.models.exported.facts import Facts
-from posekit.models.exported.paddle_run import open_file as open_paddle
 from posekit.models.exported.tensorrt import TensorRtSession
 from posekit.sample import Floats
 
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     import torch
 
 
-TENSORFLOW_SCRIPT: Final = Path(__file__).parents[2] / "export/converters/tensorflow_run.py"
+CONVERTERS: Final = Path(__file__).parents[2] / "export/converters"
 
 
 class Session(Protocol):
@@ -208,34 +207,39 @@ class LiteRtSession:
         return [value.transpose(0, 3, 1, 2) if channels_last and value.ndim == 4 else value for value in found]
 
 
-class TensorFlowSession:
-    """A SavedModel or a GraphDef, in a process of its own: of posekit's interpreter where that has TensorFlow.
+class OutsideSession:
+    """A file in a process of its own: of posekit's interpreter where that has the runtime, or of another one.
 
     Args:
         path, facts, device: as for all.
-        python: an interpreter that has it, where posekit's has not; None takes the variable
-            ``POSEKIT_TENSORFLOW_PYTHON``.
+        python: an interpreter that has the runtime, where posekit's has not; None takes the variable
+            ``POSEKIT_TENSORFLOW_PYTHON``, or the one of the other runtime.
     """
+
+    title: ClassVar[str]
+    module: ClassVar[str]
+    package: ClassVar[str]
+    extra: ClassVar[str]
 
     def __init__(self, path: Path, facts: Facts, device: "torch.device", python: str | None = None) -> None:
         if device.type != "cpu":
-            raise SettingError(f"device={device}: TensorFlow files run on the CPU here: predict with device=cpu")
-        python = python or os.environ.get("POSEKIT_TENSORFLOW_PYTHON")
+            raise SettingError(f"device={device}: {self.title} files run on the CPU here: predict with device=cpu")
+        python = python or os.environ.get(f"POSEKIT_{self.extra.upper()}_PYTHON")
         inherited: Mapping[str, str] = os.environ
-        if find_spec("tensorflow") is not None:
+        if find_spec(self.module) is not None:
             command = [sys.executable]
         elif python:
             command = [str(Path(python).expanduser()), "-I"]
             # What points this interpreter to its packages would mislead the other one.
             inherited = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
         else:
-            raise MissingExtraError("TensorFlow files", "tensorflow", "tensorflow")
+            raise MissingExtraError(f"{self.title} files", self.extra, self.package)
         quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
         self._path, self._python, self._names = path, command[0], facts.outputs
         self._errors = TemporaryFile()  # noqa: SIM115  # closed with the process
         try:
             self._process = Popen(
-                [*command, str(TENSORFLOW_SCRIPT), str(path.absolute())], env={**inherited, **quiet},
+                [*command, str(CONVERTERS / f"{self.extra}_run.py"), str(path.absolute())], env={**inherited, **quiet},
                 stdin=PIPE, stdout=PIPE, stderr=self._errors,
             )  # fmt: skip
         except OSError as error:
@@ -243,7 +247,7 @@ class TensorFlowSession:
             raise SettingError(f"{python} cannot be started ({error.strerror}): name an interpreter") from error
         weakref.finalize(self, _end, self._process, self._errors)
         self._answer()
-        self.provider = f"TensorFlow (CPU, by {self._python})"
+        self.provider = f"{self.title} (CPU, by {self._python})"
 
     def run(self, images: Floats) -> list[NDArray[Any]]:
         """See `Session`."""
@@ -268,6 +272,18 @@ class TensorFlowSession:
             raise CheckpointError(f"{self._path} cannot be run by {self._python}: {reason}")
         with np.load(io.BytesIO(data)) as found:
             return dict(found)
+
+
+class TensorFlowSession(OutsideSession):
+    """A SavedModel or a GraphDef."""
+
+    title, module, package, extra = "TensorFlow", "tensorflow", "tensorflow", "tensorflow"
+
+
+class PaddleSession(OutsideSession):
+    """A PaddlePaddle network."""
+
+    title, module, package, extra = "PaddlePaddle", "paddle", "paddlepaddle", "paddle"
 
 
 def _end(process: "Popen[bytes]", errors: IO[bytes]) -> None:
@@ -416,34 +432,6 @@ class CoreMlSession:
         """See `Session`."""
         outputs = self._model.predict({"images": images})
         return [np.asarray(outputs[name], np.float32) for name in self._names]
-
-
-class PaddleSession:
-    """PaddlePaddle, installed beside posekit."""
-
-    def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
-        if device.type == "mps":
-            raise SettingError(f"device={device}: PaddlePaddle files run on device=cpu or, with a GPU, device=0")
-        try:
-            import paddle
-        except ImportError as error:
-            raise MissingExtraError("PaddlePaddle files", "paddle", "paddlepaddle") from error
-        if device.type == "cuda" and not paddle.is_compiled_with_cuda():
-            raise SettingError(f"device={device}: this paddlepaddle computes on the CPU only: device=cpu runs anywhere")
-        try:
-            self._run = open_paddle(path, str(device))
-        except FileNotFoundError as error:
-            raise CheckpointError(f"{error}: export it again") from error
-        except (RuntimeError, ValueError) as error:
-            reason = next(
-                (line.strip() for line in reversed(str(error).splitlines()) if line.strip()), "no reason given"
-            )
-            raise CheckpointError(f"{path} cannot be opened by PaddlePaddle: {reason}") from error
-        self.provider = f"PaddlePaddle ({device})"
-
-    def run(self, images: Floats) -> list[NDArray[Any]]:
-        """See `Session`."""
-        return [value.astype(np.float32, copy=False) for value in self._run(images).values()]
 
 
 # Format -> its session; formats of one runtime share one.

@@ -115,7 +115,7 @@ class RowsGraph(nn.Module):
             if self.slots is None:
                 points = torch.cat((points[..., :2], points[..., 2:].sigmoid()), -1)
             else:
-                scores, points = self.slots(scores, labels.long(), points)
+                scores, points = self.slots(scores, labels, points)
             points = torch.cat((points[..., :2] * self.corner, points[..., 2:]), -1).flatten(2)
         valid = (scores > self.conf).to(scores.dtype) * self.named[labels.long()]
         values = [*parts, scores[..., None], labels[..., None], *([] if points is None else [points])]
@@ -131,24 +131,26 @@ class SlotKeypoints(nn.Module):
     """The keypoints that objects of the keypoint preview have by their class, and scores that mind their spread."""
 
     used: Tensor
+    numbers: Tensor
 
     def __init__(self, slots: KeypointSlots) -> None:
         super().__init__()
         self.register_buffer("used", slots.mask().float())
+        self.register_buffer("numbers", torch.arange(slots.widest, dtype=torch.float32))
 
     def forward(self, scores: Tensor, classes: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
         """Return scores (B, n) and keypoints (B, n, K, 3): x, y as fractions, confidence; see `find_uncertain`.
 
         Args:
             scores: (B, n) in 0 ... 1.
-            classes: (B, n).
+            classes: (B, n), in floating point: runtimes clip and compare that alone.
             points: (B, n, slots * K, 8).
         """
         slots, widest = self.used.shape
         slot = classes.clamp(max=slots - 1)
         with_slot = (classes < slots)[..., None]
-        used = (self.used[slot] > 0) & with_slot  # (B, n, K)
-        places = slot[..., None] * widest + torch.arange(widest, device=slot.device)
+        used = (self.used[slot.long()] > 0) & with_slot  # (B, n, K)
+        places = (slot[..., None] * widest + self.numbers).long()
         own = points.gather(2, places[..., None].expand(-1, -1, -1, points.shape[3]))
         confidence = own[..., FINDABLE].sigmoid()
         fused = torch.where(with_slot[..., 0], fused_scores(scores, confidence, own[..., PRECISION], used), scores)
@@ -170,6 +172,11 @@ def deploy(
 
     ``nms=True`` ranks in the graph. Nothing is suppressed: the network was trained to find each object once.
     """
+    if layout.slots is not None and not dialect.five_axes:
+        raise SettingError(
+            f"format={settings.format} does not take the keypoint preview: its runtime has no batches, and each query "
+            "meets its keypoints in one; format=onnx and format=tflite do"
+        )
     rows = settings.nms is True
     if rows and not dialect.ranking:
         raise SettingError(f"format={settings.format} has no nms=True: its runtime cannot rank; export with nms=None")

@@ -176,9 +176,8 @@ def surviving(boxes: Tensor, classes: Tensor, above: Tensor, rule: RowsGraph) ->
     over = (shared > rule.iou * (area[:, :, None] + area[:, None] - shared)).to(boxes.dtype)
     if not rule.agnostic:
         over = over * (classes[:, :, None] == classes[:, None]).to(boxes.dtype)
-    drops = over * torch.ones(count, count, dtype=boxes.dtype, device=boxes.device).tril(
-        -1
-    )  # [j, i]: i is better than j
+    rank = torch.arange(count, dtype=boxes.dtype, device=boxes.device)
+    drops = over * (rank[:, None] > rank).to(boxes.dtype)  # [j, i]: i is better than j, and overlaps it
     kept = above
     for _ in range(LONGEST_CHAIN):
         kept = above * ((drops @ kept[..., None])[..., 0] < 0.5).to(boxes.dtype)
