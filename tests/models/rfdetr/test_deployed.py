@@ -209,11 +209,14 @@ def test_sizes_are_rounded_up_and_a_warning_says_so(caplog):
 
 @pytest.mark.parametrize(
     ("values", "dialect", "message"),
-    [({}, Dialect(ranking=False), "its runtime cannot rank"), ({"precision": 8}, Dialect(), "8 bits would choose")],
+    [
+        ({"nms": True}, Dialect(ranking=False), "its runtime cannot rank"),
+        ({"precision": 8}, Dialect(), "int8=True is not for RF-DETR"),
+    ],
 )
-def test_rows_that_cannot_be_chosen_are_refused(values, dialect, message):
+def test_what_would_choose_other_queries_is_refused(values, dialect, message):
     with pytest.raises(SettingError, match=message):
-        pose().deployed(ExportSettings(format="onnx", nms=True, **values), dialect)
+        pose().deployed(ExportSettings(format="onnx", **values), dialect)
 
 
 def test_a_file_finds_what_the_network_finds(model):

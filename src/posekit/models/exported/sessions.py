@@ -403,9 +403,10 @@ def start_session(form: str, path: Path, facts: Facts, device: "torch.device", p
         CheckpointError: the runtime does not take the file.
         SettingError: the runtime cannot use the device.
     """
-    if SESSIONS[form] is TensorFlowSession:
-        return TensorFlowSession(path, facts, device, python)
-    return SESSIONS[form](path, facts, device)
+    chosen = SESSIONS[form]
+    if isinstance(chosen, type) and issubclass(chosen, OutsideSession):
+        return chosen(path, facts, device, python)
+    return chosen(path, facts, device)
 
 
 class CoreMlSession:

@@ -180,8 +180,11 @@ def deploy(
     rows = settings.nms is True
     if rows and not dialect.ranking:
         raise SettingError(f"format={settings.format} has no nms=True: its runtime cannot rank; export with nms=None")
-    if rows and settings.precision == 8:
-        raise SettingError("nms=True and int8=True exclude each other: 8 bits would choose other rows")
+    if settings.precision == 8:
+        raise SettingError(
+            "int8=True is not for RF-DETR: 8 bits choose other cells to start from, which changes what queries find; "
+            "half=True halves the file"
+        )
     queries = QueriesGraph(flattened(network, layout, size, dialect, half=settings.half))
     module = RowsGraph(queries, layout, names, settings, size) if rows else queries
     has_points = bool(layout.keypoints or layout.slots)
