@@ -144,7 +144,7 @@ def test_a_web_model_is_a_graph_with_named_ends_and_all_its_weights(tmp_path):
     assert open_exported(folder).facts.outputs == ("output0",)
 
 
-@quiet
+@pytest.mark.filterwarnings("ignore")  # the pipeline, which keeps converters quiet, is left out here
 @outside
 def test_the_edge_tpu_compiler_gets_a_file_of_whole_numbers(tmp_path, monkeypatch):
     compiled = program(

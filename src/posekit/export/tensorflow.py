@@ -67,8 +67,9 @@ def _convert(deployed: Deployed, settings: ExportSettings, target: Path, **more:
     """Write the network as ONNX beside the target, and let TensorFlow make of it what the settings say."""
     graph = target.with_name(f"{target.name}.onnx")
     trace_onnx(deployed, graph, opset=OPSET, simplify=True, dynamo=False)
+    facts = deployed.facts
     arguments = {
-        "onnx": graph, "target": target, "format": settings.format, "outputs": list(deployed.facts.outputs),
-        "strict": deployed.facts.iou is None, **more,
+        "onnx": graph, "target": target, "format": settings.format, "outputs": list(facts.outputs),
+        "strict": facts.iou is None and facts.layout != "queries", **more,
     }  # fmt: skip
     run_converter(settings.format, settings.converter_python, SCRIPT, arguments, REQUIREMENTS)

@@ -2,8 +2,9 @@
 
 Its one argument is a JSON table: ``onnx``, ``target``, ``format`` (saved_model, pb, tfjs, edgetpu), ``outputs`` (their
 names in order), ``strict`` (whether onnx2tf tries out all orders of axes and keeps the exact one, which takes many
-gigabytes where all boxes are compared with each other), and for the Edge TPU ``pictures``, an .npy file (N, H, W, 3) to
-calibrate on. Inputs become (B, H, W, 3), outputs stay as they are in ONNX, in shape, name and order.
+gigabytes where all boxes are compared with each other, and many minutes for transformers), and for the Edge TPU
+``pictures``, an .npy file (N, H, W, 3) to calibrate on. Inputs become (B, H, W, 3), outputs stay as they are in ONNX,
+in shape, name and order.
 """
 
 import json
