@@ -164,7 +164,13 @@ def main() -> None:
     """Convert as the argument says."""
     wanted = json.loads(sys.argv[1])
     target, names, form = Path(wanted["target"]), wanted["outputs"], wanted["format"]
-    graph = as_graph(as_function(wanted["onnx"], names, plain_groups=form == "tfjs", strict=wanted["strict"]), names)
+    try:
+        function = as_function(wanted["onnx"], names, plain_groups=form == "tfjs", strict=wanted["strict"])
+    except ValueError:  # the quick way guesses orders of axes, and sometimes wrongly
+        if wanted["strict"]:
+            raise
+        function = as_function(wanted["onnx"], names, plain_groups=form == "tfjs", strict=True)
+    graph = as_graph(function, names)
     if form == "saved_model":
         module = as_module(graph, names)
         tf.saved_model.save(module, str(target), signatures=module.run)
