@@ -61,9 +61,7 @@ def test_a_folder_without_its_weights_is_an_error_in_one_line(tmp_path):
     folder = tmp_path / "small_paddle_model"
     folder.mkdir()
     write_texts(folder, facts.to_texts())
-    with pytest.raises(
-        CheckpointError, match=r"_paddle_model cannot be run by .*: the folder lacks model.json or"
-    ):
+    with pytest.raises(CheckpointError, match=r"_paddle_model cannot be run by .*: the folder lacks model.json or"):
         open_exported(folder).ready(PredictSettings(device="cpu"), torch.device("cpu"))
 
 
