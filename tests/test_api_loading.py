@@ -113,9 +113,9 @@ def test_an_unknown_definition_is_an_error_with_its_name(here, name, hint):
 
 
 def test_a_model_of_another_kind_is_refused_with_the_kinds_that_are_read(here):
-    Path("model.onnx").write_bytes(b"onnx")
-    with pytest.raises(CheckpointError, match=r"model\.onnx: this release reads .*\.safetensors"):
-        YOLO("model.onnx")
+    Path("model.h5").write_bytes(b"weights")
+    with pytest.raises(CheckpointError, match=r"model\.h5: this release reads .*\.safetensors"):
+        YOLO("model.h5")
 
 
 def test_another_task_than_the_models_is_a_warning(weights, caplog):

@@ -380,7 +380,9 @@ class YOLO:
 
     def _network(self, what: str) -> "Network":
         """Return the network; an exported file is refused, as `what` takes one."""
-        return self._opened.network_for(what)
+        from posekit.models.opening import OpenModel
+
+        return OpenModel(loaded=self.loaded, checkpoint=self.ckpt, trained=self._trained).network_for(what)
 
     @property
     def _exported(self) -> bool:
@@ -389,7 +391,7 @@ class YOLO:
         return isinstance(self.loaded, Exported)
 
     def _hold(self, model: "OpenModel") -> None:
-        self._opened, self.loaded, self._trained = model, model.loaded, model.trained
+        self.loaded, self._trained = model.loaded, model.trained
         self.ckpt, self.ckpt_path = model.checkpoint, model.path
 
     def _settings(self, owner: type[AnySettings], defaults: dict[str, Any], given: dict[str, Any]) -> AnySettings:

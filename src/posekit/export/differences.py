@@ -23,6 +23,7 @@ from posekit.results.detected import Detected
 
 CONFIDENT: Final = 0.25
 LEAST: Final = 20  # so many of the best predictions are compared where fewer are confident, as of untrained networks
+SAME_CORNERS: Final = 1.0  # pixels between corners from which boxes are the same, whatever their areas
 SAME_OBJECT: Final = 0.5  # IoU from which a box of the file can be that of PyTorch
 # A query was given to another cell where its box and its logits differ by more than so many times their limits.
 FAR: Final = 4
@@ -343,7 +344,8 @@ def _pairs(own: Rows, other: Rows) -> list[tuple[int, int]]:
     if not len(own) or not len(other):
         return []
     overlaps = box_iou(own.boxes.float().numpy(), other.boxes.float().numpy())
-    overlaps = np.where((own.boxes[:, None] == other.boxes[None]).all(2).numpy(), 1.0, overlaps)  # boxes without area
+    near = (own.boxes[:, None] - other.boxes[None]).abs().amax(2) < SAME_CORNERS
+    overlaps = np.where(near.numpy(), np.maximum(overlaps, 1.0), overlaps)  # boxes may have no area, or a negative one
     overlaps = np.where((own.classes[:, None] == other.classes[None]).numpy(), overlaps, 0.0)
     distance = np.abs(np.arange(len(own))[:, None] - np.arange(len(other))[None])
     first, second = (overlaps >= SAME_OBJECT).nonzero()

@@ -187,7 +187,7 @@ MODEL = Path("Data/com.apple.CoreML/model.mlmodel")
 MESSAGE = bytes([8, 7, 74, 3]) + b"abc" + bytes([29, 1, 2, 3, 4])
 PLAN = b"ftrt" + bytes(range(200))
 TEXTS = st.dictionaries(
-    st.text(st.characters(codec="utf-8"), min_size=1, max_size=8),
+    st.from_regex(r"[a-z][a-z_]{0,12}", fullmatch=True),  # keys are those of posekit
     st.text(st.characters(codec="utf-8"), max_size=30),
     max_size=5,
 )

@@ -184,6 +184,7 @@ class LiteRtSession:
             raise CheckpointError(f"{path} cannot be opened by LiteRT: {reason}") from error
         self._input = self._interpreter.get_input_details()[0]
         self._outputs = self._ordered(facts.outputs)
+        self._masks = facts.masks
         self.provider = f"LiteRT (CPU, {threads} threads)"
 
     def _ordered(self, names: Sequence[str]) -> list[dict[str, Any]]:
@@ -204,7 +205,8 @@ class LiteRtSession:
         self._interpreter.set_tensor(self._input["index"], _quantised(images, self._input))
         self._interpreter.invoke()
         found = [_as_floats(self._interpreter.get_tensor(output["index"]), output) for output in self._outputs]
-        return [value.transpose(0, 3, 1, 2) if channels_last and value.ndim == 4 else value for value in found]
+        last = [value.ndim == 4 and value.shape[3] == self._masks != value.shape[1] for value in found]
+        return [value.transpose(0, 3, 1, 2) if turn else value for value, turn in zip(found, last, strict=True)]
 
 
 class OutsideSession:
