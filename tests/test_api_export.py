@@ -260,6 +260,17 @@ def test_a_lower_threshold_than_that_of_the_file_is_told_once(written, caplog):
     assert sum("holds only detections above 0.25" in line.message for line in caplog.records) == 1
 
 
+def test_sixteen_bits_keep_points_within_a_pixel_on_large_inputs(here):
+    model = YOLO("figures-pose")
+    again = YOLO(exported(model, format="onnx", imgsz=1280, half=True))
+    import onnxruntime
+
+    (images,) = onnxruntime.InferenceSession(again.model_name, providers=["CPUExecutionProvider"]).get_inputs()
+    assert (images.type, images.shape) == ("tensor(float)", [1, 3, 1280, 1280])
+    pairs = zip(again("figures"), model("figures", imgsz=1280, rect=False), strict=True)
+    assert_same(*zip(*((one, other) for one, other in pairs if len(other)), strict=True), tolerance=1)
+
+
 def test_more_is_asked_of_a_file_than_it_was_exported_for(written, caplog):
     _, file = written("yolov8n-pose", format="torchscript", imgsz=128)
     YOLO(file)(image(96, 128, 0), half=True)
