@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from posekit.tasks import PosePredictor
 from small_networks import SMALL
 
 FORMATS = ("torchscript", "onnx", "openvino")
+FIXED = {"imgsz": 128, "rect": False}
 PACKAGE = {"onnx": "onnxslim", "openvino": "openvino"}
 # What converters import warns of what Python or PyTorch deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
@@ -105,7 +107,7 @@ def test_a_dynamic_file_takes_any_batch_and_size(written, form):
     again = YOLO(file)
     for pictures, settings in (
         ([image(96, 128, 0)], {}),
-        ([image(96, 128, number) for number in range(3)], {"batch": 3}),
+        ([image(96, 128, number) for number in range(8)], {"batch": 8}),
         ([image(96, 128, 0), image(128, 96, 1)], {"imgsz": [64, 160], "batch": 2}),
     ):
         assert_same(again(pictures, **settings), model(pictures, **{"imgsz": 128} | settings))
@@ -183,6 +185,33 @@ def test_a_trained_model_is_exported_beside_its_best_weights(here):
     assert file == Path(model.ckpt_path).with_name("best.torchscript")
     pictures = str(here / "figures" / "images" / "val")
     assert_same(YOLO(file)(pictures), model(pictures, imgsz=64, rect=False))
+
+
+def test_pictures_of_any_shape_come_back_in_their_own_pixels(written):
+    model, file = written("yolov8n-pose", format="torchscript", imgsz=128)
+    pictures = [image(20, 2000, 0), image(2000, 20, 1), image(1, 1, 2), image(900, 3, 3)]
+    found, expected = (one(pictures, conf=1e-4, max_det=5, **more) for one, more in ((YOLO(file), {}), (model, FIXED)))
+    assert_same(found, expected, 1e-2)
+
+
+def test_a_detector_turned_into_a_pose_network_is_exported_as_one(weights, tmp_path):
+    model = YOLO(weights("yolov8n-pose"))
+    model.load(weights("yolov8n"))
+    model.ckpt_path = str(tmp_path / "a.pt")
+    assert YOLO(model.export(format="torchscript", imgsz=64)).task == "pose"
+
+
+def test_exporting_starts_no_process(pose_model, tmp_path, monkeypatch):
+    monkeypatch.setattr(BaseProcess, "start", lambda self: pytest.fail("a process was started"))
+    pose_model.ckpt_path = str(tmp_path / "a.pt")
+    pose_model.export(format="torchscript", imgsz=64)
+
+
+def test_no_size_of_a_batch_is_baked_into_a_dynamic_file(written):
+    _, file = written("yolo11n-pose", 3, (4, 3), format="torchscript", imgsz=128, dynamic=True, batch=37)
+    graph = torch.jit.load(file).inlined_graph
+    numbers = [node.output() for node in graph.findAllNodes("prim::Constant")]
+    assert 37 not in [number.toIValue() for number in numbers if number.type().kind() == "IntType"]
 
 
 def test_callbacks_see_the_file(pose_model, tmp_path):

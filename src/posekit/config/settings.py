@@ -287,7 +287,7 @@ class ExportSettings(RunSettings):
     dynamic: bool = setting(False, "let the exported network take other sizes and batches")
     simplify: bool = setting(True, "simplify the graph")
     opset: int | None = setting(None, "ONNX operator set; none: the exporter's own", low=1)
-    workspace: float | None = setting(None, "memory that TensorRT may use", "GiB")
+    workspace: float | None = setting(None, "memory that TensorRT may use", "GiB", low=0)
     optimize: bool = setting(False, "freeze the program and fold what can be folded")
     nms: bool | None = again(DetectionSettings, "nms", default=None)
     conf: float = again(DetectionSettings, "conf", default=0.25)

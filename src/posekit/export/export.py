@@ -1,5 +1,6 @@
 """Export: a network, settings and a name in; a checked file out."""
 
+import errno
 import logging
 import os
 import sys
@@ -24,6 +25,8 @@ from posekit.models.exported.facts import Dialect, Facts
 from posekit.models.exported.metadata import write_texts
 
 MEGABYTE = 1e6
+# What the system says where a file cannot be written; other errors of the system come from within converters.
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EFBIG, errno.EPERM)
 
 
 @dataclass
@@ -115,9 +118,11 @@ def _converting(name: str) -> Iterator[None]:
     try:
         with _silence():
             yield
-    except (PosekitError, OSError, KeyboardInterrupt):
+    except (PosekitError, KeyboardInterrupt):
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in UNWRITABLE:
+            raise
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "no reason given")
         raise ExportError(f"format={name}: the converter failed: {type(error).__name__}: {reason}") from error
 
@@ -126,7 +131,7 @@ def _converting(name: str) -> Iterator[None]:
 def _silence() -> Iterator[None]:
     """Send what converters print, by Python or not, nowhere; warnings and records of foreign loggers, too."""
     _flush()  # what was printed before is still to be seen
-    flushed = (os.dup(1), os.dup(2))
+    kept = {number: os.dup(number) for number in (1, 2) if _is_open(number)}
     level, handlers = logging.root.manager.disable, logging.root.handlers[:]
     try:
         with ExitStack() as stack:
@@ -135,16 +140,24 @@ def _silence() -> Iterator[None]:
             stack.enter_context(redirect_stderr(nowhere))
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
-            os.dup2(nowhere.fileno(), 1)
-            os.dup2(nowhere.fileno(), 2)
+            logging.disable(logging.CRITICAL)
+            for number in kept:
+                os.dup2(nowhere.fileno(), number)
             yield
     finally:
-        os.dup2(flushed[0], 1)
-        os.dup2(flushed[1], 2)
-        for number in flushed:
-            os.close(number)
+        for number, copy in kept.items():
+            os.dup2(copy, number)
+            os.close(copy)
         logging.disable(level)
         logging.root.handlers[:] = handlers
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
 
 
 def _flush() -> None:

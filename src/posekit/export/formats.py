@@ -42,6 +42,7 @@ class Format:
         splits_8_bits: whether files with 8 bits have outputs of one range each, as some of its devices need.
         runs: whether posekit runs such files.
         checked: how it is known that what is written is right.
+        only_8_bits: whether it has no other weights than those of 8 bits.
         no_queries: why networks of queries (RF-DETR) are not written in it; "" where they are.
     """
 
@@ -57,15 +58,11 @@ class Format:
     runs: bool = True
     checked: str = EVERY_RUN
     no_queries: str = ""
+    only_8_bits: bool = False
 
     def dialect_for(self, settings: ExportSettings) -> Dialect:
         """Return what its graphs can hold with these settings."""
         return replace(self.dialect, split=self.dialect.split or (self.splits_8_bits and settings.precision == 8))
-
-    @property
-    def is_folder(self) -> bool:
-        """Whether it is a folder of files."""
-        return "." not in self.ending or self.ending == ".mlpackage"
 
     @property
     def writer(self) -> Writer:
@@ -105,7 +102,7 @@ class Format:
             "optimize": settings.optimize,
             "nms": settings.nms is True,
             "batch": settings.batch != 1,
-            "simplify": False,  # on by default: where there is nothing to simplify, it asks for nothing
+            "simplify": not settings.simplify,
         }
         for key, is_asked in asked.items():
             if is_asked and key not in self.arguments:
@@ -197,7 +194,7 @@ FORMATS: Final = {
             title="LiteRT (TensorFlow Lite): phones and small boards",
             ending=".tflite",
             arguments=_ANY | {"half", "int8", "nms"},
-            packages=("litert_torch", "ai_edge_litert"),
+            packages=("litert_torch", "ai_edge_litert", "ai_edge_quantizer"),
             extra="tflite",
             dialect=Dialect(sampling=False),
             splits_8_bits=True,
@@ -213,6 +210,8 @@ FORMATS: Final = {
             dialect=Dialect(split=True),
             runs=False,
             checked="the 8-bit file for the compiler of Coral, which was not at hand",
+            only_8_bits=True,
+            no_queries="8 bits choose other cells to start from",
         ),
         Format(
             name="tfjs",
@@ -265,7 +264,7 @@ def _support(form: Format) -> tuple[str, ...]:
         f"`NAME{form.ending}`",
         " ".join(f"`{name}`" for name in sorted(form.arguments - {"nms"})),
         "rows" if rows else "no",
-        "rows" if form.dialect.ranking else "all predictions, to be ranked",
+        "rows" if form.dialect.ranking and not form.only_8_bits else "all predictions, to be ranked",
         form.no_queries or ("queries, or rows" if rows else "queries"),
         form.checked,
     )

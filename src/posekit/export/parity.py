@@ -17,7 +17,7 @@ from posekit.data.figures import SceneSettings, make_scene
 from posekit.engine.device import select_device
 from posekit.engine.validation_run import ValidationRun, open_validation
 from posekit.engine.validator import Validator
-from posekit.errors import CheckpointError, ExportError, MissingExtraError, PosekitError, SettingError
+from posekit.errors import CheckpointError, DatasetKeyError, ExportError, MissingExtraError, PosekitError, SettingError
 from posekit.export.differences import CONFIDENT, LEAST, LIMITS, Differences, Rows
 from posekit.io.decode import read_image
 from posekit.log import LOGGER, one_line
@@ -88,7 +88,7 @@ def check_file(draft: Path, network: Network, reference: Deployed, settings: Exp
         LOGGER.warning("%s: written unchecked: %s", name, reason)
         return None
     facts = pair.file.facts
-    run = None if settings.data is None else _validation(settings.data, pair)
+    run = _validation(name, settings.data, pair)
     samples = [*drawn_pictures(), *([] if run is None else _labelled_pictures(run))]
     with _telling(name), torch.backends.cudnn.flags(allow_tf32=False), _as_it_was(network.network):
         differences = _compare(pair, samples)
@@ -247,15 +247,21 @@ def second_size(size: Size, stride: int, *, may_grow: bool) -> Size:
     return (height, width) if height != width else (height, max(width + step, stride))
 
 
-def _validation(data: str, pair: Pair) -> ValidationRun:
-    """Return a validation on the first pictures of a data set."""
+def _validation(name: str, data: str | None, pair: Pair) -> ValidationRun | None:
+    """Return a validation on the first pictures of a data set; None without one, or where it has no val split."""
+    if data is None:
+        return None
     facts = pair.file.facts
     defaults = ValSettings()
     settings = replace(
         defaults, data=data, conf=max(defaults.conf or 0.001, facts.conf or 0), rect=False, plots=False, verbose=False,
         fraction=MEASURED_PICTURES, nms=pair.settings.nms,
     )  # fmt: skip
-    return open_validation(settings, pair.file)
+    try:
+        return open_validation(settings, pair.file)
+    except DatasetKeyError as error:
+        LOGGER.warning("%s: the average precision is not compared: %s", name, one_line(error))
+        return None
 
 
 def _labelled_pictures(run: ValidationRun) -> list[Sample]:
@@ -294,6 +300,9 @@ def _say(name: str, facts: Facts, differences: Differences, pictures: int) -> No
             "%s: nothing on %d pictures reaches conf=%g, in PyTorch and in the file: little could be compared",
             name, pictures, facts.conf or CONFIDENT,
         )  # fmt: skip
+        return
+    if facts.precision == 8 and not differences.detections:
+        LOGGER.warning("%s: PyTorch finds nothing on %d pictures either: pass data= to check 8 bits", name, pictures)
         return
     if facts.precision == 8:
         kept = differences.detections - differences.lost

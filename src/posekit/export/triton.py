@@ -50,10 +50,12 @@ def triton_config(path: str | Path, largest_batch: int = LARGEST_BATCH) -> str:
         raise SettingError(f"{path}: Triton runs {', '.join(RUN_BY)}, not {form}: export the model as one of these")
     free = facts.dynamic
     sides = [-1, -1] if facts.any_size else list(facts.imgsz)
-    outputs: Sequence[Port] = READERS[form](path, facts.imgsz).outputs if form in READERS else _engine_outputs(facts)
+    ports = READERS[form](path, facts.imgsz) if form in READERS else None
+    outputs: Sequence[Port] = _engine_outputs(facts) if ports is None else ports.outputs
+    name = ports.inputs[0].name if ports is not None and form == "onnx" else "images"
     largest = (facts.batch if form == "engine" else largest_batch) if free else 0
     lines = [f"name: {_quoted(model_name(path))}", RUN_BY[form][0], f"max_batch_size: {largest}"]
-    lines += _tensors("input", [Port("images", (facts.batch, 3, *sides))], free)
+    lines += _tensors("input", [Port(name, (facts.batch, 3, *sides))], free)
     names = facts.outputs if len(facts.outputs) == len(outputs) else [port.name for port in outputs]
     lines += _tensors("output", [Port(name, port.shape) for name, port in zip(names, outputs, strict=True)], free)
     lines += [f'parameters {{ key: "{KEY}" value {{ string_value: {_quoted(_metadata(facts))} }} }}']
@@ -116,7 +118,7 @@ def _engine_outputs(facts: Facts) -> list[Port]:
     """Return the outputs of an engine, which no runtime is asked for; none of queries, which Triton asks itself."""
     values = 0 if facts.schema is None else facts.schema.shape[0] * facts.schema.shape[1]
     height, width = facts.imgsz
-    anchors = sum((height // stride) * (width // stride) for stride in (8, 16, 32) if stride <= facts.stride)
+    anchors = sum((height // stride) * (width // stride) for stride in (8, 16, 32, 64) if stride <= facts.stride)
     free = facts.any_size
     if facts.layout == "dense":
         shape: tuple[int | None, ...] = (

@@ -237,6 +237,18 @@ def test_texts_come_back_from_every_format(made):
     assert of_texts(read_texts(made), str(made)) == PERSON
 
 
+def test_stripped_files_of_every_format_are_refused_in_one_line(made):
+    with pytest.raises(CheckpointError, match="does not say its task, names and kpt_shape") as caught:
+        open_exported(made)
+    assert "\n" not in str(caught.value)
+
+
+def test_files_say_in_words_what_their_outputs_mean():
+    said = PERSON.to_texts()["description"]
+    assert "1 class scores" in said
+    assert "17 keypoints of 3 values (x, y, confidence)" in said
+
+
 @FEW
 @given(data=st.data())
 def test_any_texts_come_back_from_every_format(data, tmp_path_factory):

@@ -6,6 +6,7 @@ from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 from posekit.config.commands import TASKS
+from posekit.config.kinds import LARGEST_SIDE
 from posekit.errors import CheckpointError, SchemaError
 from posekit.schema.schema import KeypointSchema
 
@@ -17,7 +18,10 @@ PlacingName = Literal["letterbox", "stretch"]
 
 # The key that holds everything, as JSON; what stands beside it is for other programs.
 RECORD: Final = "posekit"
-LARGEST_SIDE: Final = 1_000_000  # pixels
+# More than any network has; what a damaged file says may be anything, and memory is made for it.
+LARGEST_BATCH: Final = 4096
+MOST_CLASSES: Final = 100_000
+MOST_POINTS: Final = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +54,7 @@ class Facts:
         imgsz: (H, W) of the input in pixels; of dynamic files, the one they were made with.
         batch: pictures per run; of dynamic files, the number they were made with.
         dynamic: whether other batches can be run, and other sizes where pictures are letterboxed.
-        precision: bits of weights and arithmetic, 32, 16 or 8; inputs and outputs are float32 in any case.
+        precision: bits of weights and arithmetic, 32, 16 or 8; inputs and outputs are float32, but for the Edge TPU.
         layout: what the outputs are.
         selection: what is still to be done with all predictions: suppressing, ranking, or nothing.
         unit: of all coordinates: pixels of the input, or fractions of it.
@@ -122,17 +126,23 @@ class Facts:
         if self.schema is not None:
             count, dims = self.schema.shape
             points = f"{count} keypoints of {dims} values (x, y{', confidence' if dims == 3 else ''})"
+        if self.slots is not None:
+            places = len(self.slots) * max(self.slots)
+            points = (
+                f"{places} places of 8 values (x, y, logits of findable and visible, three of the spread, one unused)"
+            )
         masks = f"{self.masks} mask coefficients" if self.masks else ""
-        parts = ", ".join(part for part in (points, masks) if part)
+        parts = "".join(f", {part}" for part in (points, masks) if part)
+        logits = "" if self.slots else ", the last value a logit"
         meaning = {
-            "dense": f"each column is centre x, centre y, width, height, {len(self.names)} class scores, {parts}",
+            "dense": f"each column is centre x, centre y, width, height, {len(self.names)} class scores{parts}",
             "split": "each column is one prediction; boxes are centre x, centre y, width, height",
-            "rows": f"each row is x1, y1, x2, y2, score, class, {parts}; rows of zeros hold nothing",
-            "queries": "dets are centre x, centre y, width, height; labels are logits of classes; keypoints are "
-            f"{points or 'missing'}, the last value a logit",
-        }[self.layout].rstrip(", ")
+            "rows": f"each row is x1, y1, x2, y2, score, class{parts}; rows of zeros hold nothing",
+            "queries": "dets are centre x, centre y, width, height; labels are logits of classes"
+            + (f"; keypoints are {points}{logits}" if points else ""),
+        }[self.layout]
         return (
-            f"Input: RGB / 255, (batch, 3, height, width), pictures {placed} to {size}. "
+            f"Input: float32, RGB / 255, (batch, 3, height, width), pictures {placed} to {size}. "
             f"Outputs {', '.join(self.outputs)}: {meaning}; coordinates in {unit}."
         )
 
@@ -191,10 +201,15 @@ def of_plain(plain: Any, path: str) -> Facts:
         )
     except (SchemaError, LookupError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise CheckpointError(f"{path}: what the file says of itself makes no sense ({error})") from error
-    return _checked(made, path)
+    return checked(made, path)
 
 
-def _checked(facts: Facts, path: str) -> Facts:
+def checked(facts: Facts, path: str) -> Facts:
+    """Return facts that make sense.
+
+    Raises:
+        CheckpointError: one does not; it is named.
+    """
     choices: dict[str, tuple[Any, ...]] = {
         "task": tuple(TASKS),
         "placing": get_args(PlacingName),
@@ -233,17 +248,17 @@ def _is_share(value: Any) -> bool:
 
 
 _KINDS: Final[dict[str, Callable[[Any], bool]]] = {
-    "names": lambda value: all(index >= 0 for index in value),
+    "names": lambda value: all(0 <= index < MOST_CLASSES for index in value),
     "stride": lambda value: _is_whole(value, 1),
     "imgsz": lambda value: all(1 <= side <= LARGEST_SIDE for side in value),
-    "batch": lambda value: _is_whole(value, 1),
+    "batch": lambda value: _is_whole(value, 1) and value <= LARGEST_BATCH,
     "dynamic": lambda value: isinstance(value, bool),
     "outputs": lambda value: len(value) > 0,
-    "masks": lambda value: _is_whole(value, 0),
+    "masks": lambda value: _is_whole(value, 0) and value <= MOST_CLASSES,
     "conf": _is_share,
     "iou": _is_share,
-    "max_det": lambda value: value is None or _is_whole(value, 1),
-    "slots": lambda value: value is None or all(count >= 0 for count in value),
+    "max_det": lambda value: value is None or (_is_whole(value, 1) and value <= MOST_CLASSES),
+    "slots": lambda value: value is None or (all(count >= 0 for count in value) and 0 < sum(value) <= MOST_POINTS),
     "license": lambda value: value is None or isinstance(value, str),
     "model": lambda value: isinstance(value, str),
     "made_with": lambda value: isinstance(value, str),

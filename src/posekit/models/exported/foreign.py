@@ -8,6 +8,7 @@ import ast
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, cast, get_args
@@ -17,7 +18,8 @@ import numpy as np
 from posekit.config.commands import TASKS, TASKS_WITH_KEYPOINTS, TASKS_WITH_OUTLINES
 from posekit.errors import CheckpointError, PosekitError
 from posekit.files.reading import read_yaml
-from posekit.models.exported.facts import Facts, Size, Unit
+from posekit.models.exported.facts import Facts, Size, Unit, checked
+from posekit.models.exported.metadata import DAMAGES
 from posekit.models.exported.ports import READERS, Port, Ports
 from posekit.schema.read import schema_from_yaml
 from posekit.schema.schema import KeypointSchema
@@ -25,10 +27,11 @@ from posekit.schema.schema import KeypointSchema
 # What other programs and users may say; everything else is passed over, or refused where a user wrote it.
 POINT_KEYS: Final = ("kpt_shape", "kpt_names", "skeleton", "flip_idx", "flip_idx_ud", "kpt_oks_sigmas")
 USER_KEYS: Final = ("task", "names", *POINT_KEYS, "stride", "imgsz", "unit", "layout")
-KEYS: Final = (*USER_KEYS, "batch", "channels", "args", "license", "precision")
+KEYS: Final = ("task", "names", *POINT_KEYS, "stride", "imgsz", "args", "license")
 LONGEST_TEXT: Final = 1_000_000
 DEEPEST: Final = 16  # brackets within brackets; real texts have three
 STRIDES: Final = (8, 16, 32, 64)
+BY_POSITION: Final = ("torchscript", "openvino")  # formats whose outputs posekit takes in the order of the file
 # Centres and corners of boxes that lie in fractions stay below it; in pixels only those in one corner of a picture do.
 LARGEST_FRACTION: Final = 2.0
 FEWEST_ROWS: Final = 20  # so many boxes all over the picture tell pixels from fractions
@@ -68,16 +71,18 @@ def foreign_facts(path: Path, form: str, texts: Mapping[str, str], task: str | N
         precision=_precision(told), license=told.get("license"), model=path.stem,
     )  # fmt: skip
     facts = _with_input(facts, ports.inputs, imgsz, told, path, note)
-    facts = _with_layout(facts, ports, told, path)
+    facts = _with_layout(facts, ports, told, path, form)
     facts = _with_stride(facts, ports, told, path, note)
-    return replace(facts, unit=told["unit"] if told.get("unit") else _measured_unit(facts, path, form, note, told))
+    unit = told["unit"] if told.get("unit") else _measured_unit(checked(facts, str(path)), path, form, note, told)
+    return checked(replace(facts, unit=unit), str(path))
 
 
 def _from_file(path: Path, texts: Mapping[str, str]) -> dict[str, Any]:
     """Return the values that a file holds under known keys."""
     texts = texts or _zipped_texts(path)
     told = {key: _plain(texts[key], f"{path}: {key}") for key in KEYS if texts.get(key)}
-    if isinstance(told.get("task"), str):
+    told = {key: value for key, value in told.items() if key not in ("task", "license") or isinstance(value, str)}
+    if "task" in told:
         told["task"] = told["task"].strip().lower()
     return told
 
@@ -86,13 +91,18 @@ def _zipped_texts(path: Path) -> dict[str, str]:
     """Return the table in a text that was zipped to the end of a file, under whatever name."""
     if not path.is_file() or not zipfile.is_zipfile(path):
         return {}
-    with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            if member.filename.endswith((".txt", ".json")) and member.file_size <= LONGEST_TEXT:
-                with archive.open(member) as file:
-                    table = _plain(file.read(LONGEST_TEXT).decode(errors="replace"), f"{path}: {member.filename}")
-                if isinstance(table, dict):
-                    return {str(key): value if isinstance(value, str) else repr(value) for key, value in table.items()}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                if member.filename.endswith((".txt", ".json")) and member.file_size <= LONGEST_TEXT:
+                    with archive.open(member) as file:
+                        table = _plain(file.read(LONGEST_TEXT).decode(errors="replace"), f"{path}: {member.filename}")
+                    if isinstance(table, dict):
+                        return {str(key): text if isinstance(text, str) else repr(text) for key, text in table.items()}
+    except CheckpointError:
+        raise
+    except DAMAGES as error:
+        raise CheckpointError(f"{path} is cut off or damaged: export it again") from error
     return {}
 
 
@@ -106,14 +116,10 @@ def _plain(text: str, where: str) -> Any:
         deepest = max(deepest, depth)
     if deepest > DEEPEST:
         raise CheckpointError(f"{where} is nested {deepest} levels deep, which no exporter writes")
-    try:
-        return json.loads(text)
-    except ValueError:
-        pass
-    try:
-        return ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return text
+    for read in (json.loads, ast.literal_eval):
+        with suppress(ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # it is text in another form
+            return read(text.strip())
+    return text
 
 
 def _from_user(note: Path) -> dict[str, Any]:
@@ -168,7 +174,7 @@ def _schema(told: Mapping[str, Any], path: Path) -> KeypointSchema:
     data = {key: told[key] for key in (*POINT_KEYS, "names") if told.get(key)}
     data = {key: list(value) if isinstance(value, tuple) else value for key, value in data.items()}
     if isinstance(data.get("kpt_names"), dict):  # JSON has no numbers as keys
-        numbered = {int(key) if str(key).isdigit() else key: names for key, names in data["kpt_names"].items()}
+        numbered = {int(key) if str(key).isdecimal() else key: names for key, names in data["kpt_names"].items()}
         data["kpt_names"] = numbered
     try:
         schema = schema_from_yaml(data, str(path))
@@ -209,7 +215,7 @@ def _with_input(
     return replace(facts, imgsz=cast(Size, size), batch=batch or 1, dynamic=dynamic)
 
 
-def _with_layout(facts: Facts, ports: Ports, told: Mapping[str, Any], path: Path) -> Facts:
+def _with_layout(facts: Facts, ports: Ports, told: Mapping[str, Any], path: Path, form: str) -> Facts:
     """Recognise the outputs: decoded predictions of all anchor points, or rows that are left of them."""
     flat = [port for port in ports.outputs if len(port.shape) == 3]
     maps = [port for port in ports.outputs if len(port.shape) == 4]
@@ -225,6 +231,10 @@ def _with_layout(facts: Facts, ports: Ports, told: Mapping[str, Any], path: Path
     )
     if len(flat) != 1 or len(maps) != outlines or len(ports.outputs) != 1 + outlines:
         raise CheckpointError(f"{wanted}: export it again with decoded outputs")
+    if form in BY_POSITION and ports.outputs[0] is not flat[0]:
+        raise CheckpointError(
+            f"{path} gives prototypes before predictions, which posekit reads of ONNX and LiteRT only"
+        )
     channels, last = flat[0].shape[1:]
     places = [maps[0].shape[axis] for axis in (1, 3)] if outlines else [0]
     fits = {
@@ -248,7 +258,7 @@ def _with_layout(facts: Facts, ports: Ports, told: Mapping[str, Any], path: Path
 def _with_stride(facts: Facts, ports: Ports, told: Mapping[str, Any], path: Path, note: Path) -> Facts:
     """Fill in the stride: said, or told by the number of anchor points, or that of the fixed size."""
     stride = told.get("stride")
-    if isinstance(stride, list | tuple) and stride:
+    if isinstance(stride, list | tuple) and stride and all(isinstance(one, int | float) for one in stride):
         stride = max(stride)
     if isinstance(stride, float) and stride.is_integer():
         stride = int(stride)

@@ -15,7 +15,7 @@ from typing import Any, Final
 import yaml
 
 from posekit.errors import CheckpointError
-from posekit.files.reading import parse_yaml, read_bytes
+from posekit.files.reading import parse_yaml, read_bytes, read_file
 
 YAML_NAME: Final = "metadata.yaml"
 TORCHSCRIPT_MEMBER: Final = "extra/config.txt"
@@ -25,7 +25,7 @@ LARGEST_HEADER: Final = 4_000_000
 # What reading damaged bytes raises: zip files of strange kinds, texts that are none, fields and keys that are missing.
 DAMAGES: Final = (
     ValueError, LookupError, TypeError, AttributeError, EOFError, RecursionError, NotImplementedError, RuntimeError,
-    zipfile.BadZipFile, zlib.error,
+    zipfile.BadZipFile, zlib.error, yaml.YAMLError,
 )  # fmt: skip
 
 # Numbers of fields, from the published .proto files.
@@ -42,16 +42,16 @@ def write_texts(path: Path, texts: Mapping[str, str]) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    if path.suffix == ".mlpackage":
+    if path.suffix.lower() == ".mlpackage":
         _append(path / "Data/com.apple.CoreML/model.mlmodel", _mlmodel_fields(texts))
     elif path.is_dir():
         plain = {key: _from_text(value) for key, value in texts.items()}
         (path / YAML_NAME).write_text(yaml.safe_dump(plain, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    elif path.suffix == ".onnx":
+    elif path.suffix.lower() == ".onnx":
         _append(path, b"".join(_field(ONNX_METADATA, _entry(*item)) for item in texts.items()))
-    elif path.suffix == ".pb":
+    elif path.suffix.lower() == ".pb":
         _append(path, _field(GRAPH_NODES, _text_node(json.dumps(dict(texts)))))
-    elif path.suffix == ".engine":
+    elif path.suffix.lower() == ".engine":
         header = json.dumps(dict(texts)).encode()
         plan = path.read_bytes()
         path.write_bytes(len(header).to_bytes(4, "little") + header + plan)
@@ -67,16 +67,16 @@ def read_texts(path: Path) -> dict[str, str]:
         CheckpointError: the file is damaged, or cannot be read.
     """
     try:
-        if path.suffix == ".mlpackage":
+        if path.suffix.lower() == ".mlpackage":
             return _mlmodel_texts(read_bytes(path / "Data/com.apple.CoreML/model.mlmodel"))
         if path.is_dir():
             return _yaml_texts(path / YAML_NAME)
-        if path.suffix == ".onnx":
+        if path.suffix.lower() == ".onnx":
             fields = _fields(memoryview(read_bytes(path)))
             return dict(_pair(bytes(value)) for number, value in fields if number == ONNX_METADATA)
-        if path.suffix == ".pb":
+        if path.suffix.lower() == ".pb":
             return _graph_texts(memoryview(read_bytes(path)))
-        if path.suffix == ".engine":
+        if path.suffix.lower() == ".engine":
             return _header_texts(path)
         return _zip_texts(path)
     except CheckpointError:
@@ -97,7 +97,10 @@ def engine_plan(path: Path) -> bytes:
 def _yaml_texts(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
-    plain = parse_yaml(read_bytes(path), CheckpointError, str(path))
+    data = read_file(path, CheckpointError, limit=LARGEST_HEADER)
+    if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(data)):
+        raise CheckpointError(f"{path} has YAML aliases, which no exporter writes")
+    plain = parse_yaml(data, CheckpointError, str(path))
     if not isinstance(plain, dict):
         raise CheckpointError(f"{path} is no table of facts: export the model again")
     return {str(key): _to_text(value) for key, value in plain.items()}

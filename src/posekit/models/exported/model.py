@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from posekit.config.settings import DetectionSettings, PredictSettings
-from posekit.errors import CheckpointError, SettingError, SourceValueError
-from posekit.log import LOGGER
+from posekit.errors import CheckpointError, PosekitError, SettingError, SourceValueError
+from posekit.log import LOGGER, one_line
 from posekit.models.contract import AnySettings, MaskSize
 from posekit.models.exported.facts import Facts, Size
 from posekit.models.exported.sessions import Session
@@ -176,7 +176,13 @@ class ExportedModel:
         count = len(images)
         if not self.facts.dynamic and count < self.facts.batch:
             images = np.concatenate((images, np.zeros((self.facts.batch - count, *images.shape[1:]), np.float32)))
-        outputs = self.session.run(images)
+        try:
+            outputs = self.session.run(images)
+        except PosekitError:
+            raise
+        except Exception as error:  # runtimes raise classes of their own
+            reason = one_line(error, longest=200)
+            raise CheckpointError(f"{self.path} cannot be run on {list(images.shape)}: {reason}") from error
         if len(outputs) != len(self.facts.outputs) or any(len(output) < count for output in outputs):
             shapes = [output.shape for output in outputs]
             raise CheckpointError(f"{self.path} gave outputs of the shapes {shapes}, not {list(self.facts.outputs)}")

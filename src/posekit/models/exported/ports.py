@@ -10,6 +10,7 @@ import numpy as np
 from posekit.errors import CheckpointError, MissingExtraError
 from posekit.log import one_line
 from posekit.models.exported.facts import Size
+from posekit.models.exported.sessions import import_openvino
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,7 @@ def read_openvino(path: Path, imgsz: Size | None) -> Ports:
         MissingExtraError: there is no OpenVINO.
         CheckpointError: it holds no network.
     """
-    try:
-        import openvino
-    except ImportError as error:
-        raise MissingExtraError("OpenVINO files", "openvino", "openvino") from error
+    openvino = import_openvino("openvino")
     files = sorted(path.glob("*.xml"))
     if not files:
         raise CheckpointError(f"{path} holds no OpenVINO network (.xml): export it again")

@@ -134,7 +134,7 @@ def import_openvino(name: str) -> Any:
 
 
 class OpenVinoSession:
-    """OpenVINO; in 32 bits unless the file says 16, as it would otherwise compute in bfloat16 where it can."""
+    """OpenVINO; always in 32 bits, as it would otherwise compute in bfloat16 where it can."""
 
     def __init__(self, path: Path, facts: Facts, device: "torch.device") -> None:
         try:
@@ -331,7 +331,7 @@ def lacking_layers(param: Path) -> list[str]:
     """Return the kinds of layers in an ncnn network that the runtime does not have."""
     import ncnn
 
-    lines = param.read_text(encoding="utf-8").splitlines()[2:]  # behind a magic number and two counts
+    lines = param.read_text(encoding="utf-8", errors="replace").splitlines()[2:]  # behind a magic number and two counts
     kinds = dict.fromkeys(line.split()[0] for line in lines if line.strip())
     return [kind for kind in kinds if ncnn.layer_to_index(kind) < 0]
 
