@@ -6,13 +6,16 @@ from dataclasses import replace
 import pytest
 import torch
 
+from posekit.checkpoint.weights import packaged_weights
 from posekit.config.settings import ExportSettings
+from posekit.data.figures.dataset import write_yolo_dataset
 from posekit.errors import ExportError
 from posekit.export.differences import LIMITS, Differences, Rows
 from posekit.export.formats import FORMATS
 from posekit.export.parity import check_file, drawn_pictures, second_size
 from posekit.export.torchscript import write_torchscript
 from posekit.models.exported.metadata import write_texts
+from posekit.models.opening import open_model
 from small_exports import SIZE, small_model
 from small_rfdetr import small_model as small_rfdetr_model
 
@@ -364,3 +367,21 @@ def test_few_queries_may_have_been_given_to_another_cell():
     for limits in (LIMITS[32], LIMITS[16]):
         with pytest.raises(ExportError, match="the box of class"):  # boxes alone are no other cell
             Differences(facts, limits).queries(own, wrong, (64, 64), 20)
+
+
+def test_an_average_precision_that_falls_is_an_error(tmp_path, caplog):
+    network = open_model(str(packaged_weights("figures-pose.pt"))).loaded
+    data = str(write_yolo_dataset(tmp_path / "data", train=1, val=4, seed=0))
+    with caplog.at_level(logging.INFO, "posekit"):
+        checked(tmp_path, network, imgsz=160, data=data, precision=8)
+    assert "AP of" in caplog.text
+    with pytest.raises(ExportError, match=r"loses more than 0\.02"):
+        checked(tmp_path, network, shifted((slice(None), 0), 5.0), imgsz=160, data=data, precision=8)
+
+
+def test_data_without_pictures_to_validate_on_leaves_the_average_precision_out(tmp_path, caplog):
+    network = open_model(str(packaged_weights("figures-pose.pt"))).loaded
+    data = write_yolo_dataset(tmp_path / "data", train=1, val=1, seed=0)
+    data.write_text("".join(line for line in data.read_text().splitlines(keepends=True) if not line.startswith("val")))
+    checked(tmp_path, network, imgsz=160, data=str(data))
+    assert "the average precision is not compared" in caplog.text
