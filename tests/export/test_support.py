@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from posekit import YOLO
+from posekit.config.settings import FORMATS as NAMES
 from posekit.data.figures.dataset import write_yolo_dataset
 from posekit.errors import SettingError
 from posekit.export.formats import EVERY_RUN, FORMATS, support_table
@@ -56,6 +57,10 @@ def test_every_network_is_written_checked_and_validated(name, form, labelled, he
     assert scores == pytest.approx(expected, abs=0.01)
     if name == "figures-pose.pt":
         assert scores["metrics/mAP50-95(B)"] > 0.3
+
+
+def test_the_table_has_the_formats_of_the_setting_in_their_order():
+    assert tuple(FORMATS) == NAMES
 
 
 def test_the_page_holds_the_table_of_the_code():
