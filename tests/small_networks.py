@@ -33,11 +33,11 @@ def small_network(name="yolov8n-pose", *, seed=0, nc=1, kpt_shape=(17, 3)):
         if not key.endswith(KEEP):
             tensor.copy_(torch.from_numpy(fill(f"{seed}:{key}", tuple(tensor.shape), 1.0)).to(tensor.dtype))
     with torch.no_grad():
-        _find_something(network)
+        find_something(network)
     return network
 
 
-def _find_something(network):
+def find_something(network):
     """Shift scores so that a few anchor points pass, and boxes so that they are small."""
     height = max(96, int(max(network.strides)) * 2)
     picture = torch.from_numpy(image(height, 128, 0)).permute(2, 0, 1)[None].float() / 255

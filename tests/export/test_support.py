@@ -10,6 +10,7 @@ from posekit.config.settings import FORMATS as NAMES
 from posekit.data.figures.dataset import write_yolo_dataset
 from posekit.errors import SettingError
 from posekit.export.formats import EVERY_RUN, FORMATS, support_table
+from small_networks import find_something
 
 # What converters import warns of what Python or PyTorch deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -33,6 +34,9 @@ def test_every_network_is_written_checked_and_validated(name, form, labelled, he
     for package in form.packages:
         pytest.importorskip(package)
     model = YOLO(name)
+    if name.startswith("yolo"):
+        with torch.no_grad():
+            find_something(model.model)
     if name.startswith("rfdetr") and form.no_queries:
         with pytest.raises(SettingError, match=form.no_queries):
             model.export(format=form.name, **NETWORKS[name])
