@@ -156,7 +156,7 @@ FORMATS: Final = {
             arguments=_ANY | {"half", "int8", "dynamic", "simplify", "workspace", "nms", "data", "fraction"},
             packages=("tensorrt", "onnx", "onnxscript", "onnxslim", "onnxruntime"),
             extra="tensorrt",
-            checked="the calls to TensorRT, by tests; no GPU was at hand, so no engine was ever built",
+            checked="the calls to TensorRT, by tests; never on a GPU",
         ),
         Format(
             name="coreml",
@@ -165,7 +165,7 @@ FORMATS: Final = {
             arguments=_ANY | {"half", "int8", "nms"},
             packages=("coremltools",),
             extra="coreml",
-            checked="graph and weights, by an evaluator in the tests; Apple's runtime was not at hand",
+            checked="graph and weights, by an evaluator in the tests; never by Apple's runtime",
         ),
         Format(
             name="saved_model",
@@ -209,7 +209,7 @@ FORMATS: Final = {
             environment="tensorflow",
             dialect=Dialect(split=True),
             runs=False,
-            checked="the 8-bit file for the compiler of Coral, which was not at hand",
+            checked="the 8-bit file that Coral's compiler takes; never compiled",
             only_8_bits=True,
             no_queries="8 bits choose other cells to start from",
         ),
